@@ -1,0 +1,78 @@
+"""Facts: what one module declares, picklable, cached by content hash."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from functools import cached_property
+
+import msgspec
+
+from fastwright.read.syntax import Stmt
+
+EXTRACTOR_VERSION = 1
+"""Raised whenever ``read`` gives other facts for the same source: old cache entries then die."""
+
+
+class Suppression(msgspec.Struct, frozen=True, array_like=True):
+    """``# fastwright: ignore[rules] reason`` on a line (1-based); no rules means every rule."""
+
+    line: int
+    rules: list[str]
+    reason: str
+    whole_file: bool
+
+
+class ImportFact(msgspec.Struct, frozen=True, array_like=True):
+    """One import anywhere in the module.
+
+    ``names`` is empty for ``import module``. ``when``: ``import`` (runs on import), ``call``
+    (inside a function) or ``typing`` (under ``TYPE_CHECKING``).
+    """
+
+    module: str
+    level: int
+    names: list[str]
+    when: str
+    start: int
+
+
+class Facts(msgspec.Struct, frozen=True, array_like=True, dict=True):
+    """Everything that is known of one file.
+
+    ``broken`` lists the first lines that could not be parsed (1-based, at most ten);
+    ``lines`` holds the byte offset of each line's start, four little-endian bytes each.
+    """
+
+    body: list[Stmt]
+    imports: list[ImportFact]
+    suppressions: list[Suppression]
+    broken: list[int]
+    lines: bytes
+    doc: str | None
+
+    @cached_property
+    def line_starts(self) -> memoryview:
+        """Byte offset of the start of each line."""
+        return memoryview(self.lines).cast("I")
+
+    def line(self, offset: int) -> int:
+        """Return the line (from 1) that holds the byte at ``offset``."""
+        return bisect_right(self.line_starts, offset)
+
+    def column(self, offset: int) -> int:
+        """Return the column (from 1, in bytes) of the byte at ``offset``."""
+        return offset - self.line_starts[self.line(offset) - 1] + 1
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Facts)
+
+
+def encode(facts: Facts) -> bytes:
+    """Return the facts as bytes for the cache."""
+    return _ENCODER.encode(facts)
+
+
+def decode(data: bytes) -> Facts:
+    """Return the facts that ``encode`` made. Raises ``msgspec.DecodeError`` for anything else."""
+    return _DECODER.decode(data)

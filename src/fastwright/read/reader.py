@@ -1,0 +1,124 @@
+"""Read one file: bytes in, facts out. Never raises on any input."""
+
+from __future__ import annotations
+
+import re
+from array import array
+from typing import NamedTuple
+
+import tree_sitter_python
+from tree_sitter import Language, Parser
+from tree_sitter import Node as TSNode
+
+from fastwright.read.facts import Facts, Suppression
+from fastwright.read.statements import StatementReader, docstring
+
+MAX_BYTES = 20_000_000
+"""Larger files are data, not programs: they are listed as unread."""
+
+LANGUAGE = Language(tree_sitter_python.language())
+_PARSER = Parser(LANGUAGE)
+_BROKEN_KEPT = 10
+_CODING = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
+_SUPPRESS = re.compile(
+    r"#\s*fastwright:\s*(?P<verb>ignore-file|ignore)(?:\[(?P<rules>[^\]]*)\])?[ \t:,-]*(?P<reason>.*)"
+)
+
+
+class Unreadable(NamedTuple):
+    """Why a file was not read at all."""
+
+    reason: str
+
+
+def to_utf8(data: bytes) -> bytes | Unreadable:
+    """Return the source as UTF-8 without a byte order mark, or why it is no Python source.
+
+    The encoding is the declared one (PEP 263) or UTF-8; bytes that do not fit it are replaced,
+    because a wrong character in a comment should not hide a whole module.
+    """
+    if len(data) > MAX_BYTES:
+        return Unreadable(f"larger than {MAX_BYTES // 1_000_000} MB")
+    if data[:3] == b"\xef\xbb\xbf":
+        data = data[3:]
+    if b"\0" in data:
+        return Unreadable("holds NUL bytes")
+    if (declared := _declared_encoding(data)) is not None:
+        try:
+            return data.decode(declared, "replace").encode("utf-8", "replace")
+        except (LookupError, UnicodeError, ValueError):
+            return Unreadable(f"declares the unknown encoding {declared!r}")
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode("utf-8", "replace").encode()
+    return data
+
+
+def _declared_encoding(data: bytes) -> str | None:
+    """Return the encoding of the first two lines' declaration unless it is UTF-8."""
+    if b"coding" not in data[:400]:
+        return None
+    for line in data.split(b"\n", 2)[:2]:
+        if (found := _CODING.match(line)) is not None:
+            name = found.group(1).decode("ascii", "replace").lower()
+            return None if name.replace("_", "-") in {"utf-8", "utf8", "utf-8-sig"} else name
+    return None
+
+
+def read(source: bytes) -> Facts:
+    """Return the facts of a module's source (UTF-8, no byte order mark)."""
+    tree = _PARSER.parse(source)
+    root = tree.root_node
+    reader = StatementReader()
+    body = reader.block(root)
+    return Facts(
+        body=body,
+        imports=reader.imports,
+        suppressions=_suppressions(source, root),
+        broken=_broken_lines(root),
+        lines=_line_starts(source),
+        doc=docstring(body),
+    )
+
+
+def _line_starts(source: bytes) -> bytes:
+    """Return the offsets of line starts; lines end as Python's do: LF, CR LF or CR."""
+    starts = array("I", [0])
+    if b"\r" in source:
+        starts.extend(match.end() for match in re.finditer(rb"\r\n|\n|\r", source))
+    else:
+        starts.extend(match.end() for match in re.finditer(rb"\n", source))
+    return starts.tobytes()
+
+
+def _broken_lines(root: TSNode) -> list[int]:
+    """Return the lines where the parser met what it could not read."""
+    if not root.has_error:
+        return []
+    lines: set[int] = set()
+    stack = [root]
+    while stack and len(lines) < _BROKEN_KEPT:
+        node = stack.pop()
+        if node.type == "ERROR" or node.is_missing:
+            lines.add(node.start_point[0] + 1)
+        elif node.has_error:
+            stack.extend(reversed(node.children))
+    return sorted(lines)
+
+
+def _suppressions(source: bytes, root: TSNode) -> list[Suppression]:
+    """Return the ``# fastwright: ignore[...]`` comments; the same text in a string is none."""
+    found: list[Suppression] = []
+    position = source.find(b"fastwright:")
+    while position != -1:
+        node = root.descendant_for_byte_range(position, position + 1)
+        if node is not None and node.type == "comment":
+            match = _SUPPRESS.search((node.text or b"").decode("utf-8", "replace"))
+            if match is not None:
+                rules = [r.strip() for r in (match["rules"] or "").split(",") if r.strip()]
+                whole = match["verb"] == "ignore-file"
+                line = node.start_point[0] + 1
+                found.append(Suppression(line, rules, match["reason"].strip(), whole))
+        position = source.find(b"fastwright:", position + 1)
+    return found

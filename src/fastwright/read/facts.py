@@ -36,17 +36,34 @@ class ImportFact(msgspec.Struct, frozen=True, array_like=True):
     start: int
 
 
-class Facts(msgspec.Struct, frozen=True, array_like=True, dict=True):
-    """Everything that is known of one file.
+class ClassFact(msgspec.Struct, frozen=True, array_like=True):
+    """A class of the module by name, with the last names of its bases: enough to find subclasses."""
 
-    ``broken`` lists the first lines that could not be parsed (1-based, at most ten);
-    ``lines`` holds the byte offset of each line's start, four little-endian bytes each.
+    name: str
+    bases: list[str]
+
+
+class Header(msgspec.Struct, frozen=True, array_like=True):
+    """What is needed of every file on every run; small.
+
+    ``broken`` lists the first lines that could not be parsed (1-based, at most ten); ``marks``
+    are the words of ``reader.MARKS`` that the source holds: whether a file matters to whom.
     """
 
-    body: list[Stmt]
     imports: list[ImportFact]
     suppressions: list[Suppression]
     broken: list[int]
+    marks: list[str]
+    classes: list[ClassFact]
+
+
+class Facts(msgspec.Struct, frozen=True, array_like=True, dict=True):
+    """What is needed only of files that somebody asks about.
+
+    ``lines`` holds the byte offset of each line's start, four bytes each.
+    """
+
+    body: list[Stmt]
     lines: bytes
     doc: str | None
 
@@ -65,14 +82,20 @@ class Facts(msgspec.Struct, frozen=True, array_like=True, dict=True):
 
 
 _ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(Facts)
+_FACTS = msgspec.msgpack.Decoder(Facts)
+_HEADER = msgspec.msgpack.Decoder(Header)
 
 
-def encode(facts: Facts) -> bytes:
-    """Return the facts as bytes for the cache."""
+def encode(facts: Facts | Header) -> bytes:
+    """Return facts or header as bytes for the cache."""
     return _ENCODER.encode(facts)
 
 
-def decode(data: bytes) -> Facts:
+def decode_facts(data: bytes) -> Facts:
     """Return the facts that ``encode`` made. Raises ``msgspec.DecodeError`` for anything else."""
-    return _DECODER.decode(data)
+    return _FACTS.decode(data)
+
+
+def decode_header(data: bytes) -> Header:
+    """Return the header that ``encode`` made. Raises ``msgspec.DecodeError`` for anything else."""
+    return _HEADER.decode(data)

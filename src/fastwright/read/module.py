@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from fastwright.read import syntax as s
-from fastwright.read.facts import Facts
+from fastwright.read.facts import Facts, Header
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,13 +15,20 @@ class Module:
     """One parsed file.
 
     ``path`` is relative to the project's root with forward slashes; ``name`` is the dotted name
-    under which the project imports it; ``kind`` is source, test, migration or vendored.
+    under which the project imports it; ``kind`` is source, test, migration or vendored. The
+    header is always at hand; the facts are loaded when somebody asks for them.
     """
 
     path: str
     name: str
     kind: str
-    facts: Facts
+    header: Header
+    load: Callable[[], Facts] = field(repr=False)
+
+    @cached_property
+    def facts(self) -> Facts:
+        """The syntax of the file."""
+        return self.load()
 
     @property
     def is_package(self) -> bool:
@@ -62,7 +69,7 @@ class Module:
         """Every import statement of the file, module level first."""
         top: list[s.Import | s.ImportFrom] = []
         nested: list[s.Import | s.ImportFrom] = []
-        starts = {fact.start for fact in self.facts.imports if fact.when == "call"}
+        starts = {fact.start for fact in self.header.imports if fact.when == "call"}
         for node in s.walk_scope(*self.facts.body):
             if isinstance(node, (s.Import, s.ImportFrom)):
                 top.append(node)

@@ -10,11 +10,32 @@ import tree_sitter_python
 from tree_sitter import Language, Parser
 from tree_sitter import Node as TSNode
 
-from fastwright.read.facts import Facts, Suppression
+from fastwright.read import syntax as s
+from fastwright.read.facts import ClassFact, Facts, Header, Suppression
 from fastwright.read.statements import StatementReader, docstring
 
 MAX_BYTES = 20_000_000
 """Larger files are data, not programs: they are listed as unread."""
+
+MARKS = (
+    "fastapi",
+    "starlette",
+    "pydantic",
+    "sqlmodel",
+    "sqlalchemy",
+    "APIRouter",
+    "FastAPI",
+    "include_router",
+    "add_api_route",
+    "router",
+    "add_middleware",
+    "exception_handler",
+    "on_event",
+    "Depends",
+    "BaseModel",
+    "HTTPException",
+)
+"""Words that say to whom a file matters; a file without any of them is read only when a name leads to it."""
 
 LANGUAGE = Language(tree_sitter_python.language())
 _PARSER = Parser(LANGUAGE)
@@ -66,20 +87,32 @@ def _declared_encoding(data: bytes) -> str | None:
     return None
 
 
-def read(source: bytes) -> Facts:
-    """Return the facts of a module's source (UTF-8, no byte order mark)."""
-    tree = _PARSER.parse(source)
-    root = tree.root_node
+def read(source: bytes) -> tuple[Header, Facts]:
+    """Return header and facts of a module's source (UTF-8, no byte order mark)."""
+    root = _PARSER.parse(source).root_node
     reader = StatementReader()
     body = reader.block(root)
-    return Facts(
-        body=body,
+    header = Header(
         imports=reader.imports,
         suppressions=_suppressions(source, root),
         broken=_broken_lines(root),
-        lines=_line_starts(source),
-        doc=docstring(body),
+        marks=[mark for mark in MARKS if mark.encode() in source],
+        classes=_classes(body),
     )
+    return header, Facts(body=body, lines=_line_starts(source), doc=docstring(body))
+
+
+def _classes(body: list[s.Stmt]) -> list[ClassFact]:
+    """Return the classes of the module that are not nested in functions."""
+    return [
+        ClassFact(node.name, [name for base in node.bases if (name := _base_name(base))])
+        for node in s.walk_scope(*body)
+        if isinstance(node, s.ClassDef)
+    ]
+
+
+def _base_name(base: s.Expr) -> str | None:
+    return s.last_name(base.value if isinstance(base, s.Subscript) else base)
 
 
 def _line_starts(source: bytes) -> bytes:

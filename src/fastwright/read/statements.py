@@ -98,6 +98,7 @@ def _function_def(
         end=node.end_byte,
         name=text(name) if name else "",
         name_start=name.start_byte if name else node.start_byte,
+        type_params=_type_params(node),
         params=params,
         returns=returns,
         decorators=decorators,
@@ -107,6 +108,21 @@ def _function_def(
         called=sorted(called),
         raw_body=msgspec.Raw(_ENCODER.encode(body)),
     )
+
+
+def _type_params(node: TSNode) -> list[str]:
+    """Return the names in ``[T, *Ts, **P]`` of a generic function or class (PEP 695)."""
+    brackets = node.child_by_field_name("type_parameters")
+    names: list[str] = []
+    for child in brackets.named_children if brackets is not None else []:
+        stack = [child]
+        while stack:
+            inner = stack.pop()
+            if inner.type == "identifier":
+                names.append(text(inner))
+                break
+            stack.extend(reversed(inner.named_children))
+    return names
 
 
 def _class(reader: StatementReader, node: TSNode) -> list[s.Stmt]:
@@ -122,6 +138,7 @@ def _class_def(reader: StatementReader, node: TSNode, decorators: list[s.Expr]) 
         end=node.end_byte,
         name=text(name) if name else "",
         name_start=name.start_byte if name else node.start_byte,
+        type_params=_type_params(node),
         bases=bases,
         keywords=keywords,
         decorators=decorators,

@@ -247,6 +247,7 @@ class FunctionDef(Node, frozen=True, array_like=True, gc=True, dict=True, tag=50
 
     name: str
     name_start: int
+    type_params: list[str]
     params: list[Parameter]
     returns: Expr | None
     decorators: list[Expr]
@@ -268,6 +269,7 @@ class ClassDef(Node, frozen=True, array_like=True, gc=False, tag=51):
 
     name: str
     name_start: int
+    type_params: list[str]
     bases: list[Expr]
     keywords: list[Keyword]
     decorators: list[Expr]

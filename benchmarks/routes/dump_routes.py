@@ -3,9 +3,11 @@
 Runs inside the application's own environment, so it imports only the standard library and, through
 the application, whatever FastAPI and Starlette are installed there (0.103 and newer are handled).
 
-    python dump_routes.py --output table.json MODULE:EXPRESSION [MODULE:EXPRESSION ...]
+    python dump_routes.py --output table.json [--prepare CODE] MODULE:EXPRESSION ...
 
-An expression is evaluated in the namespace of its module: `app`, `create_app()`, `Server().app`.
+An expression is evaluated in the namespace of its module: `app`, `create_app()`, `Server().app`,
+and sees what the code given as --prepare defined. A route that several expressions share is listed
+under the first.
 """
 
 from __future__ import annotations
@@ -41,10 +43,10 @@ class Route(TypedDict):
     endpoint: str
 
 
-def load(target: str) -> object:
+def load(target: str, prepared: dict[str, object]) -> object:
     """Import the module of a target and evaluate its expression there."""
     module_name, _, expression = target.partition(":")
-    namespace = dict(vars(importlib.import_module(module_name)))
+    namespace = {**vars(importlib.import_module(module_name)), **prepared}
     return eval(expression, namespace)  # noqa: S307 - the expressions are those of our manifest
 
 
@@ -95,12 +97,17 @@ def effective(routes: Iterable[Any]) -> Iterator[Any]:
             yield route
 
 
-def mounted_routes(app: Any) -> list[Any]:  # noqa: ANN401 - any ASGI application
-    """Return the routes of a mounted application, looking through middleware around it."""
+def routes_of(app: Any) -> list[Any]:  # noqa: ANN401 - any ASGI application
+    """Return the routes of an application, looking through middleware around it.
+
+    A Cadwyn application keeps its versioned routes apart and picks one by a header: those of the
+    newest version are the ones that its source declares.
+    """
     for _ in range(MAX_WRAPPERS):
         routes = getattr(app, "routes", None)
         if routes is not None:
-            return list(routes)
+            versioned = getattr(app, "_latest_version_router", None)
+            return [*routes, *(versioned.routes if versioned is not None else ())]
         app = getattr(app, "app", None)
     return []
 
@@ -114,7 +121,7 @@ def walk(routes: Iterable[Any], app: str, prefix: str = "") -> Iterator[Route]:
             if not is_automatic_docs(endpoint):
                 yield describe(route, app, prefix + path)
         elif getattr(route, "app", None) is not None:  # a Mount, or a Host (which has no path)
-            yield from walk(mounted_routes(route.app), app, prefix + (path or "").rstrip("/"))
+            yield from walk(routes_of(route.app), app, prefix + (path or "").rstrip("/"))
 
 
 def describe(route: Any, app: str, path: str) -> Route:  # noqa: ANN401 - several unrelated classes
@@ -131,6 +138,16 @@ def describe(route: Any, app: str, path: str) -> Route:  # noqa: ANN401 - severa
     )
 
 
+def dump(targets: Iterable[str], prepared: dict[str, object]) -> list[Route]:
+    """Return the routes of all targets, each route once."""
+    table: dict[tuple[str, str, str], Route] = {}
+    for target in targets:
+        for route in walk(routes_of(load(target, prepared)), target):
+            key = (",".join(route["methods"]), route["path"], route["endpoint"])
+            table.setdefault(key, route)
+    return list(table.values())
+
+
 def versions() -> dict[str, str]:
     """Name what the table was made with."""
     found = {"python": platform.python_version()}
@@ -143,13 +160,13 @@ def main() -> None:
     """Dump the routes of the targets on the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--prepare", default="", metavar="CODE")
     parser.add_argument("targets", nargs="+", metavar="MODULE:EXPRESSION")
     arguments = parser.parse_args()
     sys.argv[1:] = []  # some applications read the command line when they are imported
-    table: list[Route] = []
-    for target in arguments.targets:
-        table.extend(walk(mounted_routes(load(target)), target))
-    document = {"versions": versions(), "routes": table}
+    prepared: dict[str, object] = {}
+    exec(arguments.prepare, prepared)  # noqa: S102 - the code is that of our manifest
+    document = {"versions": versions(), "routes": dump(arguments.targets, prepared)}
     arguments.output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 

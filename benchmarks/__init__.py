@@ -1,0 +1,1 @@
+"""Benchmarks of fastwright on real applications. Run by hand; see README.md."""

@@ -1,0 +1,1 @@
+"""Precision of findings, from labelled samples."""

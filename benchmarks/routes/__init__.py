@@ -1,0 +1,1 @@
+"""Route discovery against the route tables of running applications."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
-from fastwright.rules.finding import Applicability, Confidence, Hit, Severity
+from fastwright.rules.finding import Confidence, Hit, Severity
 
 if TYPE_CHECKING:
     from fastwright.app.model import App
@@ -63,7 +63,6 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the rule is on without being selected."""
     since: Mapping[str, str] = {}
     """Library -> first version to which the rule applies. Unknown versions count as new."""
-    fix: Applicability | None = None
     recipe: str | None = None
     """Name of the recipe that mends it, where that spans files."""
     references: tuple[str, ...] = ()

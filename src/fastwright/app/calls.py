@@ -1,0 +1,435 @@
+"""Calls: who calls whom, and under what circumstances. The call graph of the application."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from fastwright.app import orm
+from fastwright.app.infer import Inference
+from fastwright.app.library import LIBRARY
+from fastwright.app.scopes import Where
+from fastwright.app.symbols import Class, Function, Linker
+from fastwright.app.types import (
+    Callable_,
+    ClassObject,
+    ExternalValue,
+    Instance,
+    LambdaValue,
+    Query,
+    Statement,
+    Type,
+    alternatives,
+)
+from fastwright.read import syntax as s
+from fastwright.read.module import Module
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a node stands in, inside its function; outermost first.
+
+    ``loops`` are the statements and comprehensions that repeat it, ``tries`` those whose body
+    (not handlers) holds it, ``withs`` the with-statements around it. ``handled`` says that it
+    stands in an ``except`` block, ``deferred`` that it is in a lambda: run later, or never.
+    """
+
+    loops: tuple[s.For | s.While | s.Comp, ...] = ()
+    tries: tuple[s.Try, ...] = ()
+    withs: tuple[s.With, ...] = ()
+    branches: tuple[s.Branch | s.IfExp, ...] = ()
+    handled: bool = False
+    deferred: bool = False
+    awaited: bool = False
+
+
+_PLAIN = Surroundings()
+
+
+def surroundings(body: Iterable[s.Node]) -> Iterator[tuple[s.Node, Surroundings]]:
+    """Yield every node of a function body with what it stands in; nested functions are not entered."""
+    for node in body:
+        yield from _visit(node, _PLAIN)
+
+
+def _visit(node: s.Node, around: Surroundings) -> Iterator[tuple[s.Node, Surroundings]]:
+    yield node, around
+    if isinstance(node, (s.Name, s.Constant, s.Opaque)):
+        return
+    if isinstance(node, (s.FunctionDef, s.ClassDef)):
+        for decorator in node.decorators:
+            yield from _visit(decorator, around)
+        return
+    if around.awaited:
+        around = _with(around, awaited=False)
+    handler = _VISITORS.get(type(node))
+    if handler is not None:
+        yield from handler(node, around)
+        return
+    for child in s.children(node):
+        yield from _visit(child, around)
+
+
+def _with(around: Surroundings, **changes: object) -> Surroundings:
+    values = {name: getattr(around, name) for name in Surroundings.__dataclass_fields__}
+    return Surroundings(**(values | changes))
+
+
+def _all(nodes: Iterable[s.Node], around: Surroundings) -> Iterator[tuple[s.Node, Surroundings]]:
+    for node in nodes:
+        yield from _visit(node, around)
+
+
+def _for(node: s.For, around: Surroundings) -> Iterator[tuple[s.Node, Surroundings]]:
+    yield from _visit(node.iter, around)
+    inside = _with(around, loops=(*around.loops, node))
+    yield from _visit(node.target, inside)
+    yield from _all(node.body, inside)
+    yield from _all(node.orelse, around)
+
+
+def _while(node: s.While, around: Surroundings) -> Iterator[tuple[s.Node, Surroundings]]:
+    inside = _with(around, loops=(*around.loops, node))
+    yield from _visit(node.test, inside)
+    yield from _all(node.body, inside)
+    yield from _all(node.orelse, around)
+
+
+def _comp(node: s.Comp, around: Surroundings) -> Iterator[tuple[s.Node, Surroundings]]:
+    inside = _with(around, loops=(*around.loops, node))
+    for position, generator in enumerate(node.generators):
+        yield from _visit(generator.iter, inside if position else around)
+        yield from _visit(generator.target, inside)
+        yield from _all(generator.ifs, inside)
+    if node.key is not None:
+        yield from _visit(node.key, inside)
+    yield from _visit(node.elt, inside)
+
+
+def _try(node: s.Try, around: Surroundings) -> Iterator[tuple[s.Node, Surroundings]]:
+    yield from _all(node.body, _with(around, tries=(*around.tries, node)))
+    for handler in node.handlers:
+        if handler.type is not None:
+            yield from _visit(handler.type, around)
+        yield from _all(handler.body, _with(around, handled=True))
+    yield from _all(node.orelse, around)
+    yield from _all(node.finalbody, around)
+
+
+def _with_statement(node: s.With, around: Surroundings) -> Iterator[tuple[s.Node, Surroundings]]:
+    for item in node.items:
+        yield from _visit(item.context_expr, around)
+    yield from _all(node.body, _with(around, withs=(*around.withs, node)))
+
+
+def _if(node: s.If, around: Surroundings) -> Iterator[tuple[s.Node, Surroundings]]:
+    for branch in node.branches:
+        yield from _visit(branch.test, around)
+        yield from _all(branch.body, _with(around, branches=(*around.branches, branch)))
+    yield from _all(node.orelse, around)
+
+
+def _await(node: s.Await, around: Surroundings) -> Iterator[tuple[s.Node, Surroundings]]:
+    yield from _visit(node.value, _with(around, awaited=True))
+
+
+def _lambda(node: s.Lambda, around: Surroundings) -> Iterator[tuple[s.Node, Surroundings]]:
+    yield from _visit(node.body, _with(around, deferred=True))
+
+
+_VISITORS: dict[type, Callable[..., Iterator[tuple[s.Node, Surroundings]]]] = {
+    s.For: _for,
+    s.While: _while,
+    s.Comp: _comp,
+    s.Try: _try,
+    s.With: _with_statement,
+    s.If: _if,
+    s.Await: _await,
+    s.Lambda: _lambda,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class CallSite:
+    """One call in a function of the project.
+
+    ``targets`` are the project functions that it may run; ``external`` is the canonical name of
+    what it calls outside the project (``requests.get``, ``sqlalchemy.orm.Session.execute``);
+    ``receiver`` is what the method is called on, where that is known. A call of which nothing is
+    known has neither.
+    """
+
+    caller: Function
+    node: s.Call
+    callee: Type
+    targets: tuple[Function, ...]
+    external: str | None
+    receiver: Type | None
+    around: Surroundings
+
+    @property
+    def module(self) -> Module:
+        """The file that it stands in."""
+        return self.caller.module
+
+    @property
+    def method(self) -> str:
+        """The last name of what is called (``execute``)."""
+        return s.last_name(self.node.func) or ""
+
+
+@dataclass(frozen=True, eq=False)
+class Execution:
+    """A place where a database statement runs, or rows are read or written through a session.
+
+    ``kind``: read, write or commit. ``query`` is None where the statement is not known;
+    ``table`` is then None as well. ``session`` is sync, async or raw (a driver's cursor).
+    """
+
+    site: CallSite
+    kind: str
+    session: str
+    query: Query | None
+    table: Class | None
+    by_key: bool = False
+    """Read by primary key through ``session.get``."""
+
+
+@dataclass(eq=False)
+class CallGraph:
+    """Calls of every function, found on demand and remembered."""
+
+    linker: Linker
+    types: Inference
+    _sites: dict[int, tuple[CallSite, ...]] = field(default_factory=dict)
+    _executions: dict[int, tuple[Execution, ...]] = field(default_factory=dict)
+    _nodes: dict[int, tuple[tuple[s.Node, Surroundings], ...]] = field(default_factory=dict)
+
+    def nodes(self, function: Function) -> tuple[tuple[s.Node, Surroundings], ...]:
+        """Return every node of a function's body with its surroundings, in source order."""
+        key = id(function.node)
+        found = self._nodes.get(key)
+        if found is None:
+            found = self._nodes[key] = tuple(surroundings(function.node.body))
+        return found
+
+    def sites(self, function: Function) -> tuple[CallSite, ...]:
+        """Return the calls in a function's body, in source order."""
+        key = id(function.node)
+        found = self._sites.get(key)
+        if found is None:
+            self._sites[key] = ()
+            found = self._sites[key] = tuple(
+                self._site(function, node, around)
+                for node, around in self.nodes(function)
+                if isinstance(node, s.Call)
+            )
+        return found
+
+    def _site(self, function: Function, node: s.Call, around: Surroundings) -> CallSite:
+        callee = self.types.of(node.func, Where(function.module, function))
+        targets: list[Function] = []
+        external: str | None = None
+        receiver: Type | None = None
+        for option in alternatives(callee):
+            targets.extend(self.targets(option))
+            if isinstance(option, Callable_) and option.receiver is not None:
+                receiver = receiver or option.receiver
+            elif isinstance(option, ExternalValue):
+                external = external or option.name
+                receiver = receiver or option.receiver
+            elif isinstance(option, ClassObject) and isinstance(option.cls, str):
+                external = external or option.cls
+            elif isinstance(option, Instance) and isinstance(option.cls, str):
+                external = external or f"{option.cls}.__call__"
+                receiver = receiver or option
+        for target in targets:
+            self.types.called_by(target, node, Where(function.module, function))
+        return CallSite(function, node, callee, tuple(targets), external, receiver, around)
+
+    def targets(self, callee: Type) -> list[Function]:
+        """Return the project functions that calling a value may run."""
+        if isinstance(callee, Callable_):
+            return self._overrides(callee)
+        if isinstance(callee, ClassObject) and isinstance(callee.cls, Class):
+            made = [self.linker.method(callee.cls, n) for n in ("__init__", "__post_init__")]
+            return [method for method in made if method is not None]
+        if isinstance(callee, Instance) and isinstance(callee.cls, Class):
+            method = self.linker.method(callee.cls, "__call__")
+            return [method] if method is not None else []
+        return []
+
+    def _overrides(self, callee: Callable_) -> list[Function]:
+        """A method of a port may be that of any class that implements it."""
+        function, receiver = callee.function, callee.receiver
+        if (
+            isinstance(receiver, Instance)
+            and isinstance(receiver.cls, Class)
+            and function.owner is not None
+            and self.types.is_port(function.owner)
+            and self.types.implementations is not None
+            and is_abstract(function)
+        ):
+            found = [
+                method
+                for implementation in self.types.implementations(receiver.cls)
+                if (method := self.linker.method(implementation, function.name)) is not None
+                and method is not function
+            ]
+            return found or [function]
+        return [function]
+
+    # ------------------------------------------------------------------- database
+
+    def executions(self, function: Function) -> tuple[Execution, ...]:
+        """Return the places in a function where the database is asked."""
+        key = id(function.node)
+        found = self._executions.get(key)
+        if found is None:
+            found = tuple(
+                execution
+                for site in self.sites(function)
+                if (execution := self._execution(site)) is not None
+            )
+            self._executions[key] = found
+        return found
+
+    def _execution(self, site: CallSite) -> Execution | None:
+        receiver = site.receiver
+        if isinstance(receiver, Statement):
+            query = receiver.query
+            if query.legacy and site.method in orm.LEGACY_EXECUTING:
+                kind = "write" if site.method in {"delete", "update"} else "read"
+                session = self.types.session_kind(query.session or receiver) or "sync"
+                return Execution(site, kind, session, query, _table(query), site.method == "get")
+            return None
+        session = self.types.session_kind(receiver) if receiver is not None else None
+        if session is not None:
+            return self._session_call(site, session)
+        if site.external in LIBRARY.statements:
+            return Execution(site, "read", "raw", None, None)
+        return None
+
+    def _session_call(self, site: CallSite, session: str) -> Execution | None:
+        method = site.method
+        where = Where(site.module, site.caller)
+        given = site.node.argument(0, "statement")
+        found = self.types.of(given, where) if given is not None else None
+        if method in orm.EXECUTING:
+            statements = [o for o in alternatives(found) if isinstance(o, Statement)] if found else []
+            query = statements[0].query if statements else None
+            write = query is not None and query.kind in {"insert", "update", "delete"}
+            table = _table(query) if query is not None else None
+            return Execution(site, "write" if write else "read", session, query, table)
+        if method in orm.LOADING:
+            table = found.cls if isinstance(found, (ClassObject, Instance)) else None
+            table = table if isinstance(table, Class) else None
+            return Execution(site, "read", session, None, table, by_key=True)
+        if method in {"commit", "flush"}:
+            return Execution(site, "commit", session, None, None)
+        if method in orm.WRITING:
+            table = found.cls if isinstance(found, Instance) else None
+            return Execution(
+                site, "write", session, None, table if isinstance(table, Class) else None
+            )
+        return None
+
+    # -------------------------------------------------------------------- reaching
+
+    def reach(
+        self,
+        roots: Iterable[Function],
+        follow: Callable[[CallSite, Function], bool] = lambda _site, _target: True,
+    ) -> Reached:
+        """Walk the call graph breadth first from ``roots`` over the calls that ``follow`` allows."""
+        reached = Reached({})
+        frontier: list[Function] = []
+        for root in roots:
+            if id(root.node) not in reached.steps:
+                reached.steps[id(root.node)] = Step(root, None, None)
+                frontier.append(root)
+        while frontier:
+            following: list[Function] = []
+            for function in frontier:
+                for site in self.sites(function):
+                    for target in site.targets:
+                        if id(target.node) not in reached.steps and follow(site, target):
+                            came_from = reached.steps[id(function.node)]
+                            reached.steps[id(target.node)] = Step(target, site, came_from)
+                            following.append(target)
+            frontier = following
+        return reached
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """How a function was reached: by which call, from where. ``site`` is None for a root."""
+
+    function: Function
+    site: CallSite | None
+    before: Step | None
+
+    @property
+    def chain(self) -> tuple[CallSite, ...]:
+        """The calls that lead here, from the root on."""
+        sites: list[CallSite] = []
+        step: Step | None = self
+        while step is not None and step.site is not None:
+            sites.append(step.site)
+            step = step.before
+        return tuple(reversed(sites))
+
+    @property
+    def root(self) -> Function:
+        """The function that the walk started from."""
+        step = self
+        while step.before is not None:
+            step = step.before
+        return step.function
+
+
+@dataclass(frozen=True, eq=False)
+class Reached:
+    """The functions that a walk over the call graph came to, in the order of coming."""
+
+    steps: dict[int, Step]
+
+    def __iter__(self) -> Iterator[Step]:
+        return iter(self.steps.values())
+
+    def __contains__(self, function: Function) -> bool:
+        return id(function.node) in self.steps
+
+    def step(self, function: Function) -> Step | None:
+        """Return how ``function`` was reached."""
+        return self.steps.get(id(function.node))
+
+
+def is_abstract(function: Function) -> bool:
+    """Return whether a method only declares: abstract, ``...``, ``pass`` or NotImplementedError."""
+    if "abstractmethod" in function.decorator_names:
+        return True
+    body = [
+        node
+        for node in function.node.body
+        if not (isinstance(node, s.ExprStmt) and s.string(node.value) is not None)
+    ]
+    if not body:
+        return True
+    only = body[0]
+    if len(body) > 1:
+        return False
+    if isinstance(only, s.Flow):
+        return only.keyword == "pass"
+    if isinstance(only, s.ExprStmt):
+        return isinstance(only.value, s.Constant) and only.value.kind == "ellipsis"
+    return isinstance(only, s.Raise) and s.last_name(only.exc) == "NotImplementedError"
+
+
+def _table(query: Query) -> Class | None:
+    return query.entity or (query.tables[0] if query.tables else None)
+
+
+def is_deferred(site: CallSite) -> bool:
+    """Return whether a call runs later or elsewhere rather than in its function."""
+    return site.around.deferred or isinstance(site.callee, LambdaValue)

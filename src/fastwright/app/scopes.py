@@ -1,0 +1,152 @@
+"""Local variables: what a function binds, where, and to what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias, Union
+
+from fastwright.app.symbols import Function, targets
+from fastwright.read import syntax as s
+from fastwright.read.module import Module
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A name bound to the value of an expression (``how``: assign, element, enter, annotation ...).
+
+    ``path`` gives the positions taken when a tuple was unpacked.
+    """
+
+    how: str
+    offset: int
+    value: s.Expr | None
+    annotation: s.Expr | None = None
+    path: tuple[int, ...] = ()
+    inside: tuple[int, int] | None = None
+    """For names of comprehensions and lambdas: the byte range in which they hold."""
+    parameter: s.Parameter | None = None
+
+
+Locals: TypeAlias = dict[str, list[Bound]]
+
+
+@dataclass(frozen=True)
+class Where:
+    """A place from which names are looked up: a module, or a function in it."""
+
+    module: Module
+    function: Function | None = None
+
+
+Body: TypeAlias = Union[Function, Module]
+
+
+def local_names(body: Body) -> Locals:
+    """Return what the body of a function (or the top level of a module) binds."""
+    names: Locals = {}
+    if isinstance(body, Function):
+        for parameter in body.node.params:
+            names.setdefault(parameter.name, []).append(
+                Bound(
+                    "parameter",
+                    body.node.start,
+                    parameter.default,
+                    parameter.annotation,
+                    parameter=parameter,
+                )
+            )
+        statements = body.node.body
+    else:
+        statements = body.facts.body
+    for node in s.walk_scope(*statements):
+        _bind(names, node)
+    return names
+
+
+def _bind(names: Locals, node: s.Node) -> None:
+    if isinstance(node, s.Assign):
+        for target in node.targets:
+            _unpack(names, target, "assign", node.end, node.value)
+    elif isinstance(node, s.AnnAssign):
+        if isinstance(node.target, s.Name):
+            bound = Bound("assign", node.end, node.value, node.annotation)
+            names.setdefault(node.target.id, []).append(bound)
+    elif isinstance(node, s.NamedExpr):
+        _unpack(names, node.target, "assign", node.start, node.value)
+    elif isinstance(node, s.For):
+        _unpack(names, node.target, "element", node.iter.end, node.iter)
+    elif isinstance(node, s.With):
+        for item in node.items:
+            if item.optional_vars is not None:
+                how = "enter-async" if node.is_async else "enter"
+                _unpack(names, item.optional_vars, how, item.end, item.context_expr)
+    elif isinstance(node, s.Try):
+        for handler in node.handlers:
+            if handler.name is not None:
+                bound = Bound("caught", handler.start, handler.type)
+                names.setdefault(handler.name, []).append(bound)
+    elif isinstance(node, s.Match):
+        for match_case in node.cases:
+            for name in match_case.names:
+                names.setdefault(name, []).append(Bound("opaque", match_case.start, None))
+    elif isinstance(node, s.Comp):
+        for generator in node.generators:
+            _unpack(
+                names, generator.target, "element", node.start, generator.iter,
+                (node.start, node.end),
+            )  # fmt: skip
+    elif isinstance(node, s.Lambda):
+        for parameter in node.params:
+            inside = (node.start, node.end)
+            bound = Bound("opaque", node.start, None, inside=inside)
+            names.setdefault(parameter.name, []).append(bound)
+        for inner in s.walk_scope(node.body):
+            _bind(names, inner)
+
+
+def _unpack(
+    names: Locals,
+    target: s.Expr,
+    how: str,
+    offset: int,
+    value: s.Expr,
+    inside: tuple[int, int] | None = None,
+    path: tuple[int, ...] = (),
+) -> None:
+    if isinstance(target, s.Name):
+        names.setdefault(target.id, []).append(Bound(how, offset, value, None, path, inside))
+    elif isinstance(target, (s.Tuple, s.List)):
+        for position, part in enumerate(target.elts):
+            _unpack(names, part, how, offset, value, inside, (*path, position))
+    elif isinstance(target, s.Starred):
+        for part in targets(target.value):
+            if isinstance(part, s.Name):
+                names.setdefault(part.id, []).append(Bound("opaque", offset, None, inside=inside))
+
+
+@dataclass(eq=False)
+class LocalNames:
+    """Remembers the local names of each body."""
+
+    _known: dict[int, Locals] = field(default_factory=dict)
+
+    def of(self, body: Body) -> Locals:
+        """Return what ``body`` binds."""
+        key = id(body.node) if isinstance(body, Function) else id(body)
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = local_names(body)
+        return found
+
+    def lookup(self, name: str, offset: int, body: Body) -> Bound | None:
+        """Return the binding of ``name`` that holds at ``offset``: the last one before it."""
+        bounds = self.of(body).get(name)
+        if not bounds:
+            return None
+        best: Bound | None = None
+        for bound in bounds:
+            if bound.inside is not None and not bound.inside[0] <= offset < bound.inside[1]:
+                continue
+            if best is None or best.offset <= bound.offset <= offset:
+                best = bound
+        return best

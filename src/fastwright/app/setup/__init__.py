@@ -1,0 +1,1 @@
+"""Set-up code, evaluated symbolically: which applications there are and which routes they serve."""

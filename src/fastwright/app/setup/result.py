@@ -1,0 +1,182 @@
+"""What interpreting the set-up code gave: applications, routes, routers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias, Union
+
+from fastwright.app.symbols import Class, Function
+from fastwright.read import syntax as s
+from fastwright.read.module import Module
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """An expression and where its names are looked up."""
+
+    module: Module
+    function: Function | None
+    node: s.Node
+
+
+Keywords: TypeAlias = Mapping[str, Place]
+"""Keyword -> the expression that was given for it, where it was written."""
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One thing that adds prefix, dependencies, tags or responses to a route.
+
+    ``kind``: app, router, include or mount; ``node`` is the call that made or included it.
+    """
+
+    kind: str
+    module: Module
+    function: Function | None
+    node: s.Node
+    keywords: Keywords
+
+
+@dataclass(frozen=True, eq=False)
+class RouteRecord:
+    """One path operation as an application serves it."""
+
+    methods: tuple[str, ...]
+    """Sorted; empty for WebSockets and for plain ASGI endpoints, which take any."""
+    path: str
+    """With every prefix and mount."""
+    own_path: str
+    """As its declaration gives it."""
+    endpoint: Function | None
+    endpoint_label: str
+    """``package.module:Qual.name`` as at run time; empty where that is not known."""
+    kind: str
+    """http or websocket."""
+    module: Module
+    function: Function | None
+    """The function that the declaration stands in."""
+    node: s.Node
+    """The declaration: the call of the decorator or of ``add_api_route``."""
+    keywords: Keywords
+    inherited: tuple[Layer, ...]
+    """From outermost to innermost."""
+    tags: tuple[str, ...]
+    index: int
+    """Its place in the order of routes of its application or router."""
+    uncertain: bool
+    """Whether a piece of the path is not known (it is written ``{?}``)."""
+    conditional: bool
+    """Whether it was declared or included under a condition that is not known."""
+    starlette: bool
+    """Whether it is a plain route of Starlette, without dependencies and schemas."""
+
+
+@dataclass(frozen=True, eq=False)
+class Middleware:
+    """A middleware: a class, or the function of ``@app.middleware("http")``."""
+
+    cls: Class | None
+    function: Function | None
+    name: str
+    """``module:Class`` of the project, a dotted name from outside, or empty."""
+    place: Place
+    keywords: Keywords
+
+
+@dataclass(frozen=True, eq=False)
+class ExceptionHandler:
+    """A handler: the expression of the exception class (or status code) and the function."""
+
+    exception: Place
+    function: Function | None
+    name: str
+    place: Place
+
+
+@dataclass(frozen=True, eq=False)
+class EventHandler:
+    """A function that runs on ``startup`` or ``shutdown``."""
+
+    event: str
+    function: Function | None
+    place: Place
+
+
+@dataclass(frozen=True, eq=False)
+class Mounted:
+    """Where an application is mounted: in which one, under which path."""
+
+    parent: int
+    """Index in ``SetupResult.applications``."""
+    path: str
+
+
+@dataclass(frozen=True, eq=False)
+class Application:
+    """One FastAPI or Starlette application."""
+
+    module: Module
+    function: Function | None
+    """The innermost function that it is made in, None at module level."""
+    node: s.Node
+    """The call that makes it."""
+    name: str
+    """The module-level name that holds it, else the factory's qualified name."""
+    factory: Function | None
+    """The outermost function that makes it when called."""
+    routes: tuple[RouteRecord, ...]
+    middleware: tuple[Middleware, ...]
+    """In the order in which they were added."""
+    exception_handlers: tuple[ExceptionHandler, ...]
+    lifespan: Function | None
+    event_handlers: tuple[EventHandler, ...]
+    keywords: Keywords
+    mounted_under: tuple[Mounted, ...]
+    fastapi: bool
+    """False for a plain Starlette application."""
+
+
+@dataclass(frozen=True, eq=False)
+class RouterRecord:
+    """A router, mounted or not."""
+
+    module: Module
+    function: Function | None
+    node: s.Node
+    """The call that makes it."""
+    name: str | None
+    """The module-level name that holds it."""
+    prefix: str
+    mounted: bool
+    """Whether an application serves its routes."""
+    routes: tuple[RouteRecord, ...]
+    """Its own, with its own prefix only."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something that a rule or a person may want to know.
+
+    ``kind``: external-router, unknown-router, included-too-early, exhausted.
+    """
+
+    kind: str
+    module: Module
+    function: Function | None
+    node: s.Node
+    message: str
+
+
+@dataclass(frozen=True, eq=False)
+class SetupResult:
+    """Everything that the set-up code of a project sets up."""
+
+    applications: tuple[Application, ...]
+    routes: tuple[RouteRecord, ...]
+    """Of every application that is not mounted in another one, in order."""
+    routers: tuple[RouterRecord, ...]
+    notes: tuple[Note, ...]
+
+
+Owner: TypeAlias = Union[Application, RouterRecord]

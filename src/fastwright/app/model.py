@@ -16,7 +16,7 @@ from fastwright.app.models import Models, Schema, Table
 from fastwright.app.raises import Raises, status_code
 from fastwright.app.routes import ResponseSchema, Route
 from fastwright.app.scopes import Where
-from fastwright.app.setup import interpret
+from fastwright.app.setup.interpret import interpret
 from fastwright.app.setup.result import Application, Keywords, RouteRecord, SetupResult
 from fastwright.app.symbols import Class, Function, Linker, ModuleNames
 from fastwright.app.types import (

@@ -14,7 +14,7 @@ from fastwright.read import syntax as s
 from fastwright.read.facts import ClassFact, Facts, Header, Suppression
 from fastwright.read.statements import StatementReader, docstring
 
-MAX_BYTES = 20_000_000
+MAX_BYTES = 5_000_000
 """Larger files are data, not programs: they are listed as unread."""
 
 MARKS = (

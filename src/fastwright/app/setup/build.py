@@ -25,6 +25,7 @@ from fastwright.app.setup.values import (
     RouteValue,
     Unknown,
     Value,
+    least,
     strings,
 )
 from fastwright.app.symbols import Class, Function
@@ -115,13 +116,14 @@ def _is_smaller(
 def _application(
     app: RouterValue, name: str | None, mounted: tuple[r.Mounted, ...]
 ) -> r.Application:
-    factory = app.callers[0] if app.callers else None
+    named = [function for function in app.callers if function.outer is None]
+    factory = (named or [*app.callers, None])[0]
     lifespan = _function_of(app.lifespan)
     return r.Application(
         module=app.site.module,
         function=app.site.function,
         node=app.site.node,
-        name=name or (app.callers[0].qualname if app.callers else ""),
+        name=name or (factory.qualname if factory is not None else ""),
         factory=factory,
         routes=_records(app.routes),
         middleware=tuple(_middleware(*each) for each in app.middleware),
@@ -184,7 +186,7 @@ def flatten(
                         (entry.prefix + first.path).rstrip("/"),
                         entry.layers + first.layers,
                         first.partial or entry.partial,
-                        first.conditional or entry.conditional,
+                        least(first.presence, entry.presence),
                     )
                     yield route, (moved, *mounts[1:])
         elif isinstance(entry, MountValue):
@@ -241,7 +243,7 @@ def _record(
         tags=tuple(dict.fromkeys(tags)),
         index=index,
         uncertain=route.partial or any(mount.partial for mount in mounts),
-        conditional=route.conditional or any(mount.conditional for mount in mounts),
+        presence=least(route.presence, *(mount.presence for mount in mounts)),
         starlette=route.kind.startswith("plain"),
     )
 

@@ -26,6 +26,7 @@ from fastwright.app.setup.values import (
     Place,
     RouterValue,
     Table,
+    Unknown,
     Value,
     choice,
 )
@@ -159,6 +160,11 @@ def _run(m: Machine, function: Closure, given: Arguments) -> Value:
         signal = m.execute(m, symbol.node.body, frame)
     finally:
         m.stack.pop()
+        if frame.ended is not None:
+            m.offs -= 1
+    if frame.ended is not None:
+        del frame.returns[frame.ended :]
+        signal = "return"
     if symbol.node.is_generator:
         return Items("iterator", frame.yields)
     if signal == "raise" and not frame.returns:
@@ -166,7 +172,16 @@ def _run(m: Machine, function: Closure, given: Arguments) -> Value:
     returns = frame.returns
     if signal == "next":
         returns = [*returns, NONE]
-    return choice(returns) if len(returns) != 1 else returns[0]
+    found = choice(returns) if len(returns) != 1 else returns[0]
+    return _declared(m, function) if isinstance(found, Unknown) else found
+
+
+def _declared(m: Machine, function: Closure) -> Value:
+    """Return what the annotation of a function says that it returns."""
+    annotation = function.symbol.node.returns
+    if annotation is None:
+        return UNKNOWN
+    return objects.assumed(m.evaluate(m, annotation, function.frame)) or UNKNOWN
 
 
 def _bind(function: Closure, given: Arguments, frame: Frame) -> None:

@@ -7,13 +7,11 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from fastwright.app.setup import imports
+from fastwright.app.setup import files, imports
 from fastwright.app.setup.machine import Machine
 from fastwright.app.setup.values import (
-    FALSE,
     HOLE,
     NONE,
-    TRUE,
     UNKNOWN,
     Arguments,
     Choice,
@@ -27,6 +25,7 @@ from fastwright.app.setup.values import (
     Instance,
     Items,
     LambdaValue,
+    PathValue,
     Place,
     RouterValue,
     Super,
@@ -34,6 +33,7 @@ from fastwright.app.setup.values import (
     Unknown,
     Value,
     choice,
+    is_configured,
     key_of,
     truth,
 )
@@ -97,6 +97,7 @@ def _joined(m: Machine, node: s.JoinedStr, frame: Frame) -> Value:
 def join(pieces: list[Value]) -> Value:
     """Return the texts of ``pieces`` one after the other."""
     text, partial = "", False
+    setting = any(is_configured(piece) for piece in pieces)
     for piece in pieces:
         if isinstance(piece, Const) and not isinstance(piece.value, bytes):
             text += str(piece.value)
@@ -108,7 +109,7 @@ def join(pieces: list[Value]) -> Value:
         else:
             text += HOLE
             partial = True
-    return Const(text, partial)
+    return Const(text, partial, setting)
 
 
 # ------------------------------------------------------------------- operations
@@ -133,6 +134,8 @@ def combine(left: Value, op: str, right: Value) -> Value:
         return Items(left.kind, list(left.items), open=True)
     if op == "|" and isinstance(left, Table) and isinstance(right, Table):
         return Table({**left.entries, **right.entries}, left.open or right.open)
+    if op == "/" and isinstance(left, PathValue):
+        return files.joined(left, right)
     if op == "+" and (_is_text(left) or _is_text(right)):
         return join([left, right])
     if isinstance(left, Const) and isinstance(right, Const) and not left.partial:
@@ -160,7 +163,7 @@ def _unary(m: Machine, node: s.UnaryOp, frame: Frame) -> Value:
     value = evaluate(m, node.operand, frame)
     if node.op == "not":
         known = truth(value)
-        return UNKNOWN if known is None else Const(not known)
+        return UNKNOWN if known is None else Const(not known, configured=is_configured(value))
     if node.op == "-" and isinstance(value, Const) and isinstance(value.value, (int, float)):
         return Const(-value.value)
     return UNKNOWN
@@ -194,15 +197,17 @@ def _boolean(m: Machine, node: s.BoolOp, frame: Frame) -> Value:
 def _compare(m: Machine, node: s.Compare, frame: Frame) -> Value:
     left = evaluate(m, node.left, frame)
     answer: bool | None = True
+    setting = False
     for op, comparator in zip(node.ops, node.comparators, strict=False):
         right = evaluate(m, comparator, frame)
         one = compare(left, op, right)
+        setting = setting or is_configured(left) or is_configured(right)
         if one is False:
-            return FALSE
+            return Const(value=False, configured=setting)
         if one is None:
             answer = None
         left = right
-    return UNKNOWN if answer is None else TRUE
+    return UNKNOWN if answer is None else Const(value=True, configured=setting)
 
 
 _ORDER: dict[str, Callable[[Any, Any], bool]] = {
@@ -269,6 +274,8 @@ def same(left: Value, right: Value) -> bool | None:
 
 
 def _contains(container: Value, item: Value) -> bool | None:
+    if isinstance(container, External) and container.name == "os.environ":
+        return False
     if isinstance(container, Const) and isinstance(item, Const):
         if container.partial or item.partial:
             return None
@@ -614,10 +621,23 @@ def bind_target(m: Machine, target: s.Expr, value: Value, frame: Frame) -> None:
     elif isinstance(target, s.Starred):
         bind_target(m, target.value, value, frame)
     elif isinstance(target, s.Attribute):
-        set_attribute(evaluate(m, target.value, frame), target.attr, value)
-    elif isinstance(target, s.Subscript) and not isinstance(target.slice, s.Slice):
+        owner = evaluate(m, target.value, frame)
+        if isinstance(owner, RouterValue) and target.attr == "lifespan_context":
+            owner.startups.append((value, m.presence))
+        set_attribute(owner, target.attr, value)
+    elif isinstance(target, s.Subscript):
         container = evaluate(m, target.value, frame)
+        if isinstance(target.slice, s.Slice):
+            _replace(container, target.slice, value)
+            return
         set_item(container, evaluate(m, target.slice, frame), value)
+
+
+def _replace(container: Value, node: s.Slice, value: Value) -> None:
+    """``container[:] = value``; another slice is not followed."""
+    whole = node.lower is None and node.upper is None and node.step is None
+    if whole and isinstance(container, Items) and isinstance(value, Items) and not value.open:
+        container.items[:] = value.items
 
 
 def bind_name(_: Machine, name: str, value: Value, frame: Frame) -> None:

@@ -35,6 +35,7 @@ from fastwright.app.setup.values import (
     Unknown,
     Value,
     choice,
+    is_configured,
     key_of,
     truth,
 )
@@ -236,18 +237,67 @@ def _body_matters(node: s.ClassDef) -> bool:
 
 def _if(m: Machine, node: s.If, frame: Frame) -> str:
     bodies: list[list[s.Stmt]] = []
-    for branch in node.branches:
-        known = truth(evaluate(m, branch.test, frame))
+    off: list[list[s.Stmt]] = []
+    setting = False
+    for position, branch in enumerate(node.branches):
+        test = evaluate(m, branch.test, frame)
+        known = truth(test)
         if known is False:
+            off.extend([branch.body] if is_configured(test) else [])
             continue
         bodies.append(branch.body)
         if known is True:
+            if is_configured(test):
+                setting = True
+                off.extend(later.body for later in node.branches[position + 1 :])
+                off.append(node.orelse)
             break
     else:
         bodies.append(node.orelse)
-    if len(bodies) == 1:
-        return execute(m, bodies[0], frame)
-    return _either(m, bodies, frame)
+    one = len(bodies) == 1
+    signal = execute(m, bodies[0], frame) if one else _either(m, bodies, frame)
+    for body in off:
+        _explore(m, body, frame)
+    if setting and signal == RETURN and _goes_on(m, frame):
+        return NEXT
+    return signal
+
+
+def _explore(m: Machine, body: list[s.Stmt], frame: Frame) -> None:
+    """Execute a branch that the defaults of settings switch off, for the routes that it has."""
+    if not _sets_up(m, body):
+        return
+    before = frame.names
+    returned = len(frame.returns)
+    frame.names = dict(before)
+    m.offs += 1
+    try:
+        execute(m, body, frame)
+    finally:
+        m.offs -= 1
+        new = {k: v for k, v in frame.names.items() if k not in before}
+        frame.names = {**before, **new}
+        del frame.returns[returned:]
+
+
+def _sets_up(m: Machine, body: list[s.Stmt]) -> bool:
+    return any(
+        (isinstance(node, s.Call) and s.last_name(node.func) in m.relevance.names)
+        or (isinstance(node, s.FunctionDef) and is_route(node))
+        or (isinstance(node, s.Attribute) and node.attr == "lifespan_context")
+        for node in s.walk_scope(*body)
+    )
+
+
+def _goes_on(m: Machine, frame: Frame) -> bool:
+    """After ``if not settings.X: return``, go on for the routes that the setting would add."""
+    function = frame.function
+    if frame.kind != "function" or function is None or not m.relevance.sets_up(function):
+        return False
+    if frame.ended is None:
+        frame.ended = len(frame.returns)
+        m.offs += 1
+    return True
 
 
 def _either(m: Machine, bodies: list[list[s.Stmt]], frame: Frame) -> str:

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from fastwright.app.setup import imports, objects
 from fastwright.app.setup.machine import Exhausted, Machine
-from fastwright.app.setup.routers import kind_of
 from fastwright.app.setup.values import (
     Arguments,
-    Choice,
     ClassValue,
     Closure,
-    External,
-    Instance,
     Place,
     Value,
-    options,
+    least,
 )
 from fastwright.app.symbols import Function
 
 _MAX_CLIMB = 6
 _MAX_ROOTS = 4
+_STARTUP_STEPS = 30_000
 
 
 def make_applications(m: Machine) -> None:
@@ -136,16 +133,25 @@ def _assumed(m: Machine, function: Closure, site: Place, *, bound: bool = False)
         if parameter.annotation is None:
             continue
         annotation = m.evaluate(m, parameter.annotation, function.frame)
-        value = _instance_of(annotation)
+        value = objects.assumed(annotation)
         if value is not None:
             given.keywords[parameter.name] = value
     return given
 
 
-def _instance_of(annotation: Value) -> Value | None:
-    for option in options(annotation):
-        if isinstance(option, ClassValue) and kind_of(option) is None:
-            return Instance(option, open=True)
-        if isinstance(option, (External, Choice)):
-            continue
-    return None
+
+def start_applications(m: Machine) -> None:
+    """Run what applications run when they start, where that adds routes."""
+    for router in list(m.routers):
+        for function, presence in list(router.startups):
+            if not isinstance(function, Closure) or not m.relevance.sets_up(function.symbol):
+                continue
+            if function.symbol in m.called:
+                continue
+            given = Arguments(router.site, [router] if function.symbol.parameters else [])
+            with m.apart(), m.budget(_STARTUP_STEPS):
+                m.least_presence = least("startup", presence)
+                try:
+                    m.call(m, function, given)
+                except (Exhausted, RecursionError):
+                    continue

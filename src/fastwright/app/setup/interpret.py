@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from fastwright.app.setup import imports, objects
@@ -11,7 +11,7 @@ from fastwright.app.setup.build import build
 from fastwright.app.setup.calls import call
 from fastwright.app.setup.evaluate import evaluate
 from fastwright.app.setup.execute import execute
-from fastwright.app.setup.factories import make_applications
+from fastwright.app.setup.factories import make_applications, start_applications
 from fastwright.app.setup.machine import Exhausted, Machine, Version
 from fastwright.app.setup.relevance import relevance
 from fastwright.app.setup.result import SetupResult
@@ -26,15 +26,22 @@ _RECURSION = 20_000
 
 
 def interpret(
-    linker: Linker, modules: Iterable[Module], *, fastapi: Version = NEWEST
+    linker: Linker,
+    modules: Iterable[Module],
+    *,
+    fastapi: Version = NEWEST,
+    read_file: Callable[[str], bytes | None] = lambda _: None,
 ) -> SetupResult:
     """Return what the set-up code of ``modules`` sets up under that version of FastAPI.
 
+    ``read_file`` gives the content of a data file (routes are sometimes declared in JSON), by its
+    path relative to the root that module paths are relative to; None for a file that is not there.
     Nothing of the project is run: its syntax is evaluated symbolically. Never raises.
     """
     sources = sorted((m for m in modules if m.kind == "source"), key=lambda m: m.path)
     found = relevance(linker, sources)
     machine = Machine(linker, found, fastapi, evaluate, execute, call, objects.member)
+    machine.read_file = read_file
     with _deep():
         _execute_modules(machine, sources)
         return build(machine)
@@ -64,6 +71,7 @@ def _execute_modules(m: Machine, sources: list[Module]) -> None:
     if not any(router.is_app for router in m.routers):
         for module in relevant:
             _run_as_main(m, module)
+    start_applications(m)
 
 
 def _makes_app(m: Machine, module: Module) -> bool:

@@ -15,6 +15,7 @@ from fastwright.app.setup.values import (
     ModuleValue,
     RouterValue,
     Value,
+    least,
 )
 from fastwright.app.symbols import Function, Linker
 from fastwright.read import syntax as s
@@ -53,10 +54,16 @@ class Machine:
     modules: dict[str, ModuleValue] = field(default_factory=dict)
     """Path -> module."""
     routers: list[RouterValue] = field(default_factory=list)
+    read_file: Callable[[str], bytes | None] = lambda _: None
+    """Path -> content of a data file of the project."""
     notes: dict[tuple[str, str, int, str], Note] = field(default_factory=dict)
     called: set[Function] = field(default_factory=set)
     """Functions whose body was interpreted."""
     stack: list[Function] = field(default_factory=list)
+    offs: int = 0
+    """How many conditions that the defaults of settings make false stand around it."""
+    least_presence: str = "always"
+    """What is declared now is at most this surely there."""
     doubts: int = 0
     """How many conditions that are not known stand around what is running."""
     declaring: list[Place] = field(default_factory=list)
@@ -106,16 +113,18 @@ class Machine:
         """Run a module's top level: what surrounds its import does not count there."""
         before = (
             self.floor, self.doubts, self.stack, self.declaring, self.plain_depth, self.guarded,
+            self.offs, self.least_presence,
         )  # fmt: skip
         steps = self.steps
         self.floor, self.doubts, self.stack, self.declaring = 0, 0, [], []
-        self.plain_depth, self.guarded = 0, 0
+        self.plain_depth, self.guarded, self.offs = 0, 0, 0
+        self.least_presence = "always"
         try:
             yield
         finally:
             (
                 self.floor, self.doubts, self.stack, self.declaring, self.plain_depth,
-                self.guarded,
+                self.guarded, self.offs, self.least_presence,
             ) = before  # fmt: skip
             if self.floor:
                 self.floor -= steps - self.steps
@@ -126,6 +135,13 @@ class Machine:
             (kind, site.module.path, site.node.start, message),
             Note(kind, site.module, site.function, site.node, message),
         )
+
+    @property
+    def presence(self) -> str:
+        """Whether what is declared now will surely be there."""
+        if self.offs:
+            return "off"
+        return least(self.least_presence, "unknown" if self.doubts else "always")
 
     @property
     def by_reference(self) -> bool:

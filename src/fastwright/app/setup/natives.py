@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from fastwright.app.setup import imports, objects, routers
+from fastwright.app.setup import files, imports, objects, routers
 from fastwright.app.setup.classes import ancestors, mro
 from fastwright.app.setup.evaluate import (
     combine,
@@ -26,6 +26,7 @@ from fastwright.app.setup.values import (
     Closure,
     Const,
     External,
+    FileValue,
     Foreign,
     Instance,
     Items,
@@ -34,12 +35,15 @@ from fastwright.app.setup.values import (
     ModuleValue,
     Native,
     PartialValue,
+    PathValue,
     RouterValue,
     RouteValue,
     Table,
     Unknown,
     Value,
     choice,
+    configured,
+    is_configured,
     key_of,
     truth,
 )
@@ -55,7 +59,7 @@ def call_external(m: Machine, value: External, given: Arguments) -> Value:
         return routers.route_object(m, routers.ROUTE_CLASSES[name], given)
     if name in {"starlette.routing.Mount", "fastapi.routing.Mount"}:
         return routers.mount_object(m, given)
-    function = _FUNCTIONS.get(name)
+    function = _FUNCTIONS.get(name) or files.FUNCTIONS.get(name)
     if function is not None:
         return function(m, given)
     if name.endswith(".__init__"):
@@ -80,7 +84,7 @@ def _declared_default(given: Arguments) -> Value | None:
     default = given.keywords.get("default")
     if default is None and len(given.positional) > 1:
         default = given.positional[1]
-    return default if isinstance(default, Const) else None
+    return configured(default) if isinstance(default, Const) else None
 
 
 def _explicit_init(m: Machine, name: str, given: Arguments) -> Value:
@@ -183,7 +187,7 @@ def _is_instance(_: Machine, value: Value, cls: Value) -> bool | None:  # noqa: 
 
 def _getenv(_: Machine, given: Arguments) -> Value:
     """The environment of a reader is empty: what counts is the default."""
-    return given.get(1, "default") or NONE
+    return configured(given.get(1, "default") or NONE)
 
 
 def _wraps(_: Machine, given: Arguments) -> Value:
@@ -326,12 +330,16 @@ def _str(_: Machine, given: Arguments) -> Value:
     value = given.get(0, "object")
     if value is None:
         return Const("")
+    if isinstance(value, PathValue):
+        return Const(value.path)
     return Const(str(value.value), value.partial) if isinstance(value, Const) else UNKNOWN
 
 
 def _bool(_: Machine, given: Arguments) -> Value:
     known = truth(given.get(0, "") or NONE)
-    return UNKNOWN if known is None else Const(known)
+    if known is None:
+        return UNKNOWN
+    return Const(known, configured=is_configured(given.get(0, "") or NONE))
 
 
 def _int(_: Machine, given: Arguments) -> Value:
@@ -492,9 +500,10 @@ def _iter_modules(m: Machine, given: Arguments) -> Value:
     before = str(prefix.value) if isinstance(prefix, Const) else ""
     items: list[Value] = []
     for folder in found[0]:
-        if not isinstance(folder, Const):
+        if not isinstance(folder, (Const, PathValue)):
             return UNKNOWN
-        for name, is_package in m.relevance.below(str(folder.value)):
+        where = folder.path if isinstance(folder, PathValue) else str(folder.value)
+        for name, is_package in m.relevance.below(where):
             entry: list[Value] = [UNKNOWN, Const(before + name), Const(is_package)]
             items.append(Items("tuple", entry))
     return Items("list", items)
@@ -587,6 +596,8 @@ def call_method(m: Machine, method: Method, given: Arguments) -> Value:
         return _text_method(m, receiver, method.name, given)
     if isinstance(receiver, Foreign):
         return _foreign_method(receiver, method.name, given)
+    if isinstance(receiver, (PathValue, FileValue)):
+        return files.call_method(m, receiver, method.name, given)
     return UNKNOWN
 
 
@@ -696,14 +707,16 @@ def _text_method(m: Machine, text: Const, name: str, given: Arguments) -> Value:
         return UNKNOWN
     if name in _TEXT:
         try:
-            return Const(getattr(text.value, name)(*plain), text.partial)
+            made = getattr(text.value, name)(*plain)
+            return Const(made, text.partial, text.configured)
         except (TypeError, ValueError):
             return UNKNOWN
     if text.partial:
         return UNKNOWN
     if name in {"startswith", "endswith", "isdigit", "isidentifier"}:
         try:
-            return Const(bool(getattr(text.value, name)(*plain)))
+            made = bool(getattr(text.value, name)(*plain))
+            return Const(made, configured=text.configured)
         except (TypeError, ValueError):
             return UNKNOWN
     if name in {"split", "rsplit", "partition", "rpartition", "splitlines"}:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastwright.app.canonical import canonical
-from fastwright.app.setup import constants, imports, routers
+from fastwright.app.setup import constants, files, imports, routers
 from fastwright.app.setup.classes import ancestors, class_member, mro, prepare
 from fastwright.app.setup.machine import Machine
 from fastwright.app.setup.values import (
@@ -15,6 +15,7 @@ from fastwright.app.setup.values import (
     Closure,
     Const,
     External,
+    FileValue,
     Foreign,
     Instance,
     Items,
@@ -23,6 +24,7 @@ from fastwright.app.setup.values import (
     ModuleValue,
     NamespaceValue,
     Native,
+    PathValue,
     Place,
     RouterValue,
     RouteValue,
@@ -31,6 +33,8 @@ from fastwright.app.setup.values import (
     Unknown,
     Value,
     choice,
+    configured,
+    options,
 )
 from fastwright.read import syntax as s
 
@@ -67,6 +71,8 @@ def member(m: Machine, value: Value, name: str, site: Place) -> Value:  # noqa: 
         return _of_foreign(value, name)
     if isinstance(value, RouteValue):
         return routers.route_member(value, name)
+    if isinstance(value, PathValue):
+        return files.attribute(value, name)
     if isinstance(value, Const) and name == "value":
         return value  # a member of an Enum is its value here
     if isinstance(value, LambdaValue):
@@ -114,8 +120,12 @@ def _of_instance(m: Machine, value: Instance, name: str, site: Place) -> Value:
     if found is not None:
         return found
     found = class_member(m, value.cls, name)
+    if value.open and name in m.relevance.names and (others := _overrides(m, value, name, site)):
+        own = [bound(m, found, value, value.cls, site)] if found is not None else []
+        return choice([*own, *others])
     if found is not None:
-        return bound(m, found, value, value.cls, site)
+        given = bound(m, found, value, value.cls, site)
+        return configured(given) if _is_settings(value.cls) else given
     if name == "__class__":
         return value.cls
     if name == "__dict__":
@@ -124,6 +134,29 @@ def _of_instance(m: Machine, value: Instance, name: str, site: Place) -> Value:
     if isinstance(getter, Closure):
         return m.call(m, getter.bind(value), Arguments(site, [Const(name)]))
     return UNKNOWN
+
+
+def assumed(annotation: Value) -> Value | None:
+    """Return an instance of which only the class is known."""
+    for option in options(annotation):
+        if isinstance(option, ClassValue) and routers.kind_of(option) is None:
+            return Instance(option, open=True)
+    return None
+
+
+def _overrides(m: Machine, value: Instance, name: str, site: Place) -> list[Value]:
+    """Return the method ``name`` of the classes that inherit from that of ``value``."""
+    found: list[Value] = []
+    for function in m.relevance.functions:
+        owner = function.owner
+        if function.name != name or owner is None or owner is value.cls.symbol:
+            continue
+        cls = imports.member(m, m.module(function.module), owner.name)
+        if isinstance(cls, ClassValue) and any(a is value.cls for a in mro(cls)):
+            method = class_member(m, cls, name)
+            if method is not None:
+                found.append(bound(m, method, Instance(cls, open=True), cls, site))
+    return found
 
 
 def bound(m: Machine, found: Value, receiver: Value, cls: ClassValue, site: Place) -> Value:
@@ -150,6 +183,10 @@ def bound(m: Machine, found: Value, receiver: Value, cls: ClassValue, site: Plac
                 receiver.attrs[name] = value
         return value
     return found
+
+
+def _is_settings(cls: ClassValue) -> bool:
+    return any(name.endswith("BaseSettings") for name in ancestors(cls))
 
 
 def default_of(m: Machine, field: Foreign) -> Value:
@@ -268,7 +305,7 @@ def enter(m: Machine, value: Value, site: Place) -> Value:
                 return m.call(m, method.bind(value), Arguments(site))
     if isinstance(value, Items) and value.kind == "iterator" and value.items:
         return value.items[0]  # a generator function under @contextmanager
-    if isinstance(value, (RouterValue, Foreign)):
+    if isinstance(value, (RouterValue, Foreign, FileValue)):
         return value
     return UNKNOWN
 

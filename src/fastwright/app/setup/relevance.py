@@ -9,7 +9,7 @@ from fastwright.app.symbols import Class, Function, Linker
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 
-APP_CLASSES = frozenset({"FastAPI", "Starlette"})
+APP_CLASSES = frozenset({"FastAPI", "Starlette", "Cadwyn"})
 ROUTER_CLASSES = APP_CLASSES | {"APIRouter", "InferringRouter"}
 
 VERBS = frozenset(
@@ -24,6 +24,7 @@ OPERATIONS = frozenset(
         "include_router", "add_api_route", "add_api_websocket_route", "add_route",
         "add_websocket_route", "add_middleware", "add_exception_handler", "add_event_handler",
         "exception_handler", "api_route", "websocket_route", "mount",
+        "generate_and_include_versioned_routers",
     }
 )  # fmt: skip
 
@@ -65,6 +66,10 @@ class Relevance:
     def function(self, function: Function) -> bool:
         """Return whether calling ``function`` may set up routers."""
         return not self.names.isdisjoint(function.node.called)
+
+    def sets_up(self, function: Function) -> bool:
+        """Return whether calling ``function`` may set up routers, or declares routes itself."""
+        return self.function(function) or not VERBS.isdisjoint(function.node.called)
 
     def makes_app(self, function: Function) -> bool:
         """Return whether the body of ``function`` itself makes an application."""

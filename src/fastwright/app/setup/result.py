@@ -66,8 +66,9 @@ class RouteRecord:
     """Its place in the order of routes of its application or router."""
     uncertain: bool
     """Whether a piece of the path is not known (it is written ``{?}``)."""
-    conditional: bool
-    """Whether it was declared or included under a condition that is not known."""
+    presence: str
+    """always; startup: added when the application starts; unknown: under a condition that is not
+    known; off: the defaults of the settings leave it out."""
     starlette: bool
     """Whether it is a plain route of Starlette, without dependencies and schemas."""
 

@@ -30,6 +30,7 @@ from fastwright.app.setup.values import (
     Table,
     Unknown,
     Value,
+    least,
     options,
     strings,
     text_of,
@@ -40,6 +41,7 @@ _KINDS = {
     "fastapi.APIRouter": "router",
     "starlette.applications.Starlette": "plain-app",
     "starlette.routing.Router": "plain-router",
+    "cadwyn.Cadwyn": "app",
     "fastapi_utils.inferring_router.InferringRouter": "router",
     "fastapi_restful.inferring_router.InferringRouter": "router",
 }
@@ -62,10 +64,11 @@ _HTTP = {"get", "post", "put", "patch", "delete", "head", "options", "trace"}
 def kind_of(cls: ClassValue | External) -> str | None:
     """Return the kind of router that instances of the class are, None for other classes."""
     if isinstance(cls, External):
-        return _KINDS.get(cls.name)
+        known = _KINDS.get(cls.name)
+        return "router" if known is None and cls.name.endswith("APIRouter") else known
     for ancestor in mro(cls):
-        if isinstance(ancestor, External) and ancestor.name in _KINDS:
-            return _KINDS[ancestor.name]
+        if isinstance(ancestor, External) and (kind := kind_of(ancestor)) is not None:
+            return kind
     return None
 
 
@@ -100,6 +103,8 @@ def initialize(m: Machine, router: RouterValue, given: Arguments) -> None:
     kind = "app" if router.is_app else "router"
     router.layer = LayerValue(kind, given.site, sources, dict(keywords))
     router.lifespan = keywords.get("lifespan")
+    if router.lifespan is not None:
+        router.startups.append((router.lifespan, m.presence))
     for value in options(keywords.get("routes") or UNKNOWN):
         if isinstance(value, Items):
             router.routes.items.extend(value.items)
@@ -112,7 +117,8 @@ def initialize(m: Machine, router: RouterValue, given: Arguments) -> None:
     for event in ("startup", "shutdown"):
         functions = keywords.get(f"on_{event}")
         if isinstance(functions, Items):
-            router.events.extend((event, function, given.site) for function in functions.items)
+            for function in functions.items:
+                _on(m, router, event, function, given.site)
 
 
 def _initial_middleware(router: RouterValue, value: Value | None, given: Arguments) -> None:
@@ -146,7 +152,7 @@ def mount_object(m: Machine, given: Arguments) -> Value:
         inner.made = True
         app = inner
     layer = _layer("mount", given)
-    return MountValue(app or UNKNOWN, path.rstrip("/"), (layer,), partial, m.doubts > 0)
+    return MountValue(app or UNKNOWN, path.rstrip("/"), (layer,), partial, m.presence)
 
 
 # ------------------------------------------------------------------- attributes
@@ -162,6 +168,7 @@ def attribute(m: Machine, router: RouterValue, name: str) -> Value:  # noqa: PLR
             inner = RouterValue(kind, None, router.site, router.routes)
             inner.layer, inner.made, inner.prefix = router.layer, True, router.prefix
             inner.includes, inner.events = router.includes, router.events
+            inner.startups = router.startups
             router.inner = inner
         return router.inner
     if name == "prefix":
@@ -217,7 +224,7 @@ def _declarer(m: Machine, router: RouterValue, name: str, given: Arguments) -> V
     override = _override(m, router, "api_route") if name == "api_route" else None
     site = m.declaring[0] if m.declaring else given.site
     given = Arguments(site, given.positional, given.keywords, given.sources, given.open)
-    doubtful = m.doubts > 0
+    presence = m.presence
 
     def decorate(m: Machine, decorated: Arguments) -> Value:
         endpoint = decorated.get(0, "func") or UNKNOWN
@@ -225,8 +232,8 @@ def _declarer(m: Machine, router: RouterValue, name: str, given: Arguments) -> V
         path = full.get(0, "path")
         rest = {k: v for k, v in full.keywords.items() if k != "path"}
         passed = Arguments(site, [path or UNKNOWN, endpoint], rest, full.sources, full.open)
-        m.doubts += doubtful
         m.declaring.append(site)
+        outer, m.least_presence = m.least_presence, least(m.least_presence, presence)
         try:
             adder = _override(m, router, _ADDERS[name])
             if adder is not None:
@@ -235,7 +242,7 @@ def _declarer(m: Machine, router: RouterValue, name: str, given: Arguments) -> V
                 call(m, router, _ADDERS[name], passed)
         finally:
             m.declaring.pop()
-            m.doubts -= doubtful
+            m.least_presence = outer
         return endpoint
 
     if override is not None and not _running(m, override):
@@ -309,7 +316,7 @@ def _route(
         values=dict(given.keywords),
         layers=layers,
         partial=partial,
-        conditional=m.doubts > 0,
+        presence=m.presence,
         name=name or None,
     )
 
@@ -350,15 +357,27 @@ def _include(m: Machine, router: RouterValue, given: Arguments) -> Value:
     return NONE
 
 
+def _include_each(m: Machine, router: RouterValue, given: Arguments) -> Value:
+    """``Cadwyn.generate_and_include_versioned_routers(*routers)``."""
+    for position, child in enumerate(given.positional):
+        source = given.sources.get(position, given.site)
+        _include(m, router, Arguments(given.site, [child], {}, {0: source}))
+    return NONE
+
+
 def _include_one(
     m: Machine, router: RouterValue, child: RouterValue, given: Arguments
 ) -> None:
     prefix, partial = text_of(given.keywords.get("prefix"))
     layers = (*((router.layer,) if router.layer else ()), _layer("include", given))
     router.includes.append((child, len(child.routes.items), given.site))
-    doubtful = m.doubts > 0 or isinstance(given.get(0, "router"), Choice)
+    doubtful = "unknown" if isinstance(given.get(0, "router"), Choice) else "always"
     include = IncludeValue(
-        child, router.prefix + prefix, layers, partial or router.partial, doubtful
+        child,
+        router.prefix + prefix,
+        layers,
+        partial or router.partial,
+        least(m.presence, doubtful),
     )
     if m.by_reference:
         if not contains(child, router):
@@ -417,7 +436,7 @@ def copied(entry: RouteValue, include: IncludeValue) -> RouteValue:
         values=entry.values,
         layers=include.layers + entry.layers,
         partial=entry.partial or include.partial,
-        conditional=entry.conditional or include.conditional,
+        presence=least(entry.presence, include.presence),
         name=entry.name,
     )
 
@@ -430,7 +449,7 @@ def _mount(m: Machine, router: RouterValue, given: Arguments) -> Value:
         if isinstance(option, Const):
             continue
         router.routes.items.append(
-            MountValue(option, path.rstrip("/"), layers, partial, m.doubts > 0)
+            MountValue(option, path.rstrip("/"), layers, partial, m.presence)
         )
     return NONE
 
@@ -438,7 +457,7 @@ def _mount(m: Machine, router: RouterValue, given: Arguments) -> Value:
 def _host(m: Machine, router: RouterValue, given: Arguments) -> Value:
     app = given.get(1, "app") or UNKNOWN
     layers = (*((router.layer,) if router.layer else ()), _layer("mount", given))
-    router.routes.items.append(MountValue(app, "", layers, partial=False, conditional=m.doubts > 0))
+    router.routes.items.append(MountValue(app, "", layers, partial=False, presence=m.presence))
     return NONE
 
 
@@ -478,18 +497,24 @@ def _handler_decorator(_: Machine, router: RouterValue, given: Arguments) -> Val
     return Native("exception_handler", decorate)
 
 
-def _add_event(_: Machine, router: RouterValue, given: Arguments) -> Value:
+def _add_event(m: Machine, router: RouterValue, given: Arguments) -> Value:
     event, _partial = text_of(given.get(0, "event_type"))
-    router.events.append((event, given.get(1, "func") or UNKNOWN, given.site))
+    _on(m, router, event, given.get(1, "func") or UNKNOWN, given.site)
     return NONE
+
+
+def _on(m: Machine, router: RouterValue, event: str, function: Value, site: Place) -> None:
+    router.events.append((event, function, site))
+    if event == "startup":
+        router.startups.append((function, m.presence))
 
 
 def _event_decorator(_: Machine, router: RouterValue, given: Arguments) -> Value:
     event, _partial = text_of(given.get(0, "event_type"))
 
-    def decorate(_: Machine, decorated: Arguments) -> Value:
+    def decorate(m: Machine, decorated: Arguments) -> Value:
         function = decorated.get(0, "func") or UNKNOWN
-        router.events.append((event, function, given.site))
+        _on(m, router, event, function, given.site)
         return function
 
     return Native("on_event", decorate)
@@ -518,6 +543,7 @@ _OPERATIONS: dict[str, Callable[[Machine, RouterValue, Arguments], Value]] = {
     "add_route": _adder("plain"),
     "add_websocket_route": _adder("plain-websocket"),
     "include_router": _include,
+    "generate_and_include_versioned_routers": _include_each,
     "mount": _mount,
     "host": _host,
     "add_middleware": _middleware,

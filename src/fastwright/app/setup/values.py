@@ -44,11 +44,27 @@ class Const(Value):
 
     value: Plain
     partial: bool = False
+    configured: bool = field(default=False, compare=False)
+    """Whether this is the default of a setting, so that a deployment may have another."""
 
 
 NONE = Const(None)
 TRUE = Const(value=True)
 FALSE = Const(value=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PathValue(Value):
+    """A path of the file system, relative to the project's root."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileValue(Value):
+    """An opened file of the project."""
+
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +285,7 @@ class RouteValue(Value):
     layers: tuple[LayerValue, ...]
     """Outermost first."""
     partial: bool
-    conditional: bool
+    presence: str
     name: str | None = None
 
 
@@ -281,7 +297,7 @@ class IncludeValue(Value):
     prefix: str
     layers: tuple[LayerValue, ...]
     partial: bool
-    conditional: bool
+    presence: str
 
 
 @dataclass(eq=False, slots=True)
@@ -292,7 +308,7 @@ class MountValue(Value):
     path: str
     layers: tuple[LayerValue, ...]
     partial: bool
-    conditional: bool
+    presence: str
 
 
 @dataclass(eq=False)
@@ -317,6 +333,8 @@ class RouterValue(Value):
     middleware: list[tuple[Value, Place, dict[str, Place]]] = field(default_factory=list)
     handlers: list[tuple[Place, Value, Place]] = field(default_factory=list)
     events: list[tuple[str, Value, Place]] = field(default_factory=list)
+    startups: list[tuple[Value, str]] = field(default_factory=list)
+    """What runs when the application starts, and whether it surely does."""
     lifespan: Value | None = None
     includes: list[tuple[RouterValue, int, Place]] = field(default_factory=list)
     """Routers included, how many routes they had then, and where."""
@@ -341,7 +359,7 @@ class Frame:
     """The names of a module, class body or running function."""
 
     __slots__ = (
-        "context", "function", "globals", "kind", "module", "names", "nonlocals", "outer",
+        "context", "ended", "function", "globals", "kind", "module", "names", "nonlocals", "outer",
         "returns", "sources", "yields",
     )  # fmt: skip
 
@@ -360,6 +378,8 @@ class Frame:
         self.yields: list[Value] = []
         self.globals: set[str] = set()
         self.nonlocals: set[str] = set()
+        self.ended: int | None = None
+        """How many values it had returned when a setting's default ended it."""
         self.context: tuple[ClassValue, Value] | None = None
         """Of a method: its class and receiver, for ``super()``."""
 
@@ -415,6 +435,27 @@ def truth(value: Value) -> bool | None:  # noqa: PLR0911 - one answer for each k
     if isinstance(value, Instance):
         return None if value.open else True
     return True
+
+
+PRESENCES = ("always", "startup", "unknown", "off")
+"""Whether a route is there: surely, once started, if a condition holds, if a setting is changed."""
+
+
+def least(*presences: str) -> str:
+    """Return the presence of what depends on all of these."""
+    return max(presences, key=PRESENCES.index)
+
+
+def is_configured(value: Value) -> bool:
+    """Return whether ``value`` is what a setting's default gives."""
+    return isinstance(value, Const) and value.configured
+
+
+def configured(value: Value) -> Value:
+    """Return ``value`` as the default of a setting."""
+    if isinstance(value, Const) and not value.configured:
+        return Const(value.value, value.partial, configured=True)
+    return value
 
 
 def key_of(value: Value) -> Key | None:

@@ -1,0 +1,102 @@
+"""Configuration: ``[tool.fastwright]`` of pyproject.toml, strict."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from fastwright.project.errors import ConfigError, nearest
+
+FailOn: TypeAlias = Literal["never", "error", "warning", "info"]
+
+
+class PathSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+    """Settings for the files that a glob matches, on top of the general ones."""
+
+    ignore: tuple[str, ...] = ()
+    """Rules, families or severities that are off there."""
+    select: tuple[str, ...] = ()
+    """If given, only these are on there."""
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+    """``[tool.fastwright]``."""
+
+    select: tuple[str, ...] = ()
+    """Rules, families or severities to run instead of the default ones."""
+    ignore: tuple[str, ...] = ()
+    """Rules, families or severities not to run."""
+    fail_on: FailOn = "info"
+    """The least severity that makes ``review`` exit with 1."""
+    exclude: tuple[str, ...] = ()
+    """Globs of files and folders that are not read, relative to the root."""
+    source_roots: tuple[str, ...] = ()
+    """Folders that the project's imports start from, where they cannot be found out."""
+    layers: dict[str, tuple[str, ...]] = {}
+    """Layer (router, dependency, service, repository, model ...) -> globs of its modules."""
+    per_path: dict[str, PathSettings] = {}
+    """Glob -> settings for the files that it matches."""
+    baseline: str | None = None
+    """A baseline file that is used when ``--baseline`` is not given."""
+    cache_dir: str | None = None
+    """Where facts are kept; ``.fastwright_cache`` in the root otherwise."""
+    jobs: int | None = None
+    """How many processes read files; as many as there are cores otherwise."""
+
+
+def read_config(root: Path) -> Config:
+    """Return the configuration of the project at ``root``; the defaults where it has none.
+
+    Raises ConfigError for malformed TOML, an unknown key or a value of the wrong type.
+    """
+    path = root / "pyproject.toml"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Config()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {error}", "Make the file readable as UTF-8.") from error
+    if "fastwright" not in text:
+        return Config()
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}", "Mend the file.") from error
+    table = data.get("tool", {}).get("fastwright", {})
+    return parse_config(table, str(path))
+
+
+def parse_config(table: dict[str, Any], origin: str) -> Config:
+    """Return the configuration that a table says. Raises ConfigError, naming ``origin``."""
+    if isinstance(table, dict):
+        _refuse_unknown(table, Config, origin, "tool.fastwright")
+        for glob, settings in _items(table.get("per-path")):
+            if isinstance(settings, dict):
+                _refuse_unknown(settings, PathSettings, origin, f"tool.fastwright.per-path.{glob!r}")
+    try:
+        return msgspec.convert(table, Config)
+    except msgspec.ValidationError as error:
+        message = f"{origin}: [tool.fastwright] {error}"
+        raise ConfigError(message, "See `fastwright config --help` for the keys.") from error
+
+
+def _items(table: object) -> list[tuple[str, Any]]:
+    return list(table.items()) if isinstance(table, dict) else []
+
+
+def _refuse_unknown(
+    table: dict[str, Any], struct: type[msgspec.Struct], origin: str, where: str
+) -> None:
+    known = [field.encode_name for field in msgspec.structs.fields(struct)]
+    for key in table:
+        if key not in known:
+            message = f"{origin}: unknown key {key!r} in [{where}].{nearest(key, known)}"
+            raise ConfigError(message, f"Known keys: {', '.join(sorted(known))}.")
+
+
+def config_schema() -> dict[str, Any]:
+    """Return the JSON Schema of ``[tool.fastwright]``."""
+    return msgspec.json.schema(Config)

@@ -1,0 +1,140 @@
+"""Which rules run, and which of their findings count in which file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+
+import msgspec
+
+from fastwright.project.errors import FastwrightError
+from fastwright.review.result import SEVERITIES
+from fastwright.rules.registry import RegisteredRule
+
+ALL = "all"
+DEFAULT = "default"
+
+_NAMED, _FAMILY, _SEVERITY, _ALL, _DEFAULT, _NOT = 5, 4, 3, 2, 1, 0
+
+
+class Selection(msgspec.Struct, frozen=True):
+    """One source of settings: what it selects (None: nothing said) and what it ignores.
+
+    A selector is the name of a rule, a family, a severity, ``default`` or ``all``. Rules that
+    are off by default come in only by their own name or by ``all``.
+    """
+
+    select: tuple[str, ...] | None = None
+    ignore: tuple[str, ...] = ()
+    origin: str = ""
+    """Where it was said, for error messages: ``--select``, ``pyproject.toml``."""
+
+
+class PathSelection(msgspec.Struct, frozen=True):
+    """Settings for the files that a pattern matches: rules added and rules taken away there."""
+
+    matches: frozenset[str]
+    """The files, relative to the root."""
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+
+
+class Chosen(msgspec.Struct, frozen=True):
+    """The rules that a run uses."""
+
+    everywhere: frozenset[str]
+    by_file: Mapping[str, frozenset[str]] = {}
+    """Files whose rules differ."""
+
+    def rules(self) -> frozenset[str]:
+        """Return every rule that has to run, for whichever files."""
+        return self.everywhere.union(*self.by_file.values())
+
+    def for_file(self, file: str) -> frozenset[str]:
+        """Return the rules whose findings count in a file."""
+        return self.by_file.get(file, self.everywhere)
+
+
+def check_selectors(
+    selectors: Iterable[str], rules: Mapping[str, RegisteredRule], origin: str
+) -> None:
+    """Refuse a selector that means nothing. Raises FastwrightError with the nearest name."""
+    known = {*rules, *(rule.family for rule in rules.values()), *SEVERITIES, ALL, DEFAULT}
+    for selector in selectors:
+        if selector not in known:
+            raise FastwrightError(
+                f"{origin}: there is no rule, family or severity {selector!r}",
+                f"{nearest(selector, known)}`fastwright rules` lists what there is.",
+            )
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return ``Did you mean 'x'? `` for the known name most like ``name``, or nothing."""
+    found = get_close_matches(name, sorted(known), n=1, cutoff=0.5)
+    if not found:
+        found = [other for other in sorted(known) if other.startswith(name)][:1]
+    return f"Did you mean {found[0]!r}? " if found else ""
+
+
+def choose(
+    rules: Mapping[str, RegisteredRule],
+    selections: Iterable[Selection],
+    paths: Iterable[PathSelection] = (),
+) -> Chosen:
+    """Return the rules that run.
+
+    Later selections win: one that selects replaces all that was said before, one that only
+    ignores adds to it. Within one, the more specific selector wins, and at a tie ``ignore``.
+    For a file, the settings of its path add and take away. Raises FastwrightError.
+    """
+    merged = _merge(rules, selections)
+    everywhere = frozenset(name for name, rule in rules.items() if _is_on(rule, merged))
+    return Chosen(everywhere, _by_file(rules, everywhere, paths))
+
+
+def _merge(rules: Mapping[str, RegisteredRule], selections: Iterable[Selection]) -> Selection:
+    merged = Selection()
+    for selection in selections:
+        check_selectors((*(selection.select or ()), *selection.ignore), rules, selection.origin)
+        if selection.select is not None:
+            merged = selection
+        else:
+            merged = Selection(merged.select, (*merged.ignore, *selection.ignore))
+    return merged
+
+
+def _is_on(rule: RegisteredRule, selection: Selection) -> bool:
+    wanted = (DEFAULT,) if selection.select is None else selection.select
+    selected = max((_selects(selector, rule) for selector in wanted), default=_NOT)
+    ignored = max((_rank(selector, rule) for selector in selection.ignore), default=_NOT)
+    return selected > ignored
+
+
+def _selects(selector: str, rule: RegisteredRule) -> int:
+    """Return how specifically a selector turns a rule on, 0 for not at all."""
+    rank = _rank(selector, rule)
+    return rank if rule.rule.default or rank in {_NAMED, _ALL} else _NOT
+
+
+def _rank(selector: str, rule: RegisteredRule) -> int:
+    """Return how specific a selector is that covers the rule, 0 if it does not."""
+    ranks = {
+        DEFAULT: _DEFAULT,
+        ALL: _ALL,
+        rule.rule.severity: _SEVERITY,
+        rule.family: _FAMILY,
+        rule.name: _NAMED,
+    }
+    return ranks.get(selector, _NOT)
+
+
+def _by_file(
+    rules: Mapping[str, RegisteredRule], everywhere: frozenset[str], paths: Iterable[PathSelection]
+) -> dict[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {}
+    for path in paths:
+        added = {name for name, rule in rules.items() if any(_selects(s, rule) for s in path.select)}
+        removed = {name for name, rule in rules.items() if any(_rank(s, rule) for s in path.ignore)}
+        for file in path.matches:
+            found[file] = (found.get(file, everywhere) | added) - removed
+    return found

@@ -9,6 +9,7 @@ from fastwright.app import orm
 from fastwright.app.infer import Inference
 from fastwright.app.library import LIBRARY
 from fastwright.app.scopes import Where
+from fastwright.app.surroundings import Surroundings
 from fastwright.app.symbols import Class, Function, Linker
 from fastwright.app.types import (
     Callable_,
@@ -23,130 +24,6 @@ from fastwright.app.types import (
 )
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What a node stands in, inside its function; outermost first.
-
-    ``loops`` are the statements and comprehensions that repeat it, ``tries`` those whose body
-    (not handlers) holds it, ``withs`` the with-statements around it. ``handled`` says that it
-    stands in an ``except`` block, ``deferred`` that it is in a lambda: run later, or never.
-    """
-
-    loops: tuple[s.For | s.While | s.Comp, ...] = ()
-    tries: tuple[s.Try, ...] = ()
-    withs: tuple[s.With, ...] = ()
-    branches: tuple[s.Branch | s.IfExp, ...] = ()
-    handled: bool = False
-    deferred: bool = False
-    awaited: bool = False
-
-
-_PLAIN = Surroundings()
-
-
-def surroundings(body: Iterable[s.Node]) -> Iterator[tuple[s.Node, Surroundings]]:
-    """Yield every node of a function body with what it stands in; nested functions are not entered."""
-    for node in body:
-        yield from _visit(node, _PLAIN)
-
-
-def _visit(node: s.Node, around: Surroundings) -> Iterator[tuple[s.Node, Surroundings]]:
-    yield node, around
-    if isinstance(node, (s.Name, s.Constant, s.Opaque)):
-        return
-    if isinstance(node, (s.FunctionDef, s.ClassDef)):
-        for decorator in node.decorators:
-            yield from _visit(decorator, around)
-        return
-    if around.awaited:
-        around = _with(around, awaited=False)
-    handler = _VISITORS.get(type(node))
-    if handler is not None:
-        yield from handler(node, around)
-        return
-    for child in s.children(node):
-        yield from _visit(child, around)
-
-
-def _with(around: Surroundings, **changes: object) -> Surroundings:
-    values = {name: getattr(around, name) for name in Surroundings.__dataclass_fields__}
-    return Surroundings(**(values | changes))
-
-
-def _all(nodes: Iterable[s.Node], around: Surroundings) -> Iterator[tuple[s.Node, Surroundings]]:
-    for node in nodes:
-        yield from _visit(node, around)
-
-
-def _for(node: s.For, around: Surroundings) -> Iterator[tuple[s.Node, Surroundings]]:
-    yield from _visit(node.iter, around)
-    inside = _with(around, loops=(*around.loops, node))
-    yield from _visit(node.target, inside)
-    yield from _all(node.body, inside)
-    yield from _all(node.orelse, around)
-
-
-def _while(node: s.While, around: Surroundings) -> Iterator[tuple[s.Node, Surroundings]]:
-    inside = _with(around, loops=(*around.loops, node))
-    yield from _visit(node.test, inside)
-    yield from _all(node.body, inside)
-    yield from _all(node.orelse, around)
-
-
-def _comp(node: s.Comp, around: Surroundings) -> Iterator[tuple[s.Node, Surroundings]]:
-    inside = _with(around, loops=(*around.loops, node))
-    for position, generator in enumerate(node.generators):
-        yield from _visit(generator.iter, inside if position else around)
-        yield from _visit(generator.target, inside)
-        yield from _all(generator.ifs, inside)
-    if node.key is not None:
-        yield from _visit(node.key, inside)
-    yield from _visit(node.elt, inside)
-
-
-def _try(node: s.Try, around: Surroundings) -> Iterator[tuple[s.Node, Surroundings]]:
-    yield from _all(node.body, _with(around, tries=(*around.tries, node)))
-    for handler in node.handlers:
-        if handler.type is not None:
-            yield from _visit(handler.type, around)
-        yield from _all(handler.body, _with(around, handled=True))
-    yield from _all(node.orelse, around)
-    yield from _all(node.finalbody, around)
-
-
-def _with_statement(node: s.With, around: Surroundings) -> Iterator[tuple[s.Node, Surroundings]]:
-    for item in node.items:
-        yield from _visit(item.context_expr, around)
-    yield from _all(node.body, _with(around, withs=(*around.withs, node)))
-
-
-def _if(node: s.If, around: Surroundings) -> Iterator[tuple[s.Node, Surroundings]]:
-    for branch in node.branches:
-        yield from _visit(branch.test, around)
-        yield from _all(branch.body, _with(around, branches=(*around.branches, branch)))
-    yield from _all(node.orelse, around)
-
-
-def _await(node: s.Await, around: Surroundings) -> Iterator[tuple[s.Node, Surroundings]]:
-    yield from _visit(node.value, _with(around, awaited=True))
-
-
-def _lambda(node: s.Lambda, around: Surroundings) -> Iterator[tuple[s.Node, Surroundings]]:
-    yield from _visit(node.body, _with(around, deferred=True))
-
-
-_VISITORS: dict[type, Callable[..., Iterator[tuple[s.Node, Surroundings]]]] = {
-    s.For: _for,
-    s.While: _while,
-    s.Comp: _comp,
-    s.Try: _try,
-    s.With: _with_statement,
-    s.If: _if,
-    s.Await: _await,
-    s.Lambda: _lambda,
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,15 +80,10 @@ class CallGraph:
     types: Inference
     _sites: dict[int, tuple[CallSite, ...]] = field(default_factory=dict)
     _executions: dict[int, tuple[Execution, ...]] = field(default_factory=dict)
-    _nodes: dict[int, tuple[tuple[s.Node, Surroundings], ...]] = field(default_factory=dict)
 
-    def nodes(self, function: Function) -> tuple[tuple[s.Node, Surroundings], ...]:
+    def nodes(self, function: Function) -> list[tuple[s.Node, Surroundings]]:
         """Return every node of a function's body with its surroundings, in source order."""
-        key = id(function.node)
-        found = self._nodes.get(key)
-        if found is None:
-            found = self._nodes[key] = tuple(surroundings(function.node.body))
-        return found
+        return self.types.locals.nodes(function)
 
     def sites(self, function: Function) -> tuple[CallSite, ...]:
         """Return the calls in a function's body, in source order."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -11,7 +11,7 @@ from fastwright.app.calls import CallGraph, Execution, Reached
 from fastwright.app.dependencies import Dependencies, Dependency
 from fastwright.app.imports import ImportGraph, import_graph
 from fastwright.app.infer import Inference
-from fastwright.app.layers import Contents, Layer, layer_of
+from fastwright.app.layers import Layer, layers_of
 from fastwright.app.models import Models, Schema, Table
 from fastwright.app.raises import Raises, status_code
 from fastwright.app.routes import ResponseSchema, Route
@@ -43,6 +43,8 @@ class App:
     """Every readable module by path, sorted."""
     index: ModuleNames
     versions: Versions
+    declared_layers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Layer -> globs of its modules, as the project's configuration declares them."""
     linker: Linker = field(init=False)
     types: Inference = field(init=False)
     calls: CallGraph = field(init=False)
@@ -63,6 +65,9 @@ class App:
         self.types.class_named = self._class_named
 
     # ------------------------------------------------------------------ modules
+
+    web_marks = _WEB_MARKS
+    """Marks of modules that have to do with FastAPI or Starlette."""
 
     @cached_property
     def web_modules(self) -> list[Module]:
@@ -368,45 +373,34 @@ class App:
             elif isinstance(binding, Class):
                 yield from binding.own_methods.values()
 
+    def every_function(
+        self, module: Module, calling: frozenset[str] | None = None
+    ) -> Iterator[Function]:
+        """Yield every function of a module, those nested in functions and classes included.
+
+        With ``calling``, only functions in which one of these names is called (last component).
+        """
+        pending = list(self._definitions(self.linker.scope(module).names.values()))
+        for function in pending:  # grows while it is walked
+            if calling is None or not calling.isdisjoint(function.node.called):
+                yield function
+                inner = self.linker.local_scope(function).names.values()
+                pending.extend(self._definitions(inner))
+
+    def _definitions(self, bindings: Iterable[object]) -> Iterator[Function]:
+        for binding in bindings:
+            if isinstance(binding, Function):
+                yield binding
+            elif isinstance(binding, Class):
+                yield from binding.own_methods.values()
+                yield from self._definitions(binding.own_classes.values())
+
     # ------------------------------------------------------------------- layers
 
     @cached_property
     def layers(self) -> dict[str, Layer]:
-        """The layer of every module of the application that holds anything, by path."""
-        endpoints = _count(endpoint.module.path for endpoint in self.endpoints)
-        providers = {
-            id(d.function.node): d.function.module.path
-            for route in self.routes
-            for d in route.all_dependencies()
-            if d.function is not None and d.function.owner is None
-        }
-        dependencies = _count(providers.values())
-        schemas = _count(schema.cls.module.path for schema in self.schemas)
-        tables = _count(table.cls.module.path for table in self.tables)
-        return {
-            path: layer_of(
-                path,
-                module.kind,
-                Contents(
-                    endpoints=endpoints.get(path, 0),
-                    dependencies=dependencies.get(path, 0),
-                    schemas=schemas.get(path, 0),
-                    tables=tables.get(path, 0),
-                    functions=self._function_count(module) if dependencies.get(path) else 0,
-                ),
-            )
-            for path, module in self.modules.items()
-        }
-
-    def _function_count(self, module: Module) -> int:
-        return sum(1 for node in module.facts.body if isinstance(node, s.FunctionDef))
-
-
-def _count(paths: Iterable[str]) -> dict[str, int]:
-    counted: dict[str, int] = {}
-    for path in paths:
-        counted[path] = counted.get(path, 0) + 1
-    return counted
+        """The layer of every module, by path."""
+        return layers_of(self)
 
 
 def _expr(node: s.Node) -> s.Expr:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from fastwright.app.calls import CallGraph, Surroundings
+from fastwright.app.calls import CallGraph
+from fastwright.app.surroundings import Surroundings
 from fastwright.app.infer import Inference, instance_of
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias, Union
 
+from fastwright.app.surroundings import Placed, surroundings
 from fastwright.app.symbols import Function, targets
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
@@ -41,7 +42,7 @@ class Where:
 Body: TypeAlias = Union[Function, Module]
 
 
-def local_names(body: Body) -> Locals:
+def local_names(body: Body, nodes: Placed) -> Locals:
     """Return what the body of a function (or the top level of a module) binds."""
     names: Locals = {}
     if isinstance(body, Function):
@@ -55,12 +56,15 @@ def local_names(body: Body) -> Locals:
                     parameter=parameter,
                 )
             )
-        statements = body.node.body
-    else:
-        statements = body.facts.body
-    for node in s.walk_scope(*statements):
-        _bind(names, node)
+    for node, _ in nodes:
+        if type(node) in _BINDING:
+            _bind(names, node)
     return names
+
+
+_BINDING = frozenset(
+    {s.Assign, s.AnnAssign, s.NamedExpr, s.For, s.With, s.Try, s.Match, s.Comp, s.Lambda}
+)
 
 
 def _bind(names: Locals, node: s.Node) -> None:
@@ -100,8 +104,6 @@ def _bind(names: Locals, node: s.Node) -> None:
             inside = (node.start, node.end)
             bound = Bound("opaque", node.start, None, inside=inside)
             names.setdefault(parameter.name, []).append(bound)
-        for inner in s.walk_scope(node.body):
-            _bind(names, inner)
 
 
 def _unpack(
@@ -126,16 +128,26 @@ def _unpack(
 
 @dataclass(eq=False)
 class LocalNames:
-    """Remembers the local names of each body."""
+    """Remembers the nodes and the local names of each body."""
 
     _known: dict[int, Locals] = field(default_factory=dict)
+    _nodes: dict[int, Placed] = field(default_factory=dict)
+
+    def nodes(self, body: Body) -> Placed:
+        """Return every node of a body with its surroundings, in source order."""
+        key = id(body.node) if isinstance(body, Function) else id(body)
+        found = self._nodes.get(key)
+        if found is None:
+            statements = body.node.body if isinstance(body, Function) else body.facts.body
+            found = self._nodes[key] = surroundings(statements)
+        return found
 
     def of(self, body: Body) -> Locals:
         """Return what ``body`` binds."""
         key = id(body.node) if isinstance(body, Function) else id(body)
         found = self._known.get(key)
         if found is None:
-            found = self._known[key] = local_names(body)
+            found = self._known[key] = local_names(body, self.nodes(body))
         return found
 
     def lookup(self, name: str, offset: int, body: Body) -> Bound | None:

@@ -460,22 +460,39 @@ _BODY = msgspec.msgpack.Decoder(list[Stmt])
 
 # ---------------------------------------------------------------------- walking
 
-_LEAVES = (Name, Constant, Opaque)
+_LEAVES = frozenset({Name, Constant, Opaque, OpaqueStmt, Flow})
+_INNER = frozenset({Name, Constant, Opaque, FunctionDef, ClassDef, Lambda})
 
 
-def children(node: Node) -> Iterator[Node]:
-    """Yield the nodes directly below ``node``, in source order as far as fields give it."""
-    for field in node.__struct_fields__:
-        if field == "raw_body":
-            yield from node.body  # type: ignore[attr-defined]
-            continue
+def _fields_with_nodes() -> dict[type, tuple[str, ...]]:
+    """Return, for each node class, the fields that hold nodes; found once from the annotations."""
+    plain = {"int", "str", "str | None", "bool", "Literal", "list[str]"}
+    found: dict[type, tuple[str, ...]] = {}
+    pending: list[type] = list(Node.__subclasses__())
+    for cls in pending:
+        hints = {name: text for base in cls.__mro__ for name, text in getattr(base, "__annotations__", {}).items()}
+        names = [name for name in cls.__struct_fields__ if hints[name] not in plain]  # type: ignore[attr-defined]
+        found[cls] = tuple("body" if name == "raw_body" else name for name in names)
+    return found
+
+
+_FIELDS = _fields_with_nodes()
+
+
+def children(node: Node) -> list[Node]:
+    """Return the nodes directly below ``node``, in the order of its fields."""
+    found: list[Node] = []
+    for field in _FIELDS[type(node)]:
         value = getattr(node, field)
-        if isinstance(value, Node):
-            yield value
-        elif isinstance(value, list):
-            for item in value:
-                if isinstance(item, Node):
-                    yield item
+        if value is None:
+            continue
+        if type(value) is list:
+            found.extend(value)
+        else:
+            found.append(value)
+    if type(node) is Dict:  # the key of ``**value`` is None
+        return [child for child in found if child is not None]
+    return found
 
 
 def walk(*roots: Node) -> Iterator[Node]:
@@ -484,8 +501,8 @@ def walk(*roots: Node) -> Iterator[Node]:
     while stack:
         node = stack.pop()
         yield node
-        if not isinstance(node, _LEAVES):
-            stack.extend(reversed(list(children(node))))
+        if type(node) not in _LEAVES:
+            stack.extend(reversed(children(node)))
 
 
 def walk_scope(*roots: Node) -> Iterator[Node]:
@@ -494,8 +511,8 @@ def walk_scope(*roots: Node) -> Iterator[Node]:
     while stack:
         node = stack.pop()
         yield node
-        if not isinstance(node, (Name, Constant, Opaque, FunctionDef, ClassDef, Lambda)):
-            stack.extend(reversed(list(children(node))))
+        if type(node) not in _INNER:
+            stack.extend(reversed(children(node)))
 
 
 def dotted(node: Node | None) -> str | None:

@@ -185,9 +185,9 @@ def _failures(review: Review) -> Iterator[Line]:
 def _statistics(review: Review) -> Iterator[Line]:
     width = max((len(row.rule) for row in review.statistics), default=4)
     yield ()
-    yield line((f"{'rule':{width}}  found        ms", "dim"))
-    for row in sorted(review.statistics, key=lambda row: (-row.seconds, row.rule)):
-        yield line(f"{row.rule:{width}}  {row.findings:>5}  {row.seconds * 1000:>8.1f}")
+    yield line((f"{'rule':{width}}  found         ms", "dim"))
+    for row in sorted(review.statistics, key=lambda row: (-(row.seconds or 0), row.rule)):
+        time = "(reading)" if row.seconds is None else f"{row.seconds * 1000:.1f}"
+        yield line(f"{row.rule:{width}}  {row.findings:>5}  {time:>9}")
     for timing in review.timings:
-        yield line((f"{timing.name:{width}}         {timing.seconds * 1000:>8.1f}", "dim"))
-
+        yield line((f"{timing.name:{width}}         {timing.seconds * 1000:>9.1f}", "dim"))

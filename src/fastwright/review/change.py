@@ -16,7 +16,7 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from fastwright.project.errors import FastwrightError
+from fastwright.project.errors import RevisionError
 from fastwright.review.fingerprint import Fingerprint
 
 _SOURCES = (".py", ".pyi")
@@ -46,7 +46,7 @@ def before(root: Path, revision: str) -> Iterator[Before]:
     """Give the folder as it was where this branch left ``revision``, for as long as it is used.
 
     That is the merge base: what others did to ``revision`` since is not part of the change.
-    Raises FastwrightError if there is no git, no repository or no such revision.
+    Raises RevisionError if there is no git, no repository or no such revision.
     """
     prefix = _prefix(root)
     commit = _merge_base(root, _commit(root, revision))
@@ -71,7 +71,7 @@ def _prefix(root: Path) -> str:
     """Return the root relative to the top of its repository, with a slash at the end, or ''."""
     done = _git(root, "rev-parse", "--show-prefix")
     if done.returncode:
-        raise FastwrightError(
+        raise RevisionError(
             f"--base needs a git repository, and {root} is in none",
             "Leave --base out to see every finding.",
         )
@@ -82,7 +82,7 @@ def _commit(root: Path, revision: str) -> str:
     name = f"{revision}^{{commit}}"
     done = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", name)
     if done.returncode:
-        raise FastwrightError(
+        raise RevisionError(
             f"--base: git knows no revision {revision!r}",
             "Name a branch, tag or commit; in a shallow clone fetch it first "
             "(`git fetch origin main`, in GitHub Actions `fetch-depth: 0`).",
@@ -148,14 +148,14 @@ def _renamed(root: Path, commit: str, prefix: str) -> dict[str, str]:
 def _checked(done: subprocess.CompletedProcess[bytes]) -> bytes:
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip() or "no reason given"
-        raise FastwrightError(
+        raise RevisionError(
             f"--base: git failed: {said}", "Check the repository with `git fsck`."
         )
     return done.stdout
 
 
 def _git(root: Path, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    """Run git on the folder. Raises FastwrightError if there is no git."""
+    """Run git on the folder. Raises RevisionError if there is no git."""
     try:
         return subprocess.run(  # noqa: S603 - fixed program, no shell
             ["git", "-C", str(root), *_SAFE, *arguments],  # noqa: S607 - the user's own git
@@ -165,7 +165,7 @@ def _git(root: Path, *arguments: str, stdin: bytes = b"") -> subprocess.Complete
             env={**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"},
         )
     except FileNotFoundError as error:
-        raise FastwrightError(
+        raise RevisionError(
             "--base needs git, and there is none on the path",
             "Install git, or leave --base out to see every finding.",
         ) from error

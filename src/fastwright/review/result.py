@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from fastwright.project.config import FailOn
 from fastwright.rules.finding import Finding, Severity
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
@@ -46,11 +47,14 @@ class HeldBack(msgspec.Struct, frozen=True):
 
 
 class RuleStatistic(msgspec.Struct, frozen=True):
-    """What one rule found (before anything was held back) and the time it took."""
+    """What one rule found (before anything was held back) and the time it took.
+
+    Rules about one file run while it is read: their time is part of reading, and not known.
+    """
 
     rule: str
     findings: int
-    seconds: float
+    seconds: float | None
 
 
 class Timing(msgspec.Struct, frozen=True):
@@ -93,7 +97,9 @@ def count_severities(findings: Iterable[Finding]) -> dict[Severity, int]:
     return {severity: counted[severity] for severity in SEVERITIES}
 
 
-def is_failure(findings: Iterable[Finding], fail_on: Severity) -> bool:
+def is_failure(findings: Iterable[Finding], fail_on: FailOn) -> bool:
     """Whether any finding is as bad as ``fail_on`` or worse."""
+    if fail_on == "never":
+        return False
     bad = SEVERITIES[: SEVERITIES.index(fail_on) + 1]
     return any(finding.severity in bad for finding in findings)

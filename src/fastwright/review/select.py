@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 
 import msgspec
 
-from fastwright.project.errors import FastwrightError
+from fastwright.project.errors import SelectionError, nearest
 from fastwright.review.result import SEVERITIES
 from fastwright.rules.registry import RegisteredRule
 
@@ -31,12 +30,13 @@ class Selection(msgspec.Struct, frozen=True):
 
 
 class PathSelection(msgspec.Struct, frozen=True):
-    """Settings for the files that a pattern matches: rules added and rules taken away there."""
+    """Settings for some files: if it selects, only that is on there; what it ignores is off."""
 
-    matches: frozenset[str]
+    files: tuple[str, ...]
     """The files, relative to the root."""
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    origin: str = ""
 
 
 class Chosen(msgspec.Struct, frozen=True):
@@ -58,22 +58,15 @@ class Chosen(msgspec.Struct, frozen=True):
 def check_selectors(
     selectors: Iterable[str], rules: Mapping[str, RegisteredRule], origin: str
 ) -> None:
-    """Refuse a selector that means nothing. Raises FastwrightError with the nearest name."""
+    """Refuse a selector that means nothing. Raises SelectionError with the nearest name."""
     known = {*rules, *(rule.family for rule in rules.values()), *SEVERITIES, ALL, DEFAULT}
     for selector in selectors:
         if selector not in known:
-            raise FastwrightError(
-                f"{origin}: there is no rule, family or severity {selector!r}",
-                f"{nearest(selector, known)}`fastwright rules` lists what there is.",
+            raise SelectionError(
+                f"{origin}: there is no rule, family or severity {selector!r}."
+                f"{nearest(selector, known)}",
+                "`fastwright rules` lists what there is.",
             )
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return ``Did you mean 'x'? `` for the known name most like ``name``, or nothing."""
-    found = get_close_matches(name, sorted(known), n=1, cutoff=0.5)
-    if not found:
-        found = [other for other in sorted(known) if other.startswith(name)][:1]
-    return f"Did you mean {found[0]!r}? " if found else ""
 
 
 def choose(
@@ -85,7 +78,7 @@ def choose(
 
     Later selections win: one that selects replaces all that was said before, one that only
     ignores adds to it. Within one, the more specific selector wins, and at a tie ``ignore``.
-    For a file, the settings of its path add and take away. Raises FastwrightError.
+    For a file, the settings of its path come on top, one after the other. Raises SelectionError.
     """
     merged = _merge(rules, selections)
     everywhere = frozenset(name for name, rule in rules.items() if _is_on(rule, merged))
@@ -133,8 +126,10 @@ def _by_file(
 ) -> dict[str, frozenset[str]]:
     found: dict[str, frozenset[str]] = {}
     for path in paths:
-        added = {name for name, rule in rules.items() if any(_selects(s, rule) for s in path.select)}
-        removed = {name for name, rule in rules.items() if any(_rank(s, rule) for s in path.ignore)}
-        for file in path.matches:
-            found[file] = (found.get(file, everywhere) | added) - removed
+        check_selectors((*path.select, *path.ignore), rules, path.origin)
+        only = {n for n, rule in rules.items() if any(_selects(s, rule) for s in path.select)}
+        off = {n for n, rule in rules.items() if any(_rank(s, rule) for s in path.ignore)}
+        for file in path.files:
+            before = frozenset(only) if path.select else found.get(file, everywhere)
+            found[file] = before - off
     return found

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from fastwright.project.errors import nearest
 from fastwright.read.facts import Suppression
-from fastwright.review.select import Chosen, nearest
+from fastwright.review.select import Chosen
 from fastwright.review.sources import Sources
 from fastwright.rules.finding import Finding, Place
 from fastwright.rules.registry import RegisteredRule
@@ -131,7 +132,7 @@ def _unused(
             yield _finding(comment, sources, message)
         for name in names:
             if name not in known:
-                message = f"there is no rule {name!r}. {nearest(name, known)}".rstrip(". ")
+                message = f"there is no rule {name!r}.{nearest(name, known)}".rstrip(".")
                 yield _finding(comment, sources, message)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from fastwright.app.setup import result as r
 from fastwright.app.setup.machine import Machine
@@ -53,12 +53,32 @@ def build(m: Machine) -> r.SetupResult:
         for router in m.routers
         if not router.is_app and (router.routes.items or router.prefix)
     )
-    effective = tuple(
-        route for record in records if not record.mounted_under for route in record.routes
+    parents = _parents(applications)
+    effective = _effective(
+        record
+        for app, record in zip(applications, records, strict=True)
+        if not parents.get(id(app.routes))
     )
     _note_late_routes(m)
     notes = tuple(m.notes[key] for key in sorted(m.notes))
     return r.SetupResult(records, effective, routers, notes)
+
+
+def _effective(records: Iterable[r.Application]) -> tuple[r.RouteRecord, ...]:
+    """Return the routes of all, of alike ones the surest."""
+    found: dict[tuple[object, ...], r.RouteRecord] = {}
+    for record in records:
+        for route in record.routes:
+            key = (id(record), route.index)
+            if record.presence == "off" or route.presence == "off":
+                key = (route.methods, route.path, route.endpoint_label, route.kind)
+                if any(
+                    (other.methods, other.path, other.endpoint_label, other.kind) == key
+                    for other in found.values()
+                ):
+                    continue
+            found[key] = route
+    return tuple(found.values())
 
 
 # ------------------------------------------------------------------ applications
@@ -75,42 +95,55 @@ def _module_names(m: Machine) -> dict[int, str]:
 
 
 def _distinct(applications: list[RouterValue]) -> list[RouterValue]:
-    """Drop the copies that calling a factory again gave: same place, no other routes."""
-    mounted = {
-        id(mount.app.routes)
-        for app in applications
-        for mount in _all_mounts(app.routes)
-        if isinstance(mount.app, RouterValue)
-    }
-    kept: list[RouterValue] = []
-    tables: dict[tuple[str, int], list[tuple[RouterValue, frozenset[object]]]] = {}
-    order = sorted(applications, key=lambda app: id(app.routes) not in mounted)
-    for app in order:
-        key = (app.site.module.path, app.site.node.start)
-        table = frozenset(
-            (route.path, route.methods, endpoint_label(route.endpoint))
-            for route, _ in flatten(app.routes)
+    """Drop the copies that calling a factory again gave: made at the same place, nothing more."""
+    parents = _parents(applications)
+    tables = {id(app.routes): _table(app) for app in applications}
+    kept = [app for app in applications if not parents.get(id(app.routes))]
+    mounted = [app for app in applications if parents.get(id(app.routes))]
+    roots: list[RouterValue] = []
+    for number, app in enumerate(kept):
+        own = tables[id(app.routes)]
+        alike = [*mounted, *kept[:number], *kept[number + 1 :]]
+        earlier = {id(other.routes) for other in kept[:number]}
+        copies = any(
+            _same_place(app, other)
+            and (own < tables[id(other.routes)] or own == tables[id(other.routes)])
+            and (own != tables[id(other.routes)] or id(other.routes) in earlier or other in mounted)
+            for other in alike
         )
-        others = tables.setdefault(key, [])
-        if id(app.routes) not in mounted and any(table <= other for _, other in others):
-            continue
-        others.append((app, table))
-        kept.append(app)
-    kept = [
-        app
-        for app in kept
-        if not _is_smaller(app, tables[app.site.module.path, app.site.node.start], mounted)
-    ]
-    return [app for app in applications if any(app is one for one in kept)]
+        if not copies:
+            roots.append(app)
+    reached: set[int] = set()
+    pending = list(roots)
+    while pending:
+        app = pending.pop()
+        if id(app.routes) not in reached:
+            reached.add(id(app.routes))
+            for mount in _all_mounts(app.routes):
+                pending.extend(_mounted_routers(mount.app))
+    return [app for app in applications if id(app.routes) in reached]
 
 
-def _is_smaller(
-    app: RouterValue, alike: list[tuple[RouterValue, frozenset[object]]], mounted: set[int]
-) -> bool:
-    if id(app.routes) in mounted:
-        return False
-    own = next(table for other, table in alike if other is app)
-    return any(own < table for other, table in alike if other is not app)
+def _same_place(one: RouterValue, other: RouterValue) -> bool:
+    return one.site.node is other.site.node
+
+
+def _table(app: RouterValue) -> frozenset[object]:
+    return frozenset(
+        (route.path, route.methods, endpoint_label(route.endpoint), len(mounts))
+        for route, mounts in flatten(app.routes)
+    )
+
+
+def _parents(applications: list[RouterValue]) -> dict[int, list[RouterValue]]:
+    """Return by which applications each one is mounted; what a setting leaves out does not count."""
+    found: dict[int, list[RouterValue]] = {}
+    for app in applications:
+        for mount in _all_mounts(app.routes):
+            if app.presence != "off":
+                for inner in _mounted_routers(mount.app):
+                    found.setdefault(id(inner.routes), []).append(app)
+    return found
 
 
 def _application(
@@ -125,7 +158,7 @@ def _application(
         node=app.site.node,
         name=name or (factory.qualname if factory is not None else ""),
         factory=factory,
-        routes=_records(app.routes),
+        routes=_records(app.routes, app.presence),
         middleware=tuple(_middleware(*each) for each in app.middleware),
         exception_handlers=tuple(
             r.ExceptionHandler(where, _function_of(value), endpoint_label(value), site)
@@ -138,6 +171,7 @@ def _application(
         keywords=app.layer.keywords if app.layer is not None else {},
         mounted_under=mounted,
         fastapi=app.kind == "app",
+        presence=app.presence,
     )
 
 
@@ -211,17 +245,33 @@ def _mounted_routers(app: Value, depth: int = 5) -> Iterator[RouterValue]:
         yield from _mounted_routers(app.attrs["app"], depth - 1)
 
 
-def _records(routes: Items) -> tuple[r.RouteRecord, ...]:
+def _records(routes: Items, presence: str) -> tuple[r.RouteRecord, ...]:
+    """Return the effective routes; where branches give one path that is known, only that one."""
     found: list[r.RouteRecord] = []
+    known: set[tuple[object, ...]] = set()
+    unsure: list[r.RouteRecord] = []
     for route, mounts in flatten(routes):
         if len(found) >= MAX_ROUTES:
             break
-        found.append(_record(route, len(found), mounts))
-    return tuple(found)
+        record = _record(route, len(found), mounts, presence)
+        found.append(record)
+        if record.uncertain and record.presence != "always":
+            unsure.append(record)
+        else:
+            known.add((id(record.node), record.methods, record.endpoint_label))
+    dropped = {
+        id(record)
+        for record in unsure
+        if (id(record.node), record.methods, record.endpoint_label) in known
+    }
+    return tuple(record for record in found if id(record) not in dropped)
 
 
 def _record(
-    route: RouteValue, index: int, mounts: tuple[MountValue, ...] = ()
+    route: RouteValue,
+    index: int,
+    mounts: tuple[MountValue, ...] = (),
+    presence: str = "always",
 ) -> r.RouteRecord:
     prefix = "".join(mount.path for mount in mounts)
     layers = (*(layer for mount in mounts for layer in mount.layers), *route.layers)
@@ -243,7 +293,7 @@ def _record(
         tags=tuple(dict.fromkeys(tags)),
         index=index,
         uncertain=route.partial or any(mount.partial for mount in mounts),
-        presence=least(route.presence, *(mount.presence for mount in mounts)),
+        presence=least(presence, route.presence, *(mount.presence for mount in mounts)),
         starlette=route.kind.startswith("plain"),
     )
 

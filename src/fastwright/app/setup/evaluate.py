@@ -40,7 +40,7 @@ from fastwright.app.setup.values import (
 from fastwright.read import syntax as s
 
 _BUILTINS = frozenset(dir(builtins))
-MAX_ITEMS = 1000
+MAX_ITEMS = 20_000
 """Longer collections are cut."""
 
 
@@ -264,10 +264,14 @@ def same(left: Value, right: Value) -> bool | None:
     if isinstance(left, External) or isinstance(right, External):
         return None
     if isinstance(left, Items) and isinstance(right, Items):
-        if left.open or right.open or len(left.items) != len(right.items):
+        if left.open or right.open or left.kind != right.kind or left.kind == "set":
             return None
+        if len(left.items) != len(right.items):
+            return False
         answers = {same(a, b) for a, b in zip(left.items, right.items, strict=True)}
-        return answers == {True} or not answers if None not in answers else None
+        if False in answers:
+            return False
+        return None if None in answers else True
     if isinstance(left, Instance) and isinstance(right, Instance):
         return None
     return False

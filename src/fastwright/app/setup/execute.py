@@ -43,8 +43,9 @@ from fastwright.read import syntax as s
 
 NEXT, RETURN, BREAK, CONTINUE, RAISE = "next", "return", "break", "continue", "raise"
 
-MAX_ROUNDS = 300
-"""Longer loops are cut."""
+MAX_ROUNDS = 20_000
+MAX_IDLE_ROUNDS = 300
+"""Longer loops are cut; those that set up nothing sooner."""
 
 _LOGGING = frozenset({"debug", "info", "warning", "error", "exception", "critical", "log"})
 
@@ -258,6 +259,8 @@ def _if(m: Machine, node: s.If, frame: Frame) -> str:
     signal = execute(m, bodies[0], frame) if one else _either(m, bodies, frame)
     for body in off:
         _explore(m, body, frame)
+    if setting and signal == RAISE:
+        return NEXT  # no deployment can leave that setting as it is
     if setting and signal == RETURN and _goes_on(m, frame):
         return NEXT
     return signal
@@ -366,7 +369,10 @@ def _for(m: Machine, node: s.For, frame: Frame) -> str:
         bind_target(m, node.target, UNKNOWN, frame)
         signal = _either(m, [node.body, []], frame)
         return signal if signal in {RETURN, RAISE} else NEXT
-    for item in found[0][:MAX_ROUNDS]:
+    most = MAX_ROUNDS if len(found[0]) > MAX_IDLE_ROUNDS and _sets_up(m, node.body) else (
+        MAX_IDLE_ROUNDS
+    )
+    for item in found[0][:most]:
         m.step()
         bind_target(m, node.target, item, frame)
         signal = execute(m, node.body, frame)
@@ -378,7 +384,7 @@ def _for(m: Machine, node: s.For, frame: Frame) -> str:
 
 
 def _while(m: Machine, node: s.While, frame: Frame) -> str:
-    for _ in range(MAX_ROUNDS):
+    for _ in range(MAX_IDLE_ROUNDS):
         m.step()
         known = truth(evaluate(m, node.test, frame))
         if known is False:

@@ -16,7 +16,8 @@ from fastwright.app.symbols import Function
 
 _MAX_CLIMB = 6
 _MAX_ROOTS = 4
-_STARTUP_STEPS = 30_000
+_FACTORY_STEPS = 30_000
+_STARTUP_STEPS = 60_000
 
 
 def make_applications(m: Machine) -> None:
@@ -91,7 +92,7 @@ def invoke(m: Machine, function: Function) -> None:
     module = m.module(function.module)
     imports.ensure(m, module)
     site = module.frame.site(function.node)
-    with m.apart():
+    with m.apart(), m.budget(_FACTORY_STEPS):
         try:
             if function.owner is None:
                 value = imports.member(m, module, function.name)

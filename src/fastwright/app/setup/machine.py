@@ -21,7 +21,7 @@ from fastwright.app.symbols import Function, Linker
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 
-MAX_STEPS = 2_000_000
+MAX_STEPS = 500_000
 """After this many statements and calls the interpretation ends with what it has."""
 
 Version: TypeAlias = tuple[int, ...]

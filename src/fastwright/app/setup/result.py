@@ -136,6 +136,8 @@ class Application:
     mounted_under: tuple[Mounted, ...]
     fastapi: bool
     """False for a plain Starlette application."""
+    presence: str
+    """As that of a route: whether it is surely made."""
 
 
 @dataclass(frozen=True, eq=False)

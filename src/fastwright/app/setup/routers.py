@@ -34,6 +34,7 @@ from fastwright.app.setup.values import (
     options,
     strings,
     text_of,
+    truth,
 )
 
 _KINDS = {
@@ -79,6 +80,7 @@ def blank(m: Machine, kind: str, cls: ClassValue | None, site: Place) -> RouterV
     """Return a router that has not been initialised."""
     router = RouterValue(kind, cls, site, Items("list", []))
     router.callers = tuple(m.stack)
+    router.presence = m.presence
     m.routers.append(router)
     return router
 
@@ -203,7 +205,26 @@ def route_member(route: RouteValue, name: str) -> Value:
             return Const(route.name)
         endpoint = route.endpoint
         return Const(endpoint.symbol.name) if isinstance(endpoint, Closure) else UNKNOWN
+    if name == "include_in_schema":
+        return _in_schema(route)
+    if name in {"tags", "dependencies"}:
+        given = [layer.values.get(name) for layer in route.layers]
+        lists = [each for each in [*given, route.values.get(name)] if isinstance(each, Items)]
+        return Items("list", [each for items in lists for each in items.items])
     return route.values.get(name, UNKNOWN)
+
+
+def _in_schema(route: RouteValue) -> Value:
+    """A route is in the schema if neither it nor what is around it says otherwise."""
+    given = [layer.values.get("include_in_schema") for layer in route.layers]
+    answers = [
+        truth(each)
+        for each in [*given, route.values.get("include_in_schema")]
+        if each is not None
+    ]
+    if False in answers:
+        return Const(value=False)
+    return UNKNOWN if None in answers else Const(value=True)
 
 
 # --------------------------------------------------------------------- routes

@@ -328,6 +328,8 @@ class RouterValue(Value):
     layer: LayerValue | None = None
     made: bool = False
     """Whether the constructor of FastAPI or Starlette has run."""
+    presence: str = "always"
+    """Whether it is surely made."""
     callers: tuple[Function, ...] = ()
     """The functions that were running when it was made, outermost first."""
     middleware: list[tuple[Value, Place, dict[str, Place]]] = field(default_factory=list)

@@ -1,0 +1,322 @@
+"""Review a project: load it, run the rules, leave out what is not asked for, and count it all."""
+
+from __future__ import annotations
+
+import traceback
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from time import perf_counter
+from typing import NamedTuple
+
+import msgspec
+
+from fastwright.app.load import Loaded, load
+from fastwright.app.model import App
+from fastwright.project.cache import FOLDER, Cache
+from fastwright.project.config import FailOn
+from fastwright.project.discover import Project, open_project
+from fastwright.project.errors import FastwrightError
+from fastwright.project.files import matches
+from fastwright.read.facts import Suppression
+from fastwright.review import baseline, change, fingerprint, module_rules
+from fastwright.review.result import (
+    BrokenFile,
+    HeldBack,
+    Review,
+    RuleFailure,
+    RuleStatistic,
+    SkippedFile,
+    Timing,
+    sort_findings,
+)
+from fastwright.review.select import Chosen, PathSelection, Selection, choose
+from fastwright.review.sources import Sources
+from fastwright.review.suppress import UNUSED_SUPPRESSION, suppress
+from fastwright.rules.finding import Finding, Hit
+from fastwright.rules.registry import RegisteredRule, rules
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run is asked to do."""
+
+    path: Path = Path()
+    content: bytes | None = None
+    """What to read instead of the file at ``path`` (standard input, an editor's buffer)."""
+    select: tuple[str, ...] | None = None
+    ignore: tuple[str, ...] = ()
+    fail_on: FailOn | None = None
+    """Overrules the configuration."""
+    base: str | None = None
+    """Only what was brought in since this git revision."""
+    baseline: Path | None = None
+    write_baseline: bool = False
+    cache: bool = True
+    jobs: int | None = None
+
+
+class Outcome(NamedTuple):
+    """A review, the sources to show it with, and from which severity on it fails."""
+
+    review: Review
+    sources: Sources
+    fail_on: FailOn
+
+
+class _Found(NamedTuple):
+    """What the rules say of one tree: findings, how many comments hide, and what went wrong."""
+
+    loaded: Loaded
+    chosen: Chosen
+    findings: tuple[Finding, ...]
+    suppressed: int
+    failures: tuple[RuleFailure, ...]
+    statistics: tuple[RuleStatistic, ...]
+
+
+class _Ran(NamedTuple):
+    """What the rules report, before anything is left out."""
+
+    findings: list[Finding]
+    failures: list[RuleFailure]
+    seconds: dict[str, float]
+
+
+def known_rules() -> dict[str, RegisteredRule]:
+    """Return every rule by name, sorted, the one about suppressions among them."""
+    found = {**rules(), UNUSED_SUPPRESSION.name: UNUSED_SUPPRESSION}
+    return dict(sorted(found.items()))
+
+
+def review(options: Options) -> Outcome:
+    """Review what the options name.
+
+    Raises FastwrightError for a path, selector, baseline or revision that is none; a rule that
+    fails is part of the result.
+    """
+    started = perf_counter()
+    project = open_project(options.path)
+    given = _given(project, options)
+    sources = _sources(project, given)
+    found = _find(project, options, sources, given)
+    looked = perf_counter()
+    kept, held, stale = _hold_back(found, project, options, sources)
+    done = perf_counter()
+    return Outcome(
+        Review(
+            root=project.root,
+            findings=kept,
+            held_back=tuple(held),
+            files=sum(project.is_target(path) for path in found.loaded.app.modules),
+            is_fastapi=found.loaded.app.is_fastapi,
+            broken=_broken(project, found.loaded),
+            skipped=_skipped(project, found.loaded),
+            failures=found.failures,
+            stale_baseline=stale,
+            written_baseline=_baseline_path(project, options) if options.write_baseline else None,
+            statistics=found.statistics,
+            timings=(Timing("read and run", looked - started), Timing("compare", done - looked)),
+        ),
+        sources,
+        options.fail_on or project.config.fail_on,
+    )
+
+
+def load_project(
+    project: Project, options: Options, given: Mapping[str, bytes] | None = None
+) -> Loaded:
+    """Return the linked application of a project, from the cache as far as it holds."""
+    config = project.config
+    folder = project.root / (config.cache_dir or FOLDER)
+    keep = options.cache and not given
+    cache = Cache.open(folder, module_rules.cache_key(project.versions)) if keep else Cache.none()
+    return load(
+        project,
+        cache=cache,
+        inspect=module_rules.inspect,
+        jobs=options.jobs or config.jobs,
+        sources=dict(given or {}),
+    )
+
+
+# ---------------------------------------------------------------------- sources
+
+
+def _given(project: Project, options: Options) -> dict[str, bytes]:
+    return {} if options.content is None else {project.target: options.content}
+
+
+def _sources(project: Project, given: Mapping[str, bytes]) -> Sources:
+    on_disk = project.root
+    return Sources(lambda file: given[file] if file in given else (on_disk / file).read_bytes())
+
+
+# -------------------------------------------------------------------- the rules
+
+
+def _find(
+    project: Project, options: Options, sources: Sources, given: Mapping[str, bytes]
+) -> _Found:
+    """Return what the selected rules say of the files that were asked about."""
+    loaded = load_project(project, options, given)
+    app = loaded.app
+    chosen = _choose(project, options, app.modules)
+    ran = _run(loaded, chosen) if app.is_fastapi else _Ran([], [], {})
+    findings = [
+        finding
+        for finding in sort_findings(ran.findings)
+        if project.is_target(finding.place.file)
+        and finding.rule in chosen.for_file(finding.place.file)
+    ]
+    comments = _comments(project, app) if app.is_fastapi else {}
+    kept, hidden = suppress(findings, comments, sources, known_rules(), chosen)
+    statistics = _statistics(chosen, findings, ran.seconds) if app.is_fastapi else ()
+    failures = tuple(sorted(ran.failures, key=lambda failure: (failure.rule, failure.file or "")))
+    return _Found(loaded, chosen, sort_findings(kept), hidden, failures, statistics)
+
+
+def _choose(project: Project, options: Options, files: Iterable[str]) -> Chosen:
+    config = project.config
+    here = "pyproject.toml"
+    said = [
+        Selection(config.select or None, config.ignore, f"{here}: select and ignore"),
+        Selection(options.select, options.ignore, "--select and --ignore"),
+    ]
+    paths = list(files) if config.per_path else []
+    narrowed = [
+        PathSelection(
+            tuple(path for path in paths if matches(path, glob)),
+            () if options.select is not None else settings.select,
+            settings.ignore,
+            f"{here}: per-path {glob!r}",
+        )
+        for glob, settings in config.per_path.items()
+    ]
+    return choose(known_rules(), said, narrowed)
+
+
+def _run(loaded: Loaded, chosen: Chosen) -> _Ran:
+    """Run the chosen rules; one that raises becomes a failure."""
+    wanted = chosen.rules()
+    ran = _Ran([], [], {})
+    for rule in rules().values():
+        if rule.name in wanted and rule.rule.app and module_rules.applies(rule, loaded.app.versions):
+            start = perf_counter()
+            try:
+                ran.findings.extend(_finding(rule, hit) for hit in rule.rule.app(loaded.app))
+            except Exception:  # noqa: BLE001 - a rule that fails must not stop the others
+                ran.failures.append(RuleFailure(rule.name, traceback.format_exc()))
+            ran.seconds[rule.name] = perf_counter() - start
+    for path, data in loaded.notes.items():
+        for note in module_rules.read_notes(data):
+            if note.rule in wanted:
+                ran.findings.extend(_finding(rules()[note.rule], hit) for hit in note.hits)
+                if note.failure is not None:
+                    ran.failures.append(RuleFailure(note.rule, note.failure, path))
+    return ran
+
+
+def _finding(rule: RegisteredRule, hit: Hit) -> Finding:
+    return Finding(
+        rule=rule.name,
+        family=rule.family,
+        severity=rule.rule.severity,
+        confidence=rule.rule.confidence,
+        place=hit.place,
+        message=hit.message,
+        evidence=hit.evidence,
+        fix=rule.rule.fix,
+    )
+
+
+def _comments(project: Project, app: App) -> dict[str, list[Suppression]]:
+    return {
+        path: module.header.suppressions
+        for path, module in app.modules.items()
+        if module.header.suppressions and project.is_target(path)
+    }
+
+
+def _statistics(
+    chosen: Chosen, findings: list[Finding], seconds: Mapping[str, float]
+) -> tuple[RuleStatistic, ...]:
+    counted = Counter(finding.rule for finding in findings)
+    names = sorted(chosen.rules() - {UNUSED_SUPPRESSION.name})
+    return tuple(RuleStatistic(name, counted[name], seconds.get(name)) for name in names)
+
+
+# ------------------------------------------------------------- what is left out
+
+
+def _hold_back(
+    found: _Found, project: Project, options: Options, sources: Sources
+) -> tuple[tuple[Finding, ...], list[HeldBack], int]:
+    """Return the findings that remain, what was held back, and how much of the baseline is stale."""
+    kept, stale = found.findings, 0
+    held: list[HeldBack] = []
+    if found.suppressed:
+        reason = "hidden by comments"
+        held.append(HeldBack(reason, found.suppressed, "by removing `# fastwright: ignore`"))
+    path = _baseline_path(project, options)
+    if options.write_baseline:
+        if path is None:
+            raise FastwrightError(
+                "--write-baseline needs a file", "Name it with --baseline or in pyproject.toml."
+            )
+        baseline.write(path, kept, sources)
+    if path is not None:
+        difference = baseline.hold_back(kept, sources, path)
+        kept, stale = difference.new, difference.gone
+        if difference.known:
+            held.append(HeldBack("in the baseline", difference.known, "without --baseline"))
+    if options.base is not None:
+        difference = _since(project, options, options.base, kept, sources)
+        kept = difference.new
+        if difference.known:
+            reason = f"older than {options.base}"
+            held.append(HeldBack(reason, difference.known, "without --base"))
+    return kept, held, stale
+
+
+def _baseline_path(project: Project, options: Options) -> Path | None:
+    if options.baseline is not None:
+        return options.baseline
+    given = project.config.baseline
+    return project.root / given if given else None
+
+
+def _since(
+    project: Project,
+    options: Options,
+    revision: str,
+    findings: tuple[Finding, ...],
+    sources: Sources,
+) -> fingerprint.Difference:
+    """Return which findings a change brought in: those that the tree before it does not have."""
+    with change.before(project.root, revision) as old:
+        tree = Project(old.root, project.target, project.config)
+        old_sources = Sources.below(old.root)
+        plain = msgspec.structs.replace(options, cache=False)
+        before = _find(tree, plain, old_sources, {})
+        known = fingerprint.count(before.findings, old_sources)
+    return fingerprint.subtract(findings, sources, change.follow(known, old.renamed))
+
+
+# ------------------------------------------------------------ what was not read
+
+
+def _broken(project: Project, loaded: Loaded) -> tuple[BrokenFile, ...]:
+    return tuple(
+        BrokenFile(path, tuple(module.header.broken))
+        for path, module in sorted(loaded.app.modules.items())
+        if module.header.broken and project.is_target(path)
+    )
+
+
+def _skipped(project: Project, loaded: Loaded) -> tuple[SkippedFile, ...]:
+    found: Iterator[SkippedFile] = (
+        SkippedFile(problem.path, problem.reason)
+        for problem in loaded.problems
+        if project.is_target(problem.path) or problem.path == "."
+    )
+    return tuple(found)

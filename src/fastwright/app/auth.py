@@ -80,7 +80,9 @@ class Authenticators:
     def _is_optional(self, dependency: Dependency) -> bool:
         """``OAuth2PasswordBearer(..., auto_error=False)``: it refuses nobody by itself."""
         given = dependency.node
-        provider: s.Expr | None = given.argument(0, "dependency") if isinstance(given, s.Call) else None
+        provider: s.Expr | None = (
+            given.argument(0, "dependency") if isinstance(given, s.Call) else None
+        )
         symbol = self.calls.linker.expression(provider, dependency.module)
         if isinstance(symbol, Variable):
             provider = symbol.value
@@ -172,7 +174,10 @@ class Authenticators:
         for decorator in function.node.decorators:
             target = decorator.func if isinstance(decorator, s.Call) else decorator
             found = types.of(target, Where(function.module, function.outer))
-            if isinstance(found, ExternalValue) and found.name == "starlette.authentication.requires":
+            if (
+                isinstance(found, ExternalValue)
+                and found.name == "starlette.authentication.requires"
+            ):
                 return Authentication("requires", None)
             runs = self.dependencies.runs(found)
             if runs is not None and self._nested_refuses(runs):

@@ -188,7 +188,9 @@ class CallGraph:
         given = site.node.argument(0, "statement")
         found = self.types.of(given, where) if given is not None else None
         if method in orm.EXECUTING:
-            statements = [o for o in alternatives(found) if isinstance(o, Statement)] if found else []
+            statements = (
+                [o for o in alternatives(found) if isinstance(o, Statement)] if found else []
+            )
             query = statements[0].query if statements else None
             write = query is not None and query.kind in {"insert", "update", "delete"}
             table = _table(query) if query is not None else None

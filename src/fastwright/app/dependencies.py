@@ -215,14 +215,10 @@ class Dependencies:
             type_ = self.types.parameter(parameter, function)
             if kind == "":
                 kind = self._kind_by_type(type_)
-            found.append(
-                RequestParameter(parameter.name, kind, type_, parameter, function, marker)
-            )
+            found.append(RequestParameter(parameter.name, kind, type_, parameter, function, marker))
         return found
 
-    def _kind(
-        self, parameter: s.Parameter, where: Where, path: str
-    ) -> tuple[str, s.Call | None]:
+    def _kind(self, parameter: s.Parameter, where: Where, path: str) -> tuple[str, s.Call | None]:
         candidates = [(parameter.default, where)]
         candidates += self.types.metadata(parameter.annotation, where)
         for node, at in candidates:

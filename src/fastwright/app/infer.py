@@ -356,9 +356,7 @@ class Inference:
 
     def marker(self, parameter: s.Parameter, where: Where) -> tuple[s.Call, Where] | None:
         """Return the ``Depends(...)``/``Security(...)`` call of a parameter and where it stands."""
-        if parameter.default is not None and (
-            found := self.depends_call(parameter.default, where)
-        ):
+        if parameter.default is not None and (found := self.depends_call(parameter.default, where)):
             return found
         for metadata, at in self.metadata(parameter.annotation, where):
             if (found := self.depends_call(metadata, at)) is not None:
@@ -805,7 +803,13 @@ class Inference:
         if isinstance(receiver, Sequence):
             return _sequence_method(receiver, method)
         if isinstance(receiver, ClassObject) and isinstance(receiver.cls, Class):
-            if method in {"model_validate", "parse_obj", "from_orm", "model_construct", "construct"}:
+            if method in {
+                "model_validate",
+                "parse_obj",
+                "from_orm",
+                "model_construct",
+                "construct",
+            }:
                 return Instance(receiver.cls, receiver.args)
         kind = self.session_kind(receiver)
         if kind is not None:
@@ -874,7 +878,8 @@ class Inference:
             declared = self.annotation(function.node.returns, where)
         if self._is_vague(declared):
             inferred = self._inferred_return(function, where)
-            declared = inferred if inferred is not UNKNOWN else declared
+            if inferred is not UNKNOWN and not (inferred is NONE and declared is not UNKNOWN):
+                declared = inferred
         if function.is_async:
             return Awaitable(declared)
         return declared
@@ -960,9 +965,7 @@ class Inference:
                 if isinstance(written, s.Subscript):
                     slice_ = written.slice
                     elements = slice_.elts if isinstance(slice_, s.Tuple) else [slice_]
-                    given = tuple(
-                        substitute(self.annotation(e, where), bindings) for e in elements
-                    )
+                    given = tuple(substitute(self.annotation(e, where), bindings) for e in elements)
                 self._bind_class(base, given, bindings, depth + 1)
 
     def type_parameters(self, cls: Class) -> list[str]:
@@ -1008,9 +1011,13 @@ class Inference:
 
 
 def _declares_table(cls: Class) -> bool:
-    return "__tablename__" in cls.own_attributes or "__table__" in cls.own_attributes or (
-        "__tablename__" in cls.own_methods
-        and not (isinstance(cls.own_attributes.get("__abstract__"), s.Assign))
+    return (
+        "__tablename__" in cls.own_attributes
+        or "__table__" in cls.own_attributes
+        or (
+            "__tablename__" in cls.own_methods
+            and not (isinstance(cls.own_attributes.get("__abstract__"), s.Assign))
+        )
     )
 
 

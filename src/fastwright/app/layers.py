@@ -42,6 +42,8 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "dependency": ("dependencies", "deps", "dependency"),
     "settings": ("settings", "config"),
 }  # fmt: skip
+_WHOLE = frozenset({"settings", "domain"})
+"""Layers whose words count only as a whole name: a ``retry_config`` is no settings module."""
 _MIXED = 2
 """From so many functions that ask the database, a module of tables is their repository too."""
 
@@ -106,7 +108,7 @@ def _by_contents(c: Contents) -> Layer | None:
         return Layer("setup", f"holds {c.hooks} middleware or exception handlers", certain=True)
     if c.settings:
         return Layer("settings", "declares the settings", certain=True)
-    if c.dependencies and c.dependencies * 2 >= c.functions:
+    if c.dependencies and c.dependencies * 2 > c.functions:
         reason = f"{c.dependencies} of its {c.functions} functions are dependencies"
         return Layer("dependency", reason, certain=True)
     if c.schemas and c.functions <= c.schemas:
@@ -116,7 +118,7 @@ def _by_contents(c: Contents) -> Layer | None:
 
 def _by_use(c: Contents) -> Layer:
     if c.executing and c.uses is None:
-        asks = f"{_count(c.executing, 'function')} of it ask the database, and call nobody who does"
+        asks = f"asks the database in {_count(c.executing, 'function')}, and calls nobody who does"
         return Layer("repository", asks, certain=False)
     if c.uses is not None:
         return Layer("service", f"requests reach it, and it uses {c.uses}", certain=False)
@@ -133,7 +135,8 @@ def _by_name(path: str, contents: Contents) -> tuple[str, str] | None:
         word = part.lower().strip("_")
         last = word.rsplit("_", 1)[-1]
         for layer, names in _WORDS.items():
-            if (word in names or last in names) and (package or _fits(layer, contents)):
+            said = word in names or (last in names and layer not in _WHOLE)
+            if said and (package or _fits(layer, contents)):
                 return layer, part
     return None
 
@@ -198,7 +201,9 @@ def contents_of(app: App) -> dict[str, Contents]:
             schemas=schemas.get(module.path, 0),
             settings=settings.get(module.path, 0),
             tables=tables.get(module.path, 0),
-            functions=_functions(app, module) if _is_open(module, dependencies, schemas, hooks) else 0,
+            functions=_functions(app, module)
+            if _is_open(module, dependencies, schemas, hooks)
+            else 0,
             executing=executing.get(module.path, 0),
             uses=uses.get(module.path),
             web=not app.web_marks.isdisjoint(module.header.marks),
@@ -244,7 +249,8 @@ def _functions(app: App, module: Module) -> int:
         if isinstance(binding, Function):
             total += 1
         elif isinstance(binding, Class) and not app.models.is_schema(binding):
-            total += sum(1 for name in binding.own_methods if not name.startswith("__"))
+            methods = binding.own_methods
+            total += sum(1 for n in methods if n == "__call__" or not n.startswith("__"))
     return total
 
 
@@ -262,7 +268,11 @@ def _executing(app: App) -> dict[str, int]:
 
 
 def _of_table(app: App, function: Function) -> bool:
-    return function.owner is not None and app.types.is_table(function.owner)
+    """Whether it is a method of a table, or of a base or mixin of tables."""
+    owner = function.owner
+    if owner is None:
+        return False
+    return app.types.is_table(owner) or any(map(app.types.is_table, app.subclasses(owner)))
 
 
 def _uses(app: App, executing: Mapping[str, int]) -> dict[str, str]:

@@ -112,9 +112,7 @@ def load(
         if entry is not None and file.path not in given and _same(project.root, file, entry):
             current[file.path] = entry
             if (facts := cache.facts(file.path, entry.digest)) is not None:
-                unchanged.append(
-                    Entry(file, time.time_ns(), entry.digest, entry.header, facts)
-                )
+                unchanged.append(Entry(file, time.time_ns(), entry.digest, entry.header, facts))
         else:
             stale_jobs.append(file)
     for result in _read_all(project, stale_jobs, inspect, jobs, given):

@@ -196,7 +196,9 @@ class App:
             if found is not None:
                 yield found
 
-    def _elements(self, node: s.Expr | None, where: Where, depth: int = 0) -> Iterator[tuple[s.Expr, Where]]:
+    def _elements(
+        self, node: s.Expr | None, where: Where, depth: int = 0
+    ) -> Iterator[tuple[s.Expr, Where]]:
         """Yield the elements of a list expression, names and sums of lists followed."""
         if depth > 5:
             return
@@ -320,7 +322,9 @@ class App:
                 child = self.linker.member(self.modules[path], name)
                 if not isinstance(child, Class) or id(child.node) in found:
                     continue
-                if any(isinstance(a, Class) and a.node is base.node for a in self.linker.mro(child)):
+                if any(
+                    isinstance(a, Class) and a.node is base.node for a in self.linker.mro(child)
+                ):
                     found[id(child.node)] = child
                     pending.append(child)
         return list(found.values())
@@ -349,15 +353,31 @@ class App:
                     yield found
 
     @cached_property
+    def model_classes(self) -> list[Class]:
+        """Classes of ``model_modules``, and of other modules those that inherit from them by name."""
+        found = {id(cls.node): cls for cls in self.classes(self.model_modules)}
+        pending = list(found.values())
+        for base in pending:  # grows while it is walked
+            for path, name in self._classes_by_base.get(base.name, []):
+                module = self.modules[path]
+                if module.kind != "source":
+                    continue
+                child = self.linker.scope(module).names.get(name)
+                if isinstance(child, Class) and id(child.node) not in found:
+                    found[id(child.node)] = child
+                    pending.append(child)
+        return list(found.values())
+
+    @cached_property
     def schemas(self) -> list[Schema]:
         """Every Pydantic or SQLModel model of the application, tables left out."""
-        found = (self.models.schema(cls) for cls in self.classes(self.model_modules))
+        found = (self.models.schema(cls) for cls in self.model_classes)
         return [schema for schema in found if schema and self.models.table(schema.cls) is None]
 
     @cached_property
     def tables(self) -> list[Table]:
         """Every mapped table of the application."""
-        found = (self.models.table(cls) for cls in self.classes(self.model_modules))
+        found = (self.models.table(cls) for cls in self.model_classes)
         return [table for table in found if table is not None]
 
     @cached_property

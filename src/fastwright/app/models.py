@@ -186,9 +186,7 @@ class Models:
             type_ = self.types.attribute(Instance(owner), name)
         many = isinstance(type_, Sequence)
         inner = type_.element if isinstance(type_, Sequence) else type_
-        target = next(
-            (o.cls for o in alternatives(inner) if isinstance(o, Instance)), None
-        )
+        target = next((o.cls for o in alternatives(inner) if isinstance(o, Instance)), None)
         if target is None or isinstance(target, str):
             target = self._named_target(call, node)
         lazy = call.keyword("lazy") or _sa_keyword(call, "lazy")

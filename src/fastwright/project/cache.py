@@ -127,7 +127,9 @@ class Cache:
                 self._connection.executemany(
                     "DELETE FROM files WHERE path = ?", [(p,) for p in gone]
                 )
-                self._connection.executemany("DELETE FROM facts WHERE path = ?", [(p,) for p in gone])
+                self._connection.executemany(
+                    "DELETE FROM facts WHERE path = ?", [(p,) for p in gone]
+                )
                 for entry in entries:
                     file = entry.file
                     self._connection.execute(

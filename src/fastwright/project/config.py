@@ -75,7 +75,9 @@ def parse_config(table: dict[str, Any], origin: str) -> Config:
         _refuse_unknown(table, Config, origin, "tool.fastwright")
         for glob, settings in _items(table.get("per-path")):
             if isinstance(settings, dict):
-                _refuse_unknown(settings, PathSettings, origin, f"tool.fastwright.per-path.{glob!r}")
+                _refuse_unknown(
+                    settings, PathSettings, origin, f"tool.fastwright.per-path.{glob!r}"
+                )
     try:
         return msgspec.convert(table, Config)
     except msgspec.ValidationError as error:

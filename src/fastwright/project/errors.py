@@ -1,10 +1,10 @@
 """Errors that a user can meet.
 
-    FastwrightError
-    ├── PathError       a path that is not there or cannot be read
-    ├── ConfigError     [tool.fastwright] says something that is not understood
-    ├── SelectionError  a rule, family, severity, route or table that does not exist
-    └── RevisionError   git is missing, or does not know a revision
+FastwrightError
+├── PathError       a path that is not there or cannot be read
+├── ConfigError     [tool.fastwright] says something that is not understood
+├── SelectionError  a rule, family, severity, route or table that does not exist
+└── RevisionError   git is missing, or does not know a revision
 """
 
 from __future__ import annotations

@@ -88,7 +88,9 @@ def _visit(
 ) -> None:
     name = entry.name
     if entry.is_dir(follow_symlinks=False):
-        hidden = name.startswith(".") or name in _SKIPPED or name.endswith((".egg-info", ".dist-info"))
+        hidden = (
+            name.startswith(".") or name in _SKIPPED or name.endswith((".egg-info", ".dist-info"))
+        )
         if not hidden and not ignored.matches(path + "/") and not excluded(path, exclude):
             pending.append((path, entry.path))
         return
@@ -129,9 +131,9 @@ def matches(path: str, glob: str) -> bool:
     """Return whether a relative path is, or lies below, what ``glob`` names."""
     glob = glob.removeprefix("./").rstrip("/")
     parts = path.split("/")
-    return any(
-        fnmatch("/".join(parts[:length]), glob) for length in range(1, len(parts) + 1)
-    ) or ("/" not in glob and any(fnmatch(part, glob) for part in parts))
+    return any(fnmatch("/".join(parts[:length]), glob) for length in range(1, len(parts) + 1)) or (
+        "/" not in glob and any(fnmatch(part, glob) for part in parts)
+    )
 
 
 def kind_of(path: str) -> Kind:

@@ -129,7 +129,9 @@ class ModuleIndex:
         if not dotted or first in self._outside:
             return False
         candidates = [*self.roots, *_above(_folder(importer))]
-        return any((f"{root}/{relative}" if root else relative) in self._folders for root in candidates)
+        return any(
+            (f"{root}/{relative}" if root else relative) in self._folders for root in candidates
+        )
 
 
 def _folder(path: str) -> str:

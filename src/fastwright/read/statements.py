@@ -78,9 +78,7 @@ def _function(reader: StatementReader, node: TSNode) -> list[s.Stmt]:
     return [_function_def(reader, node, [])]
 
 
-def _function_def(
-    reader: StatementReader, node: TSNode, decorators: list[s.Expr]
-) -> s.FunctionDef:
+def _function_def(reader: StatementReader, node: TSNode, decorators: list[s.Expr]) -> s.FunctionDef:
     outer_called, reader.called = reader.called, set()
     outer_yields, reader.yields = reader.yields, False
     params = reader.parameters(node.child_by_field_name("parameters"))
@@ -383,7 +381,9 @@ def _try(reader: StatementReader, node: TSNode) -> list[s.Stmt]:
         elif clause.type == "else_clause":
             orelse = reader.block(clause.child_by_field_name("body"))
         elif clause.type == "finally_clause":
-            final = reader.block(next((c for c in clause.named_children if c.type == "block"), None))
+            final = reader.block(
+                next((c for c in clause.named_children if c.type == "block"), None)
+            )
     body = reader.block(node.child_by_field_name("body"))
     return [s.Try(node.start_byte, node.end_byte, body, handlers, orelse, final)]
 

@@ -470,7 +470,11 @@ def _fields_with_nodes() -> dict[type, tuple[str, ...]]:
     found: dict[type, tuple[str, ...]] = {}
     pending: list[type] = list(Node.__subclasses__())
     for cls in pending:
-        hints = {name: text for base in cls.__mro__ for name, text in getattr(base, "__annotations__", {}).items()}
+        hints = {
+            name: text
+            for base in cls.__mro__
+            for name, text in getattr(base, "__annotations__", {}).items()
+        }
         names = [name for name in cls.__struct_fields__ if hints[name] not in plain]  # type: ignore[attr-defined]
         found[cls] = tuple("body" if name == "raw_body" else name for name in names)
     return found

@@ -43,7 +43,8 @@ def count_families(findings: Sequence[Finding]) -> list[FamilyCount]:
     for finding in findings:
         grouped.setdefault(finding.family, []).append(finding)
     rows = [
-        FamilyCount(family, count_severities(found), len(found)) for family, found in grouped.items()
+        FamilyCount(family, count_severities(found), len(found))
+        for family, found in grouped.items()
     ]
     return sorted(rows, key=lambda row: (*(-row.by_severity[s] for s in SEVERITIES), row.family))
 

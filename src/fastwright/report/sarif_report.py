@@ -74,7 +74,10 @@ def _invocation(report: Report) -> dict[str, Any]:
     """Return how the run went: what could not be read, and rules that failed."""
     review = report.review
     notes = [
-        *(_note("warning", f"read in part: {_first(b.lines)}", b.file, report) for b in review.broken),
+        *(
+            _note("warning", f"read in part: {_first(b.lines)}", b.file, report)
+            for b in review.broken
+        ),
         *(_note("warning", f"not read: {s.reason}", s.file, report) for s in review.skipped),
         *(_note("error", f"rule {f.rule} failed", f.file, report) for f in review.failures),
     ]
@@ -138,7 +141,9 @@ def _location(place: Place, report: Report) -> dict[str, Any]:
                 "startLine": place.line,
                 "startColumn": in_characters(lines.line(place.file, place.line), place.column),
                 "endLine": place.end_line,
-                "endColumn": in_characters(lines.line(place.file, place.end_line), place.end_column),
+                "endColumn": in_characters(
+                    lines.line(place.file, place.end_line), place.end_column
+                ),
             },
         }
     }

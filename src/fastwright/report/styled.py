@@ -12,7 +12,9 @@ from unicodedata import east_asian_width
 
 _TAB = "    "
 _CONTROL = {number: f"\\x{number:02x}" for number in (*range(32), *range(127, 160)) if number != 10}
-_HIDDEN = {number: f"\\u{number:04x}" for number in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+_HIDDEN = {
+    number: f"\\u{number:04x}" for number in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
+}
 _VISIBLE = {**_CONTROL, **_HIDDEN, 10: " ", 9: _TAB}
 
 

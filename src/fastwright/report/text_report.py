@@ -135,7 +135,12 @@ def _chain(evidence: tuple[Evidence, ...], report: Report) -> Iterator[Line]:
     for note, place, link in zip(notes, places, evidence, strict=True):
         code = code_line(link.place, report.sources, room)
         yield line(
-            "  ", pad(note, note_width), "  ", (pad(place, place_width), "path"), "  ", (code, "code")
+            "  ",
+            pad(note, note_width),
+            "  ",
+            (pad(place, place_width), "path"),
+            "  ",
+            (code, "code"),
         )
 
 

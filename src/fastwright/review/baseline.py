@@ -43,7 +43,9 @@ def write(path: Path, findings: Iterable[Finding], sources: Sources) -> None:
     body = f"[\n{lines}\n  ]" if lines else "[]"
     try:
         path.write_text(
-            f'{{\n  "version": {VERSION},\n  "findings": {body}\n}}\n', encoding="utf-8", newline="\n"
+            f'{{\n  "version": {VERSION},\n  "findings": {body}\n}}\n',
+            encoding="utf-8",
+            newline="\n",
         )
     except OSError as error:
         raise FastwrightError(
@@ -63,7 +65,8 @@ def load(path: Path) -> Counter[Fingerprint]:
         ) from error
     except OSError as error:
         raise FastwrightError(
-            f"the baseline {path} cannot be read: {error.strerror}", "Give a file that you may read."
+            f"the baseline {path} cannot be read: {error.strerror}",
+            "Give a file that you may read.",
         ) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise FastwrightError(

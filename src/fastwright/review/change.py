@@ -57,9 +57,7 @@ def before(root: Path, revision: str) -> Iterator[Before]:
         yield Before(top / prefix, commit, _renamed(root, commit, prefix))
 
 
-def follow(
-    known: Counter[Fingerprint], renamed: Mapping[str, str]
-) -> Counter[Fingerprint]:
+def follow(known: Counter[Fingerprint], renamed: Mapping[str, str]) -> Counter[Fingerprint]:
     """Return fingerprints as they read after files were renamed."""
     moved: Counter[Fingerprint] = Counter()
     for key, number in known.items():
@@ -148,9 +146,7 @@ def _renamed(root: Path, commit: str, prefix: str) -> dict[str, str]:
 def _checked(done: subprocess.CompletedProcess[bytes]) -> bytes:
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip() or "no reason given"
-        raise RevisionError(
-            f"--base: git failed: {said}", "Check the repository with `git fsck`."
-        )
+        raise RevisionError(f"--base: git failed: {said}", "Check the repository with `git fsck`.")
     return done.stdout
 
 

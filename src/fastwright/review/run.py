@@ -6,6 +6,7 @@ import traceback
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from fastwright.project.errors import FastwrightError
 from fastwright.project.files import matches
 from fastwright.read.facts import Suppression
 from fastwright.review import baseline, change, fingerprint, module_rules
+from fastwright.review.catalogue import known_rules
 from fastwright.review.result import (
     BrokenFile,
     HeldBack,
@@ -82,21 +84,29 @@ class _Ran(NamedTuple):
     seconds: dict[str, float]
 
 
-def known_rules() -> dict[str, RegisteredRule]:
-    """Return every rule by name, sorted, the one about suppressions among them."""
-    found = {**rules(), UNUSED_SUPPRESSION.name: UNUSED_SUPPRESSION}
-    return dict(sorted(found.items()))
-
-
 def review(options: Options) -> Outcome:
     """Review what the options name.
 
     Raises FastwrightError for a path, selector, baseline or revision that is none; a rule that
     fails is part of the result.
     """
+    if options.content is None or options.path.is_file():
+        return _review(open_project(options.path), options)
+    return _review_loose(options, options.content)
+
+
+def _review_loose(options: Options, content: bytes) -> Outcome:
+    """Review content that is no file of the project, on its own."""
+    with TemporaryDirectory(prefix="fastwright-") as folder:
+        path = Path(folder).resolve() / (options.path.name or "stdin.py")
+        path.write_bytes(content)
+        project = Project(path.parent, path.name, open_project(Path()).config)
+        return _review(project, msgspec.structs.replace(options, cache=False))
+
+
+def _review(project: Project, options: Options) -> Outcome:
     started = perf_counter()
-    project = open_project(options.path)
-    given = _given(project, options)
+    given = {} if options.content is None else {project.target: options.content}
     sources = _sources(project, given)
     found = _find(project, options, sources, given)
     looked = perf_counter()
@@ -123,27 +133,31 @@ def review(options: Options) -> Outcome:
 
 
 def load_project(
-    project: Project, options: Options, given: Mapping[str, bytes] | None = None
+    project: Project,
+    options: Options,
+    given: Mapping[str, bytes] | None = None,
+    folder: Path | None = None,
 ) -> Loaded:
-    """Return the linked application of a project, from the cache as far as it holds."""
-    config = project.config
-    folder = project.root / (config.cache_dir or FOLDER)
-    keep = options.cache and not given
-    cache = Cache.open(folder, module_rules.cache_key(project.versions)) if keep else Cache.none()
+    """Return the linked application of a project, from the cache as far as it holds.
+
+    ``folder`` is where the cache is, by default where the configuration says.
+    """
+    where = folder or _cache_folder(project)
+    key = module_rules.cache_key(project.versions)
     return load(
         project,
-        cache=cache,
+        cache=Cache.open(where, key) if options.cache else Cache.none(),
         inspect=module_rules.inspect,
-        jobs=options.jobs or config.jobs,
+        jobs=options.jobs or project.config.jobs,
         sources=dict(given or {}),
     )
 
 
+def _cache_folder(project: Project) -> Path:
+    return project.root / (project.config.cache_dir or FOLDER)
+
+
 # ---------------------------------------------------------------------- sources
-
-
-def _given(project: Project, options: Options) -> dict[str, bytes]:
-    return {} if options.content is None else {project.target: options.content}
 
 
 def _sources(project: Project, given: Mapping[str, bytes]) -> Sources:
@@ -155,10 +169,14 @@ def _sources(project: Project, given: Mapping[str, bytes]) -> Sources:
 
 
 def _find(
-    project: Project, options: Options, sources: Sources, given: Mapping[str, bytes]
+    project: Project,
+    options: Options,
+    sources: Sources,
+    given: Mapping[str, bytes],
+    cache: Path | None = None,
 ) -> _Found:
     """Return what the selected rules say of the files that were asked about."""
-    loaded = load_project(project, options, given)
+    loaded = load_project(project, options, given, cache)
     app = loaded.app
     chosen = _choose(project, options, app.modules)
     ran = _run(loaded, chosen) if app.is_fastapi else _Ran([], [], {})
@@ -200,7 +218,11 @@ def _run(loaded: Loaded, chosen: Chosen) -> _Ran:
     wanted = chosen.rules()
     ran = _Ran([], [], {})
     for rule in rules().values():
-        if rule.name in wanted and rule.rule.app and module_rules.applies(rule, loaded.app.versions):
+        if (
+            rule.name in wanted
+            and rule.rule.app
+            and module_rules.applies(rule, loaded.app.versions)
+        ):
             start = perf_counter()
             try:
                 ran.findings.extend(_finding(rule, hit) for hit in rule.rule.app(loaded.app))
@@ -225,7 +247,7 @@ def _finding(rule: RegisteredRule, hit: Hit) -> Finding:
         place=hit.place,
         message=hit.message,
         evidence=hit.evidence,
-        fix=rule.rule.fix,
+        fix=None,  # no rule changes code yet
     )
 
 
@@ -296,8 +318,7 @@ def _since(
     with change.before(project.root, revision) as old:
         tree = Project(old.root, project.target, project.config)
         old_sources = Sources.below(old.root)
-        plain = msgspec.structs.replace(options, cache=False)
-        before = _find(tree, plain, old_sources, {})
+        before = _find(tree, options, old_sources, {}, _cache_folder(project) / "base")
         known = fingerprint.count(before.findings, old_sources)
     return fingerprint.subtract(findings, sources, change.follow(known, old.renamed))
 

@@ -50,7 +50,9 @@ def of_route(route: Route) -> tuple[Evidence, ...]:
 def of_calls(chain: Iterable[CallSite]) -> tuple[Evidence, ...]:
     """Return the links for a chain of calls: each at the call, named after what it runs."""
     return tuple(
-        evidence(site.module, site.node, site.targets[0].qualname if site.targets else call_name(site))
+        evidence(
+            site.module, site.node, site.targets[0].qualname if site.targets else call_name(site)
+        )
         for site in chain
     )
 

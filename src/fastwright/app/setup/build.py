@@ -392,5 +392,3 @@ def _note_late_routes(m: Machine) -> None:
             if any(isinstance(entry, (RouteValue, IncludeValue)) for entry in late):
                 count = len(late)
                 m.note("included-too-early", site, f"{count} routes were added after the inclusion")
-
-

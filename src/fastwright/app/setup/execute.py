@@ -369,8 +369,10 @@ def _for(m: Machine, node: s.For, frame: Frame) -> str:
         bind_target(m, node.target, UNKNOWN, frame)
         signal = _either(m, [node.body, []], frame)
         return signal if signal in {RETURN, RAISE} else NEXT
-    most = MAX_ROUNDS if len(found[0]) > MAX_IDLE_ROUNDS and _sets_up(m, node.body) else (
-        MAX_IDLE_ROUNDS
+    most = (
+        MAX_ROUNDS
+        if len(found[0]) > MAX_IDLE_ROUNDS and _sets_up(m, node.body)
+        else (MAX_IDLE_ROUNDS)
     )
     for item in found[0][:most]:
         m.step()

@@ -140,7 +140,6 @@ def _assumed(m: Machine, function: Closure, site: Place, *, bound: bool = False)
     return given
 
 
-
 def start_applications(m: Machine) -> None:
     """Run what applications run when they start, where that adds routes."""
     for router in list(m.routers):

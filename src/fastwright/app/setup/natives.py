@@ -405,8 +405,10 @@ def _vars(m: Machine, given: Arguments) -> Value:
 
 def _dir(m: Machine, given: Arguments) -> Value:
     found = _vars(m, given)
-    return Items("list", [k for k, _ in found.entries.values()]) if isinstance(found, Table) else (
-        UNKNOWN
+    return (
+        Items("list", [k for k, _ in found.entries.values()])
+        if isinstance(found, Table)
+        else (UNKNOWN)
     )
 
 
@@ -431,9 +433,9 @@ def _members(m: Machine, given: Arguments) -> Value:
     return Items("list", kept)
 
 
-def _methods(m: Machine, value: Instance | ClassValue, given: Arguments) -> list[
-    tuple[Value, Value]
-]:
+def _methods(
+    m: Machine, value: Instance | ClassValue, given: Arguments
+) -> list[tuple[Value, Value]]:
     cls = value.cls if isinstance(value, Instance) else value
     names = sorted(
         {
@@ -676,8 +678,10 @@ def _table_method(m: Machine, table: Table, name: str, given: Arguments) -> Valu
         if name == "setdefault":
             table.entries[key] = (given.positional[0], default)
             return default
-        return choice([default, UNKNOWN]) if table.open and default is NONE else (
-            UNKNOWN if table.open else default
+        return (
+            choice([default, UNKNOWN])
+            if table.open and default is NONE
+            else (UNKNOWN if table.open else default)
         )
     return UNKNOWN
 

@@ -57,9 +57,7 @@ def member(m: Machine, value: Value, name: str, site: Place) -> Value:  # noqa: 
     if isinstance(value, ClassValue):
         return _of_class(m, value, name, site)
     if isinstance(value, NamespaceValue):
-        found = imports.from_import(
-            m, value.namespace.dotted, name, value.namespace.importer
-        )
+        found = imports.from_import(m, value.namespace.dotted, name, value.namespace.importer)
         return imports.resolved(m, found)
     if isinstance(value, Super):
         return _of_super(m, value, name, site)

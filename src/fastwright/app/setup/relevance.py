@@ -108,8 +108,7 @@ def relevance(linker: Linker, modules: Iterable[Module]) -> Relevance:
 def _calls(body: list[s.Stmt], names: frozenset[str]) -> bool:
     """Return whether executing ``body`` itself calls one of ``names``."""
     return any(
-        isinstance(node, s.Call) and s.last_name(node.func) in names
-        for node in s.walk_scope(*body)
+        isinstance(node, s.Call) and s.last_name(node.func) in names for node in s.walk_scope(*body)
     )
 
 

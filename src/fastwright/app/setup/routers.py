@@ -218,9 +218,7 @@ def _in_schema(route: RouteValue) -> Value:
     """A route is in the schema if neither it nor what is around it says otherwise."""
     given = [layer.values.get("include_in_schema") for layer in route.layers]
     answers = [
-        truth(each)
-        for each in [*given, route.values.get("include_in_schema")]
-        if each is not None
+        truth(each) for each in [*given, route.values.get("include_in_schema")] if each is not None
     ]
     if False in answers:
         return Const(value=False)
@@ -386,9 +384,7 @@ def _include_each(m: Machine, router: RouterValue, given: Arguments) -> Value:
     return NONE
 
 
-def _include_one(
-    m: Machine, router: RouterValue, child: RouterValue, given: Arguments
-) -> None:
+def _include_one(m: Machine, router: RouterValue, child: RouterValue, given: Arguments) -> None:
     prefix, partial = text_of(given.keywords.get("prefix"))
     layers = (*((router.layer,) if router.layer else ()), _layer("include", given))
     router.includes.append((child, len(child.routes.items), given.site))

@@ -29,7 +29,9 @@ def check(module: Module, _versions: Versions) -> Iterator[Hit]:
             if isinstance(decorator, s.Call) and s.last_name(decorator.func) == "on_event":
                 event = s.string(decorator.argument(0, "event_type"))
                 if event in _EVENTS:
-                    message = f"on_event({event!r}) is deprecated: move {function.name}() into a lifespan"
+                    message = (
+                        f"on_event({event!r}) is deprecated: move {function.name}() into a lifespan"
+                    )
                     yield Hit(place(module, decorator), message)
 
 

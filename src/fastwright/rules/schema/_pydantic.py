@@ -78,7 +78,7 @@ def is_model(app: App, cls: Class) -> bool:
 
 def model_classes(app: App) -> Iterator[Class]:
     """Yield every Pydantic model of the application, those nested in classes included."""
-    pending = list(app.classes(app.model_modules))
+    pending = list(app.model_classes)
     seen: set[int] = set()
     for cls in pending:  # grows while it is walked
         if id(cls.node) not in seen:

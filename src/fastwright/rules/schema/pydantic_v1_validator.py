@@ -17,7 +17,7 @@ from fastwright.app.symbols import Class
 from fastwright.read import syntax as s
 from fastwright.rules.evidence import place
 from fastwright.rules.finding import Hit
-from fastwright.rules.rule import Rule, case
+from fastwright.rules.rule import Case, Rule, case
 from fastwright.rules.schema._pydantic import is_v2, serves_both
 
 _NEW = {"pydantic.validator": "field_validator", "pydantic.root_validator": "model_validator"}
@@ -27,41 +27,155 @@ def check(app: App) -> Iterator[Hit]:
     """Report each use of ``validator`` and ``root_validator`` in a class body."""
     if not is_v2(app):
         return
-    for cls in app.classes(app.model_modules):
+    for cls in app.model_classes:
         found = list(_uses(app, cls))
         if found and not serves_both(cls.module):
             for node, name in found:
                 old = name.rpartition(".")[2]
-                message = f"{cls.name} uses Pydantic 1's {old}: write {_NEW[name]}"
+                message = f"{cls.name} uses {old} of Pydantic 1: write {_NEW[name]}"
                 yield Hit(place(cls.module, node), message)
 
 
 def _uses(app: App, cls: Class) -> Iterator[tuple[s.Expr, str]]:
     for inner in cls.own_classes.values():
         yield from _uses(app, inner)
+    for node in _candidates(cls):
+        func = node.func if isinstance(node, s.Call) else node
+        name = app.linker.external(func, cls.module, cls.outer)
+        if name in _NEW:
+            yield node, name
+
+
+def _candidates(cls: Class) -> Iterator[s.Expr]:
+    """Yield decorators of methods, and calls in ``_check = validator("x")(function)``."""
     for statement in cls.node.body:
-        written: list[s.Expr] = []
         if isinstance(statement, s.FunctionDef):
-            written = statement.decorators
-        elif isinstance(statement, s.Assign):  # name = validator("x", allow_reuse=True)(check)
-            written = [n.func for n in s.walk(statement.value) if isinstance(n, s.Call)]
-        for node in written:
-            func = node.func if isinstance(node, s.Call) else node
-            name = app.linker.external(func, cls.module, cls.outer)
-            if name in _NEW and not isinstance(statement, s.Assign) | isinstance(func, s.Call):
-                yield node, name
-            elif name in _NEW:
-                yield statement, name  # type: ignore[misc]
+            yield from statement.decorators
+        elif isinstance(statement, s.Assign):
+            yield from (node for node in s.walk(statement.value) if isinstance(node, s.Call))
 
 
 RULE = Rule(
     summary="a validator of Pydantic 1",
     severity="warning",
-    mend="`@field_validator(\"name\")` on a classmethod, `mode=\"before\"` for `pre=True`;"
-    " `@model_validator(mode=\"after\")` for a root validator. `bump-pydantic` knows the simple ones.",
+    mend='`@field_validator("name")` on a classmethod, with `mode="before"` for `pre=True`;'
+    ' `@model_validator(mode="after")` for a root validator.',
     app=check,
     since={"pydantic": "2.0"},
     references=("https://docs.pydantic.dev/latest/migration/#changes-to-validators",),
 )
 
-CASES = ()
+CASES = (
+    case(
+        "validator, also under another name",
+        """
+        from pydantic import BaseModel, root_validator, validator as check
+
+        class Order(BaseModel):
+            currency: str
+
+            @check("currency")  # <-
+            def upper(cls, value):
+                return value.upper()
+
+            @root_validator(skip_on_failure=True)  # <-
+            def whole(cls, values):
+                return values
+        """,
+        pydantic="2.9.0",
+    ),
+    case(
+        "a validator that is shared by models",
+        """
+        import pydantic
+
+        def strip(value: str) -> str:
+            return value.strip()
+
+        class Order(pydantic.BaseModel):
+            name: str
+            _strip = pydantic.validator("name", allow_reuse=True)(strip)  # <-
+        """,
+    ),
+    Case(
+        "through a module of the project that hands it on",
+        {
+            "app/__init__.py": "",
+            "app/base.py": """
+            from pydantic import BaseModel, validator
+            """,
+            "app/orders.py": """
+            from app.base import BaseModel, validator
+
+            class Order(BaseModel):
+                name: str
+
+                @validator("name")  # <-
+                def strip(cls, value):
+                    return value.strip()
+            """,
+        },
+    ),
+    case(
+        "Pydantic 1 is installed",
+        """
+        from pydantic import BaseModel, validator
+
+        class Order(BaseModel):
+            name: str
+
+            @validator("name")
+            def strip(cls, value):
+                return value.strip()
+        """,
+        pydantic="1.10.13",
+    ),
+    case(
+        "pydantic.v1 keeps its validators",
+        """
+        from pydantic.v1 import BaseModel, validator
+
+        class Order(BaseModel):
+            name: str
+
+            @validator("name")
+            def strip(cls, value):
+                return value.strip()
+        """,
+        pydantic="2.9.0",
+    ),
+    case(
+        "somebody else's validator",
+        """
+        from attrs import define
+        from pydantic import BaseModel
+
+        @define
+        class Order:
+            name: str
+
+            @name.validator
+            def check(self, attribute, value): ...
+        """,
+        pydantic="2.9.0",
+    ),
+    case(
+        "a module for both versions",
+        """
+        import pydantic
+        from pydantic import BaseModel
+
+        if pydantic.VERSION.startswith("2"):
+            from pydantic import field_validator
+        else:
+            from pydantic import validator
+
+            class Order(BaseModel):
+                name: str
+
+                @validator("name")
+                def strip(cls, value):
+                    return value.strip()
+        """,
+    ),
+)

@@ -1,0 +1,241 @@
+"""The methods of a Pydantic 2 model begin with `model_`.
+
+`dict()`, `json()`, `copy()`, `parse_obj()`, `from_orm()` and their like come from version 1:
+version 2 keeps them with a warning on every call, version 3 drops them. `from_orm` also needs
+`from_attributes=True` now, and `json()` no longer takes arguments for `json.dumps`.
+
+Reported only where the value is known to be a Pydantic 2 model: from an annotation, a
+constructor, a return type or what FastAPI injects. A model that defines the method itself, a
+function that asks with `hasattr` which version it has, and a value that may be something else
+(`httpx.Response.json()`, a plain dict's `copy()`) are left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fastwright.app.calls import Surroundings
+from fastwright.app.model import App
+from fastwright.app.scopes import Where
+from fastwright.app.symbols import Class, Function
+from fastwright.app.types import ClassObject
+from fastwright.read import syntax as s
+from fastwright.rules.evidence import place
+from fastwright.rules.finding import Hit
+from fastwright.rules.rule import Case, Rule, case
+from fastwright.rules.schema._pydantic import is_v2, models_in, serves_both
+
+_INSTANCE = {
+    "copy": "model_copy",
+    "dict": "model_dump",
+    "json": "model_dump_json",
+}
+_CLASS = {
+    "construct": "model_construct",
+    "from_orm": "model_validate",
+    "parse_obj": "model_validate",
+    "parse_raw": "model_validate_json",
+    "schema": "model_json_schema",
+    "schema_json": "model_json_schema",
+    "update_forward_refs": "model_rebuild",
+    "validate": "model_validate",
+}
+_NEW = _INSTANCE | _CLASS
+_NAMES = frozenset(_NEW)
+
+
+def check(app: App) -> Iterator[Hit]:
+    """Report each method of Pydantic 1 that is called on a model."""
+    if not is_v2(app):
+        return
+    for module in app.sources:
+        hits: list[Hit] = []
+        for function in app.every_function(module, _NAMES):
+            hits.extend(_in_function(app, function))
+        if hits and not serves_both(module):
+            yield from hits
+
+
+def _in_function(app: App, function: Function) -> Iterator[Hit]:
+    nodes = app.calls.nodes(function)
+    if _asks_version(nodes):
+        return
+    where = Where(function.module, function)
+    for node, around in nodes:
+        if isinstance(node, s.Call) and isinstance(node.func, s.Attribute) and not around.handled:
+            name = node.func.attr
+            if name in _NEW and not _overrides(node.func, function):
+                model = _model(app, node.func, where)
+                if model is not None:
+                    message = f"{model.name}.{name}() is of Pydantic 1: write {_NEW[name]}"
+                    yield Hit(place(function.module, node), message)
+
+
+def _asks_version(nodes: tuple[tuple[s.Node, Surroundings], ...]) -> bool:
+    """Whether a function asks an object which methods it has."""
+    return any(
+        isinstance(node, s.Call)
+        and s.last_name(node.func) in {"hasattr", "getattr"}
+        and any((s.string(arg) or "").removeprefix("model_") in _ASKED for arg in node.args)
+        for node, _ in nodes
+    )
+
+
+_ASKED = frozenset(
+    {"dict", "dump", "json", "dump_json", "copy", "parse_obj", "validate", "rebuild"}
+)
+
+
+def _overrides(func: s.Attribute, function: Function) -> bool:
+    """``super().dict()`` in a method ``dict``: kept for those who still call it."""
+    return func.attr == function.name and s.last_name(func.value) == "super"
+
+
+def _model(app: App, func: s.Attribute, where: Where) -> Class | None:
+    """Return the model whose own, inherited method of Pydantic 1 this is."""
+    models = models_in(app, app.types.of(func.value, where))
+    if models is None:
+        return None
+    for cls, found in models:
+        if isinstance(found, ClassObject) and func.attr not in _CLASS:
+            return None
+        if app.linker.method(cls, func.attr) or app.linker.class_attribute(cls, func.attr):
+            return None
+    return models[0][0]
+
+
+RULE = Rule(
+    summary="a method of Pydantic 1",
+    severity="warning",
+    mend="Call the method of version 2: `model_dump`, `model_dump_json`, `model_copy`,"
+    " `model_validate` (with `from_attributes=True` in the config for `from_orm`).",
+    app=check,
+    since={"pydantic": "2.0"},
+    references=("https://docs.pydantic.dev/latest/migration/#changes-to-pydanticbasemodel",),
+)
+
+CASES = (
+    case(
+        "the body of an endpoint",
+        """
+        from fastapi import FastAPI
+        from pydantic import BaseModel
+
+        app = FastAPI()
+
+        class Order(BaseModel):
+            name: str
+
+        @app.post("/orders")
+        def create(order: Order) -> dict:
+            return order.dict(exclude={"name"})  # <-
+        """,
+        pydantic="2.9.0",
+    ),
+    Case(
+        "what another module's function returns",
+        {
+            "app/__init__.py": "",
+            "app/schemas.py": """
+            from pydantic import BaseModel
+
+            class Base(BaseModel):
+                id: int
+
+            class Order(Base):
+                name: str
+            """,
+            "app/service.py": """
+            from app.schemas import Order
+
+            def load(row) -> Order | None:
+                return Order.from_orm(row)  # <-
+
+            def text(row) -> str:
+                order = load(row)
+                return order.json() if order else ""  # <-
+            """,
+        },
+        {"pydantic": "2.9.0"},
+    ),
+    case(
+        "dicts, responses and mixtures",
+        """
+        import httpx
+        from pydantic import BaseModel
+
+        class Order(BaseModel):
+            name: str
+
+        def one(data: dict, response: httpx.Response):
+            return data.copy(), response.json()
+
+        def two(data: Order | dict):
+            return data.copy()
+
+        def three(data):
+            return data.dict()
+        """,
+        pydantic="2.9.0",
+    ),
+    case(
+        "a model with a method of its own, and code for both versions",
+        """
+        from pydantic import BaseModel
+
+        class Order(BaseModel):
+            name: str
+
+            def dict(self, **options):
+                return super().dict(**options)
+
+        class Line(BaseModel):
+            name: str
+
+        def one(order: Order):
+            return order.dict()
+
+        def two(line: Line):
+            if hasattr(line, "model_dump"):
+                return line.model_dump()
+            return line.dict()
+
+        def three(line: Line):
+            try:
+                return line.model_dump()
+            except AttributeError:
+                return line.dict()
+        """,
+        pydantic="2.9.0",
+    ),
+    case(
+        "a model of pydantic.v1, and one of an unknown base",
+        """
+        from elsewhere import Base
+        from pydantic.v1 import BaseModel
+
+        class Old(BaseModel):
+            name: str
+
+        class Foreign(Base):
+            name: str
+
+        def both(old: Old, foreign: Foreign):
+            return old.dict(), foreign.dict()
+        """,
+        pydantic="2.9.0",
+    ),
+    case(
+        "Pydantic 1 is installed",
+        """
+        from pydantic import BaseModel
+
+        class Order(BaseModel):
+            name: str
+
+        def both(order: Order):
+            return order.dict()
+        """,
+        pydantic="1.10.13",
+    ),
+)

@@ -172,8 +172,8 @@ class CallGraph:
             query = receiver.query
             if query.legacy and site.method in orm.LEGACY_EXECUTING:
                 kind = "write" if site.method in {"delete", "update"} else "read"
-                session = self.types.session_kind(query.session or receiver) or "sync"
-                return Execution(site, kind, session, query, _table(query), site.method == "get")
+                runs_on = self.types.session_kind(query.session or receiver) or "sync"
+                return Execution(site, kind, runs_on, query, _table(query), site.method == "get")
             return None
         session = self.types.session_kind(receiver) if receiver is not None else None
         if session is not None:
@@ -196,16 +196,11 @@ class CallGraph:
             table = _table(query) if query is not None else None
             return Execution(site, "write" if write else "read", session, query, table)
         if method in orm.LOADING:
-            table = found.cls if isinstance(found, (ClassObject, Instance)) else None
-            table = table if isinstance(table, Class) else None
-            return Execution(site, "read", session, None, table, by_key=True)
+            return Execution(site, "read", session, None, _class_of(found), by_key=True)
         if method in {"commit", "flush"}:
             return Execution(site, "commit", session, None, None)
         if method in orm.WRITING:
-            table = found.cls if isinstance(found, Instance) else None
-            return Execution(
-                site, "write", session, None, table if isinstance(table, Class) else None
-            )
+            return Execution(site, "write", session, None, _class_of(found))
         return None
 
     # -------------------------------------------------------------------- reaching
@@ -298,6 +293,13 @@ def is_abstract(function: Function) -> bool:
     if isinstance(only, s.ExprStmt):
         return isinstance(only.value, s.Constant) and only.value.kind == "ellipsis"
     return isinstance(only, s.Raise) and s.last_name(only.exc) == "NotImplementedError"
+
+
+def _class_of(found: Type | None) -> Class | None:
+    """Return the project class that a value is, or is an instance of."""
+    if isinstance(found, (ClassObject, Instance)) and isinstance(found.cls, Class):
+        return found.cls
+    return None
 
 
 def _table(query: Query) -> Class | None:

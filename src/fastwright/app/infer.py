@@ -873,7 +873,7 @@ class Inference:
         if function.node.is_generator:
             return Sequence("iterator", self.yielded(function))
         where = Where(function.module, function)
-        declared = UNKNOWN
+        declared: Type = UNKNOWN
         if function.node.returns is not None:
             declared = self.annotation(function.node.returns, where)
         if self._is_vague(declared):

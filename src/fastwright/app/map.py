@@ -11,6 +11,7 @@ from fastwright.app.dependencies import Dependency, RequestParameter
 from fastwright.app.model import App
 from fastwright.app.models import Table
 from fastwright.app.routes import Route
+from fastwright.app.setup.result import Application
 from fastwright.app.symbols import Class, Function
 from fastwright.app.types import (
     Alternatives,
@@ -325,7 +326,7 @@ def _uses(found: Iterable[tuple[Execution, list[str]]]) -> Iterator[MapUse]:
     yield from sorted(rows, key=lambda use: (use.file, use.line, use.kind))
 
 
-def _application(application) -> MapApplication:  # type: ignore[no-untyped-def]
+def _application(application: Application) -> MapApplication:
     return MapApplication(
         name=application.name,
         file=application.module.path,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from fastwright.app.auth import Authentication, Authenticators
+from fastwright.app.auth import Authenticators
 from fastwright.app.calls import CallGraph, Execution, Reached
-from fastwright.app.dependencies import Dependencies, Dependency
+from fastwright.app.dependencies import Dependencies, Dependency, RequestParameter
 from fastwright.app.imports import ImportGraph, import_graph
 from fastwright.app.infer import Inference
 from fastwright.app.layers import Layer, layers_of
@@ -18,7 +18,7 @@ from fastwright.app.routes import ResponseSchema, Route
 from fastwright.app.scopes import Where
 from fastwright.app.setup.interpret import interpret
 from fastwright.app.setup.result import Application, Keywords, RouteRecord, SetupResult
-from fastwright.app.symbols import Class, Function, Linker, ModuleNames
+from fastwright.app.symbols import Class, Function, Linker, ModuleNames, Variable
 from fastwright.app.types import (
     UNKNOWN,
     Instance,
@@ -224,12 +224,12 @@ class App:
                     yield from self._elements(bound.value, where, depth + 1)
                     return
             symbol = self.linker.name(node.id, where.module, where.function)
-            value = getattr(symbol, "value", None)
-            module = getattr(symbol, "module", None)
-            if value is not None and module is not None:
-                yield from self._elements(value, Where(module), depth + 1)
+            if isinstance(symbol, Variable) and symbol.value is not None:
+                yield from self._elements(symbol.value, Where(symbol.module), depth + 1)
 
-    def _route_parameters(self, record: RouteRecord, dependencies: tuple[Dependency, ...]):  # type: ignore[no-untyped-def]
+    def _route_parameters(
+        self, record: RouteRecord, dependencies: tuple[Dependency, ...]
+    ) -> tuple[RequestParameter, ...]:
         if record.endpoint is None or record.starlette:
             return ()
         found = list(self.dependencies.parameters(record.endpoint, record.path))
@@ -426,5 +426,3 @@ class App:
 def _expr(node: s.Node) -> s.Expr:
     return node  # type: ignore[return-value]
 
-
-Predicate = Callable[[Function], bool]

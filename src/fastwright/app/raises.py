@@ -108,7 +108,7 @@ class Raises:
             bound = None
             if where.function is not None:
                 bound = self.types.locals.lookup(exc.id, exc.start, where.function)
-            if bound is not None and isinstance(bound.value, s.Call) and bound.value is not exc:
+            if bound is not None and isinstance(bound.value, s.Call):
                 return self.status(raised, bound.value, where)
         return None
 

@@ -90,12 +90,12 @@ def _function_def(reader: StatementReader, node: TSNode, decorators: list[s.Expr
     for decorator in decorators:
         if (name := s.last_name(decorator)) is not None:
             reader.called.add(name)
-    name = node.child_by_field_name("name")
+    name_node = node.child_by_field_name("name")
     return s.FunctionDef(
         start=node.start_byte,
         end=node.end_byte,
-        name=text(name) if name else "",
-        name_start=name.start_byte if name else node.start_byte,
+        name=text(name_node) if name_node else "",
+        name_start=name_node.start_byte if name_node else node.start_byte,
         type_params=_type_params(node),
         params=params,
         returns=returns,
@@ -226,6 +226,34 @@ def _flow(_: StatementReader, node: TSNode) -> list[s.Stmt]:
     return [s.Flow(node.start_byte, node.end_byte, keyword, names)]
 
 
+def _assignment_to_type(
+    reader: StatementReader, node: TSNode, children: list[TSNode]
+) -> s.Assign | s.OpaqueStmt:
+    """``type(self).x = 1``, which the grammar takes for the statement ``type ...``."""
+    keyword = node.children[0]
+    target = _with_call_of_type(reader.expr(children[0]), keyword)
+    if target is None:
+        return s.OpaqueStmt(node.start_byte, node.end_byte)
+    value = reader.expr(children[1])
+    return s.Assign(node.start_byte, node.end_byte, [target], value)
+
+
+def _with_call_of_type(target: s.Expr, keyword: TSNode) -> s.Expr | None:
+    """Return ``(self).x`` as ``type(self).x``; None for anything that is no such chain."""
+    start = keyword.start_byte
+    if isinstance(target, s.Attribute):
+        value = _with_call_of_type(target.value, keyword)
+        return s.Attribute(start, target.end, value, target.attr) if value is not None else None
+    if isinstance(target, s.Subscript):
+        value = _with_call_of_type(target.value, keyword)
+        return s.Subscript(start, target.end, value, target.slice) if value is not None else None
+    if isinstance(target, s.Call):
+        return None
+    args = target.elts if isinstance(target, s.Tuple) else [target]
+    func = s.Name(start, keyword.end_byte, "type")
+    return s.Call(start, target.end + 1, func, args, [])
+
+
 def _type_alias(reader: StatementReader, node: TSNode) -> list[s.Stmt]:
     children = parts(node)
     if len(children) < 2:
@@ -234,7 +262,7 @@ def _type_alias(reader: StatementReader, node: TSNode) -> list[s.Stmt]:
     while isinstance(name, s.Subscript):
         name = name.value
     if not isinstance(name, s.Name):
-        return [s.OpaqueStmt(node.start_byte, node.end_byte)]
+        return [_assignment_to_type(reader, node, children)]
     value = reader.expr(children[1])
     return [s.TypeAliasStmt(node.start_byte, node.end_byte, name.id, value)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fastwright.report.styled import Line, Span, cells, clean
+from fastwright.report.styled import CUT, Line, Span, cells, clean
 from fastwright.review.sources import Sources, in_characters
 from fastwright.rules.finding import Place
 
@@ -12,7 +12,6 @@ CONTEXT = 2
 """Lines shown before and after."""
 WIDTH = 100
 """Longer lines are cut, around what is underlined."""
-_MORE = "…"
 
 
 def frame(place: Place, sources: Sources, indent: str = "") -> Iterator[Line]:
@@ -55,11 +54,11 @@ def _underlined(place: Place, text: str) -> tuple[int, int]:
 def _cut(text: str, start: int) -> str:
     """Return the part of a line that is shown."""
     if start:
-        text = _MORE + text[start + 1 :]
-    return clean(text if len(text) <= WIDTH else text[: WIDTH - 1] + _MORE)
+        text = CUT + text[start + 1 :]
+    return clean(text if len(text) <= WIDTH else text[: WIDTH - 1] + CUT)
 
 
 def code_line(place: Place, sources: Sources, width: int) -> str:
     """Return the line at a place, stripped and cut to a width."""
     text = clean(sources.line(place.file, place.line).strip())
-    return text if len(text) <= width else text[: max(width - 1, 0)] + _MORE
+    return text if len(text) <= width else text[: max(width - 1, 0)] + CUT

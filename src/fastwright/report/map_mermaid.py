@@ -7,18 +7,20 @@ from collections.abc import Iterable, Iterator
 from fastwright.app.map import MapDependency, MapDocument, MapTable, Touch
 from fastwright.report.map_text import verb
 
+_ESCAPES = str.maketrans({"#": "#35;", '"': "#quot;", "<": "#lt;", ">": "#gt;", "&": "#amp;"})
 
-def render(document: MapDocument) -> str:
+
+def whole(document: MapDocument) -> str:
     """Return routes, the dependencies that they need, and the tables that they touch."""
     return _chart(_whole(document))
 
 
-def render_route(touches: Iterable[Touch]) -> str:
+def route(touches: Iterable[Touch]) -> str:
     """Return all that one request touches, as a tree."""
     return _chart(_tree(touches))
 
 
-def render_table(table: MapTable) -> str:
+def table(table: MapTable) -> str:
     """Return one table with the functions that touch it and the routes that lead there."""
     return _chart(_users(table))
 
@@ -68,7 +70,7 @@ def _tree(touches: Iterable[Touch]) -> Iterator[str]:
     above: list[str] = []
     for number, touch in enumerate(touches):
         name = f"n{number}"
-        label = _quoted(f"{touch.label}<br/>{touch.file}:{touch.line}")
+        label = _quoted(touch.label, f"{touch.file}:{touch.line}")
         is_code = touch.kind in {"route", "endpoint", "dependency", "call", "outside"}
         yield f"{name}[{label}]" if is_code else f"{name}[({label})]"
         del above[touch.depth :]
@@ -97,6 +99,6 @@ def _chart(rows: Iterable[str]) -> str:
     return "flowchart LR\n" + "".join(f"    {row}\n" for row in dict.fromkeys(rows))
 
 
-def _quoted(text: str) -> str:
-    """Return a label in quotes; Mermaid knows ``#quot;`` and reads everything else as it is."""
-    return '"' + text.replace("#", "#35;").replace('"', "#quot;") + '"'
+def _quoted(*rows: str) -> str:
+    """Return a label in quotes, its characters that Mermaid or HTML would read escaped."""
+    return '"' + "<br/>".join(row.translate(_ESCAPES) for row in rows) + '"'

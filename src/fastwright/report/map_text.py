@@ -11,9 +11,10 @@ from fastwright.report.styled import Line, line, pad
 
 _METHOD = 7
 _PATH = 60
+_FILES = 3
 
 
-def layout(document: MapDocument) -> Iterator[Line]:
+def whole(document: MapDocument) -> Iterator[Line]:
     """Yield the whole map."""
     if not document.routes and not document.applications:
         yield line(("No FastAPI application here.", "title"))
@@ -92,9 +93,10 @@ def _layers(document: MapDocument) -> Iterator[Line]:
     width = max((len(name) for name in document.layers), default=0)
     for name, modules in document.layers.items():
         reasons = Counter(module.reason for module in modules)
-        shown = modules[0].reason if len(reasons) == 1 else ", ".join(m.file for m in modules[:3])
-        more = " ..." if len(reasons) > 1 and len(modules) > 3 else ""
-        yield line(f"  {pad(name, width)}  {len(modules):>4}  ", (shown + more, "dim"))
+        files = [module.file for module in modules[:_FILES]]
+        more = ["..."] if len(modules) > _FILES else []
+        shown = modules[0].reason if len(reasons) == 1 else ", ".join(files + more)
+        yield line(f"  {pad(name, width)}  {len(modules):>4}  ", (shown, "dim"))
 
 
 def _tables(tables: Iterable[MapTable]) -> Iterator[Line]:
@@ -111,7 +113,7 @@ def _users(table: MapTable) -> str:
     return many(len({route for use in table.used_by for route in use.routes}), "route")
 
 
-def layout_route(touches: Iterable[Touch]) -> Iterator[Line]:
+def route(touches: Iterable[Touch]) -> Iterator[Line]:
     """Yield, as a tree, all that one request touches."""
     styles = {"route": "title", "outside": "warning"}
     for touch in touches:
@@ -124,7 +126,7 @@ def layout_route(touches: Iterable[Touch]) -> Iterator[Line]:
         )
 
 
-def layout_table(table: MapTable) -> Iterator[Line]:
+def table(table: MapTable) -> Iterator[Line]:
     """Yield one table: its columns, relationships, and everything that touches it."""
     yield line((table.name, "title"), f"  {table.model}  ", (f"{table.file}:{table.line}", "path"))
     width = max((len(column.name) for column in table.columns), default=0)

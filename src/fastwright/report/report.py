@@ -60,6 +60,12 @@ def count_rules(findings: Sequence[Finding]) -> list[tuple[str, int]]:
     return sorted(Counter(finding.rule for finding in findings).items())
 
 
+def worst_rules(findings: Sequence[Finding]) -> list[tuple[str, int]]:
+    """Return rules with their number of findings, the worst first."""
+    severities = {finding.rule: SEVERITIES.index(finding.severity) for finding in findings}
+    return sorted(count_rules(findings), key=lambda row: (severities[row[0]], -row[1], row[0]))
+
+
 def many(number: int, noun: str) -> str:
     """Return ``1 file``, ``2 files``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
@@ -84,9 +90,10 @@ def headline(review: Review) -> str:
 
 
 def why(rule: RegisteredRule) -> str:
-    """Return why a rule matters: the first paragraph of its page after the title, on one line."""
-    paragraphs = [" ".join(part.split()) for part in rule.doc.strip().split("\n\n")]
-    return next(iter(paragraphs[1:2] or paragraphs), "").replace("``", "`")
+    """Return why a rule matters: the first paragraph of its page, and what a first line opens."""
+    paragraphs = rule.doc.strip().split("\n\n")
+    opening = 2 if "\n" not in paragraphs[0] else 1
+    return " ".join(" ".join(paragraphs[:opening]).split()).replace("``", "`")
 
 
 def chain(finding: Finding) -> str:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
 from typing import Any
 from urllib.parse import quote
-
-import msgspec
 
 from fastwright.report.report import Report, chain, why
 from fastwright.review.fingerprint import fingerprint
@@ -23,7 +22,7 @@ _ROOT = "%SRCROOT%"
 
 def render(report: Report) -> str:
     """Return the log, indented."""
-    return msgspec.json.format(msgspec.json.encode(document(report)), indent=2).decode() + "\n"
+    return json.dumps(document(report), indent=2) + "\n"
 
 
 def document(report: Report) -> dict[str, Any]:
@@ -117,7 +116,9 @@ def _result(finding: Finding, report: Report, identity: str) -> dict[str, Any]:
         "level": _LEVELS[finding.severity],
         "message": {"text": text},
         "locations": [_location(finding.place, report)],
-        "partialFingerprints": {"fastwright/v1": hashlib.sha256(identity.encode()).hexdigest()},
+        "partialFingerprints": {
+            "fastwright/v1": hashlib.sha256(identity.encode(errors="surrogateescape")).hexdigest()
+        },
     }
     if finding.evidence:
         result["codeFlows"] = [_flow(finding.evidence, report)]
@@ -154,4 +155,4 @@ def _location(place: Place, report: Report) -> dict[str, Any]:
 
 
 def _artifact(file: str, report: Report) -> dict[str, str]:
-    return {"uri": quote(report.prefix + file), "uriBaseId": _ROOT}
+    return {"uri": quote(report.prefix + file, errors="surrogateescape"), "uriBaseId": _ROOT}

@@ -10,12 +10,18 @@ from collections.abc import Iterable
 from typing import NamedTuple, TypeAlias
 from unicodedata import east_asian_width
 
+CUT = "…"
+"""Stands for what was cut off a long line."""
+
 _TAB = "    "
-_CONTROL = {number: f"\\x{number:02x}" for number in (*range(32), *range(127, 160)) if number != 10}
-_HIDDEN = {
-    number: f"\\u{number:04x}" for number in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_CONTROL = (*range(32), *range(127, 160))
+_BIDIRECTIONAL = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_VISIBLE = {
+    **{number: f"\\x{number:02x}" for number in _CONTROL},
+    **{number: f"\\u{number:04x}" for number in _BIDIRECTIONAL},
+    ord("\n"): " ",
+    ord("\t"): _TAB,
 }
-_VISIBLE = {**_CONTROL, **_HIDDEN, 10: " ", 9: _TAB}
 
 
 class Span(NamedTuple):

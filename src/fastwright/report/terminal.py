@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.syntax import Syntax
 from rich.text import Text
 
-from fastwright.report.styled import Line
+from fastwright.report.styled import CUT, Line
 
 _STYLES = {
     "title": "bold",
@@ -46,8 +46,9 @@ def show_markdown(text: str, stream: TextIO) -> None:
 
 
 def _highlighted(code: str, python: Syntax) -> Text:
-    """Return a line of Python in colours, its spaces kept."""
-    stripped = code.lstrip()
+    """Return a line of Python in colours, its spaces and where it was cut kept."""
+    stripped = code.strip(f" {CUT}")
+    before, after = code.split(stripped, 1) if stripped else (code, "")
     highlighted = python.highlight(stripped)
-    highlighted.right_crop(1 if highlighted.plain.endswith("\n") else 0)
-    return Text(code[: len(code) - len(stripped)]).append_text(highlighted)
+    highlighted.rstrip()
+    return Text(before).append_text(highlighted).append(after)

@@ -14,13 +14,14 @@ from fastwright.report.report import (
     headline,
     many,
     why,
+    worst_rules,
 )
 from fastwright.report.styled import Line, line, pad, plain
 from fastwright.review.result import SEVERITIES, Review
 from fastwright.rules.finding import Evidence, Finding
 
 WIDTH = 100
-_TOP_FILES = 5
+_TOP = 5
 _LISTED = 5
 
 
@@ -73,12 +74,12 @@ def _summary(review: Review) -> Iterator[Line]:
         return
     yield ()
     rows = [
-        (row.family, *(row.by_severity[severity] for severity in SEVERITIES))
+        (row.family, [row.by_severity[severity] for severity in SEVERITIES])
         for row in count_families(findings)
     ]
-    width = max(len(row[0]) for row in rows)
+    width = max(len(family) for family, _ in rows)
     yield line((f"  {'':{width}}  errors  warnings  notes", "dim"))
-    for family, errors, warnings, notes in rows:
+    for family, (errors, warnings, notes) in rows:
         yield line(
             f"  {family:{width}}",
             (f"  {errors or '.':>6}", "error" if errors else "dim"),
@@ -86,10 +87,13 @@ def _summary(review: Review) -> Iterator[Line]:
             (f"  {notes or '.':>5}", "info" if notes else "dim"),
         )
     yield ()
-    files = count_files(findings)
-    if len(files) > 1:
-        top = ", ".join(f"{file} ({number})" for file, number in files[:_TOP_FILES])
-        yield from _paragraph("Most of them in ", top)
+    yield from _paragraph("Worst  ", _top(worst_rules(findings)))
+    yield from _paragraph("Most   ", _top(count_files(findings)))
+
+
+def _top(counted: list[tuple[str, int]]) -> str:
+    shown = ", ".join(f"{name} ({number})" for name, number in counted[:_TOP])
+    return f"{shown}, ..." if len(counted) > _TOP else shown
 
 
 def _paragraph(label: str, text: str, indent: str = "") -> Iterator[Line]:

@@ -273,7 +273,7 @@ def _statistics(
 def _hold_back(
     found: _Found, project: Project, options: Options, sources: Sources
 ) -> tuple[tuple[Finding, ...], list[HeldBack], int]:
-    """Return the findings that remain, what was held back, and how much of the baseline is stale."""
+    """Return the findings that remain, what was held back, and how many entries are stale."""
     kept, stale = found.findings, 0
     held: list[HeldBack] = []
     if found.suppressed:

@@ -21,7 +21,7 @@ UNUSED_SUPPRESSION = RegisteredRule(
     name="unused-suppression",
     family="review",
     rule=Rule(
-        summary="A `# fastwright: ignore` comment hides nothing.",
+        summary="a `# fastwright: ignore` comment that hides nothing",
         severity="warning",
         mend="Remove the comment, or the names in it that hide nothing.",
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from fastwright.app.setup import result as r
 from fastwright.app.setup.machine import Machine
@@ -39,46 +39,37 @@ _MAX_DEPTH = 30
 def build(m: Machine) -> r.SetupResult:
     """Return what the interpretation found."""
     names = _module_names(m)
-    applications = [router for router in m.routers if router.is_app]
-    applications = _distinct(applications)
+    roots, applications = _distinct([router for router in m.routers if router.is_app])
     indices = {id(app.routes): number for number, app in enumerate(applications)}
     mounted = _mounts(applications, indices)
-    records = tuple(
-        _application(app, names.get(id(app)), mounted.get(id(app.routes), ()))
+    records = {
+        id(app): _application(app, names.get(id(app)), mounted.get(id(app.routes), ()))
         for app in applications
-    )
+    }
     served = _served(applications)
     routers = tuple(
         _router(router, names.get(id(router)), mounted=id(router.routes) in served)
         for router in m.routers
         if not router.is_app and (router.routes.items or router.prefix)
     )
-    parents = _parents(applications)
-    effective = _effective(
-        record
-        for app, record in zip(applications, records, strict=True)
-        if not parents.get(id(app.routes))
-    )
+    effective = _effective([records[id(app)] for app in roots])
     _note_late_routes(m)
     notes = tuple(m.notes[key] for key in sorted(m.notes))
-    return r.SetupResult(records, effective, routers, notes)
+    return r.SetupResult(tuple(records.values()), effective, routers, notes)
 
 
-def _effective(records: Iterable[r.Application]) -> tuple[r.RouteRecord, ...]:
-    """Return the routes of all, of alike ones the surest."""
-    found: dict[tuple[object, ...], r.RouteRecord] = {}
-    for record in records:
-        for route in record.routes:
-            key = (id(record), route.index)
-            if record.presence == "off" or route.presence == "off":
-                key = (route.methods, route.path, route.endpoint_label, route.kind)
-                if any(
-                    (other.methods, other.path, other.endpoint_label, other.kind) == key
-                    for other in found.values()
-                ):
-                    continue
-            found[key] = route
-    return tuple(found.values())
+def _effective(applications: list[r.Application]) -> tuple[r.RouteRecord, ...]:
+    """Return the routes of all; what a setting would add, only where it adds something."""
+    found: list[r.RouteRecord] = []
+    known: set[tuple[object, ...]] = set()
+    for application in sorted(applications, key=lambda each: each.presence == "off"):
+        for route in application.routes:
+            key = (route.methods, route.path, route.endpoint_label, route.kind)
+            if route.presence == "off" and key in known:
+                continue
+            known.add(key)
+            found.append(route)
+    return tuple(found)
 
 
 # ------------------------------------------------------------------ applications
@@ -94,34 +85,27 @@ def _module_names(m: Machine) -> dict[int, str]:
     return found
 
 
-def _distinct(applications: list[RouterValue]) -> list[RouterValue]:
-    """Drop the copies that calling a factory again gave: made at the same place, nothing more."""
-    parents = _parents(applications)
-    tables = {id(app.routes): _table(app) for app in applications}
-    kept = [app for app in applications if not parents.get(id(app.routes))]
-    mounted = [app for app in applications if parents.get(id(app.routes))]
+def _distinct(every: list[RouterValue]) -> tuple[list[RouterValue], list[RouterValue]]:
+    """Return the applications that none mounts, and those with all that they mount.
+
+    Copies that calling a factory again gave are dropped: made at the same place, nothing more.
+    """
+    parents = _parents(every)
+    top = [app for app in every if id(app.routes) not in parents] or every[:1]
+    mounted = [app for app in every if id(app.routes) in parents]
+    tables = {id(app): _table(app) for app in every}
     roots: list[RouterValue] = []
-    for number, app in enumerate(kept):
-        own = tables[id(app.routes)]
-        alike = [*mounted, *kept[:number], *kept[number + 1 :]]
-        earlier = {id(other.routes) for other in kept[:number]}
-        copies = any(
-            _same_place(app, other)
-            and (own < tables[id(other.routes)] or own == tables[id(other.routes)])
-            and (own != tables[id(other.routes)] or id(other.routes) in earlier or other in mounted)
-            for other in alike
-        )
-        if not copies:
+    for number, app in enumerate(top):
+        own = tables[id(app)]
+        others = [each for each in [*top, *mounted] if _same_place(app, each) and each is not app]
+        first = [*top[:number], *mounted]
+        if not any(
+            own < tables[id(each)] or (own == tables[id(each)] and each in first)
+            for each in others
+        ):
             roots.append(app)
-    reached: set[int] = set()
-    pending = list(roots)
-    while pending:
-        app = pending.pop()
-        if id(app.routes) not in reached:
-            reached.add(id(app.routes))
-            for mount in _all_mounts(app.routes):
-                pending.extend(_mounted_routers(mount.app))
-    return [app for app in applications if id(app.routes) in reached]
+    reached = _served(roots)
+    return roots, [app for app in every if id(app.routes) in reached]
 
 
 def _same_place(one: RouterValue, other: RouterValue) -> bool:
@@ -140,8 +124,10 @@ def _parents(applications: list[RouterValue]) -> dict[int, list[RouterValue]]:
     found: dict[int, list[RouterValue]] = {}
     for app in applications:
         for mount in _all_mounts(app.routes):
-            if app.presence != "off":
-                for inner in _mounted_routers(mount.app):
+            if app.presence == "off":
+                continue
+            for inner in _mounted_routers(mount.app):
+                if inner.routes is not app.routes:
                     found.setdefault(id(inner.routes), []).append(app)
     return found
 
@@ -150,7 +136,8 @@ def _application(
     app: RouterValue, name: str | None, mounted: tuple[r.Mounted, ...]
 ) -> r.Application:
     named = [function for function in app.callers if function.outer is None]
-    factory = (named or [*app.callers, None])[0]
+    callers = named or list(app.callers)
+    factory = callers[0] if callers else None
     lifespan = _function_of(app.lifespan)
     return r.Application(
         module=app.site.module,

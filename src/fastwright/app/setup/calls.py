@@ -6,6 +6,7 @@ from fastwright.app.setup import natives, objects, routers
 from fastwright.app.setup.classes import class_member
 from fastwright.app.setup.machine import Exhausted, Machine
 from fastwright.app.setup.relevance import is_route
+from fastwright.app.setup.result import Place
 from fastwright.app.setup.values import (
     NONE,
     UNKNOWN,
@@ -23,7 +24,6 @@ from fastwright.app.setup.values import (
     Method,
     Native,
     PartialValue,
-    Place,
     RouterValue,
     Table,
     Unknown,
@@ -173,15 +173,17 @@ def _run(m: Machine, function: Closure, given: Arguments) -> Value:
     if signal == "next":
         returns = [*returns, NONE]
     found = choice(returns) if len(returns) != 1 else returns[0]
-    return _declared(m, function) if isinstance(found, Unknown) else found
+    if isinstance(found, (Unknown, Foreign)):
+        return _declared(m, function) or found
+    return found
 
 
-def _declared(m: Machine, function: Closure) -> Value:
+def _declared(m: Machine, function: Closure) -> Value | None:
     """Return what the annotation of a function says that it returns."""
     annotation = function.symbol.node.returns
     if annotation is None:
-        return UNKNOWN
-    return objects.assumed(m.evaluate(m, annotation, function.frame)) or UNKNOWN
+        return None
+    return objects.assumed(m.evaluate(m, annotation, function.frame))
 
 
 def _bind(function: Closure, given: Arguments, frame: Frame) -> None:
@@ -235,8 +237,3 @@ def _instantiate(m: Machine, cls: ClassValue, given: Arguments) -> Value:
     if len(m.stack) > MAX_CALLS:
         return UNKNOWN
     return objects.instantiate(m, cls, given)
-
-
-def foreign(value: External, given: Arguments) -> Foreign:
-    """Return what calling something outside the project gives."""
-    return Foreign(value.name, given)

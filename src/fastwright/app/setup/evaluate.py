@@ -9,6 +9,7 @@ from typing import Any
 
 from fastwright.app.setup import files, imports
 from fastwright.app.setup.machine import Machine
+from fastwright.app.setup.result import Place
 from fastwright.app.setup.values import (
     HOLE,
     NONE,
@@ -26,7 +27,6 @@ from fastwright.app.setup.values import (
     Items,
     LambdaValue,
     PathValue,
-    Place,
     RouterValue,
     Super,
     Table,
@@ -42,6 +42,9 @@ from fastwright.read import syntax as s
 _BUILTINS = frozenset(dir(builtins))
 MAX_ITEMS = 20_000
 """Longer collections are cut."""
+
+_LONGEST = 100_000
+_LARGEST = 2**63
 
 
 def evaluate(m: Machine, node: s.Expr, frame: Frame) -> Value:
@@ -109,12 +112,13 @@ def join(pieces: list[Value]) -> Value:
         else:
             text += HOLE
             partial = True
-    return Const(text, partial, setting)
+    return Const(text, partial, setting) if len(text) <= _LONGEST else UNKNOWN
 
 
 # ------------------------------------------------------------------- operations
 
 _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add,
     "-": operator.sub,
     "*": operator.mul,
     "//": operator.floordiv,
@@ -130,7 +134,9 @@ def combine(left: Value, op: str, right: Value) -> Value:
     """Return ``left op right``."""
     if op in {"+", "|"} and isinstance(left, Items):
         if isinstance(right, Items):
-            return Items(left.kind, left.items + right.items, left.open or right.open)
+            both = left.items + right.items
+            opened = left.open or right.open or len(both) > MAX_ITEMS
+            return Items(left.kind, both[:MAX_ITEMS], opened)
         return Items(left.kind, list(left.items), open=True)
     if op == "|" and isinstance(left, Table) and isinstance(right, Table):
         return Table({**left.entries, **right.entries}, left.open or right.open)
@@ -141,14 +147,17 @@ def combine(left: Value, op: str, right: Value) -> Value:
     if isinstance(left, Const) and isinstance(right, Const) and not left.partial:
         if op == "%" and isinstance(left.value, str):
             return Const(left.value.replace("%s", str(right.value), 1), right.partial)
-        if op == "+" and _is_number(left) and _is_number(right):
-            return Const(left.value + right.value)  # type: ignore[operator]
         if op in _ARITHMETIC and _is_number(left) and _is_number(right):
-            try:
-                return Const(_ARITHMETIC[op](left.value, right.value))
-            except (ArithmeticError, ValueError):
-                return UNKNOWN
+            return _computed(_ARITHMETIC[op], left.value, right.value)
     return UNKNOWN
+
+
+def _computed(function: Callable[[Any, Any], Any], left: Any, right: Any) -> Value:  # noqa: ANN401
+    try:
+        made = function(left, right)
+    except (ArithmeticError, ValueError):
+        return UNKNOWN
+    return Const(made) if abs(made) < _LARGEST else UNKNOWN
 
 
 def _is_text(value: Value) -> bool:
@@ -372,6 +381,16 @@ def merge(table: Table, other: Value) -> None:
         table.open = table.open or other.open
     else:
         table.open = True
+
+
+def extend(items: Items, found: tuple[list[Value], bool] | None) -> None:
+    """``items.extend(...)`` with what ``iterate`` returned."""
+    if found is None:
+        items.open = True
+        return
+    room = max(0, MAX_ITEMS - len(items.items))
+    items.items.extend(found[0][:room])
+    items.open = items.open or found[1] or len(found[0]) > room
 
 
 def iterate(m: Machine, value: Value) -> tuple[list[Value], bool] | None:

@@ -11,6 +11,7 @@ from fastwright.app.setup.evaluate import (
     bind_target,
     combine,
     evaluate,
+    extend,
     iterate,
     lookup,
 )
@@ -18,6 +19,7 @@ from fastwright.app.setup.machine import Machine
 from fastwright.app.setup.relevance import OPERATIONS, is_route
 from fastwright.app.setup.symbols_of import class_symbol, class_value, closure, function_symbol
 from fastwright.app.setup.values import (
+    NONE,
     UNKNOWN,
     Arguments,
     ClassValue,
@@ -101,8 +103,7 @@ def _augmented(m: Machine, node: s.AugAssign, frame: Frame) -> str:
     op = node.op.removesuffix("=")
     if op in {"+", "|"} and isinstance(before, Items) and before.kind in {"list", "set"}:
         found = iterate(m, given)
-        before.items.extend(found[0] if found is not None else [])
-        before.open = before.open or found is None or found[1]
+        extend(before, found)
         return NEXT
     bind_target(m, node.target, combine(before, op, given), frame)
     return NEXT
@@ -112,7 +113,7 @@ def _return(m: Machine, node: s.Return, frame: Frame) -> str:
     if node.value is not None:
         frame.returns.append(evaluate(m, node.value, frame))
     else:
-        frame.returns.append(objects.NONE)
+        frame.returns.append(NONE)
     return RETURN
 
 

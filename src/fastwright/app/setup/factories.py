@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from fastwright.app.setup import imports, objects
-from fastwright.app.setup.machine import Exhausted, Machine
+from fastwright.app.setup.classes import class_member
+from fastwright.app.setup.machine import Machine
+from fastwright.app.setup.result import Place
 from fastwright.app.setup.values import (
     Arguments,
     ClassValue,
     Closure,
-    Place,
     Value,
     least,
 )
@@ -92,16 +93,13 @@ def invoke(m: Machine, function: Function) -> None:
     module = m.module(function.module)
     imports.ensure(m, module)
     site = module.frame.site(function.node)
-    with m.apart(), m.budget(_FACTORY_STEPS):
-        try:
-            if function.owner is None:
-                value = imports.member(m, module, function.name)
-                if isinstance(value, Closure):
-                    m.call(m, value, _assumed(m, value, site))
-            else:
-                _invoke_method(m, function, site)
-        except (Exhausted, RecursionError):
+    with m.guard(site), m.budget(_FACTORY_STEPS):
+        if function.owner is not None:
+            _invoke_method(m, function, site)
             return
+        value = imports.member(m, module, function.name)
+        if isinstance(value, Closure):
+            m.call(m, value, _assumed(m, value, site))
 
 
 def _invoke_method(m: Machine, function: Function, site: Place) -> None:
@@ -112,7 +110,7 @@ def _invoke_method(m: Machine, function: Function, site: Place) -> None:
     if function.name == "__init__" or not (
         function.is_static or "classmethod" in function.decorator_names
     ):
-        init = objects.class_member(m, cls, "__init__")
+        init = class_member(m, cls, "__init__")
         given = _assumed(m, init, site, bound=True) if isinstance(init, Closure) else None
         receiver: Value = m.call(m, cls, given or Arguments(site))
         if function in m.called:
@@ -149,9 +147,6 @@ def start_applications(m: Machine) -> None:
             if function.symbol in m.called:
                 continue
             given = Arguments(router.site, [router] if function.symbol.parameters else [])
-            with m.apart(), m.budget(_STARTUP_STEPS):
+            with m.guard(router.site), m.budget(_STARTUP_STEPS):
                 m.least_presence = least("startup", presence)
-                try:
-                    m.call(m, function, given)
-                except (Exhausted, RecursionError):
-                    continue
+                m.call(m, function, given)

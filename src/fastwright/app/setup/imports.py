@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastwright.app.setup import constants
-from fastwright.app.setup.machine import Exhausted, Machine
+from fastwright.app.setup.machine import Machine
 from fastwright.app.setup.symbols_of import class_value, closure
 from fastwright.app.setup.values import (
     UNKNOWN,
@@ -26,6 +26,9 @@ from fastwright.app.symbols import (
 from fastwright.app.canonical import canonical
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
+
+
+_START = s.Opaque(0, 0)
 
 
 def import_dotted(m: Machine, dotted: str, importer: str) -> Value:
@@ -77,13 +80,8 @@ def import_submodule(m: Machine, package: str, name: str, importer: str) -> None
 def execute_module(m: Machine, value: ModuleValue) -> None:
     """Execute the top level of a module."""
     value.state = "running"
-    with m.apart():
-        try:
-            m.execute(m, value.module.facts.body, value.frame)
-        except Exhausted:
-            pass
-        except RecursionError:
-            pass
+    with m.guard(value.frame.site(_START)):
+        m.execute(m, value.module.facts.body, value.frame)
     value.state = "done"
 
 
@@ -138,6 +136,7 @@ def _unexecuted(m: Machine, value: ModuleValue, name: str, hops: int) -> Value |
         names[name] = found = closure(m, binding, value.frame)
         return found
     if isinstance(binding, Class):
+        names[name] = UNKNOWN  # what a class that inherits from itself inherits from
         names[name] = made = class_value(m, binding, value.frame)
         return made
     if isinstance(binding, Variable):
@@ -150,11 +149,8 @@ def _unexecuted(m: Machine, value: ModuleValue, name: str, hops: int) -> Value |
 def _decorated(m: Machine, value: ModuleValue, name: str, function: Function) -> Value:
     """A function of an unexecuted module: its decorators are evaluated now."""
     value.frame.names[name] = closure(m, function, value.frame)
-    with m.apart():
-        try:
-            m.execute(m, [function.node], value.frame)
-        except (Exhausted, RecursionError):
-            pass
+    with m.guard(value.frame.site(function.node)):
+        m.execute(m, [function.node], value.frame)
     return value.frame.names[name]
 
 

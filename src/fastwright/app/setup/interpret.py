@@ -12,7 +12,7 @@ from fastwright.app.setup.calls import call
 from fastwright.app.setup.evaluate import evaluate
 from fastwright.app.setup.execute import execute
 from fastwright.app.setup.factories import make_applications, start_applications
-from fastwright.app.setup.machine import Exhausted, Machine, Version
+from fastwright.app.setup.machine import Machine, Version
 from fastwright.app.setup.relevance import relevance
 from fastwright.app.setup.result import SetupResult
 from fastwright.app.symbols import Linker
@@ -84,12 +84,9 @@ def _makes_app(m: Machine, module: Module) -> bool:
 
 def _run_as_main(m: Machine, module: Module) -> None:
     """Execute what stands under ``if __name__ == "__main__"``."""
+    frame = m.module(module).frame
     for node in module.facts.body:
-        if isinstance(node, s.If):
-            for branch in node.branches:
-                if any(isinstance(n, s.Name) and n.id == "__name__" for n in s.walk(branch.test)):
-                    with m.apart():
-                        try:
-                            m.execute(m, branch.body, m.module(module).frame)
-                        except (Exhausted, RecursionError):
-                            return
+        for branch in node.branches if isinstance(node, s.If) else ():
+            if any(isinstance(n, s.Name) and n.id == "__name__" for n in s.walk(branch.test)):
+                with m.guard(frame.site(branch)):
+                    m.execute(m, branch.body, frame)

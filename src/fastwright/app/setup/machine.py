@@ -129,6 +129,19 @@ class Machine:
             if self.floor:
                 self.floor -= steps - self.steps
 
+    @contextmanager
+    def guard(self, site: Place) -> Iterator[None]:
+        """Run code apart; when it takes too long or cannot be followed, say so and go on."""
+        with self.apart():
+            try:
+                yield
+            except Exhausted:
+                self.note("exhausted", site, "the set-up code takes too many steps to follow")
+            except RecursionError:
+                self.note("exhausted", site, "the set-up code is nested too deeply to follow")
+            except Exception as error:  # noqa: BLE001 - one module must not hide the others
+                self.note("failed", site, f"the set-up code could not be followed: {error!r}")
+
     def note(self, kind: str, site: Place, message: str) -> None:
         """Keep something that could not be followed."""
         self.notes.setdefault(

@@ -9,8 +9,10 @@ from fastwright.app.setup import files, imports, objects, routers
 from fastwright.app.setup.classes import ancestors, mro
 from fastwright.app.setup.evaluate import (
     combine,
+    extend,
     item,
     iterate,
+    join,
     merge,
     set_attribute,
     set_item,
@@ -617,8 +619,7 @@ def _items_method(m: Machine, items: Items, name: str, given: Arguments) -> Valu
         return NONE
     if name in {"extend", "update"} and first is not None:
         found = iterate(m, first)
-        items.items.extend(found[0] if found is not None else [])
-        items.open = items.open or found is None or found[1]
+        extend(items, found)
         return NONE
     if name == "insert" and len(given.positional) > 1:
         place = first.value if isinstance(first, Const) and isinstance(first.value, int) else 0
@@ -686,6 +687,9 @@ def _table_method(m: Machine, table: Table, name: str, given: Arguments) -> Valu
     return UNKNOWN
 
 
+_LONGEST = 100_000
+"""Longer texts are not made."""
+
 _TEXT = frozenset(
     {
         "strip", "lstrip", "rstrip", "lower", "upper", "title", "capitalize", "replace",
@@ -703,6 +707,8 @@ def _text_method(m: Machine, text: Const, name: str, given: Arguments) -> Value:
         parts = [each for each in found[0] if isinstance(each, Const)]
         if len(parts) != len(found[0]):
             return UNKNOWN
+        if sum(len(str(part.value)) + len(str(text.value)) for part in parts) > _LONGEST:
+            return UNKNOWN
         joined = str(text.value).join(str(part.value) for part in parts)
         return Const(joined, any(part.partial for part in parts))
     if name == "format":
@@ -710,6 +716,8 @@ def _text_method(m: Machine, text: Const, name: str, given: Arguments) -> Value:
     if len(plain) != len(given.positional) or not isinstance(text.value, str):
         return UNKNOWN
     if name in _TEXT:
+        if len(text.value) * max([1, *(len(str(each)) for each in plain)]) > _LONGEST:
+            return UNKNOWN
         try:
             made = getattr(text.value, name)(*plain)
             return Const(made, text.partial, text.configured)
@@ -731,12 +739,20 @@ def _text_method(m: Machine, text: Const, name: str, given: Arguments) -> Value:
     return UNKNOWN
 
 
+_FIELD = re.compile(r"\{(\w*)\}")
+
+
 def _format(text: Const, given: Arguments) -> Value:
-    positional = [v.value if isinstance(v, Const) else "{?}" for v in given.positional]
-    keywords = {k: v.value if isinstance(v, Const) else "{?}" for k, v in given.keywords.items()}
-    values = [*given.positional, *given.keywords.values()]
-    partial = text.partial or any(not isinstance(v, Const) or v.partial for v in values)
-    try:
-        return Const(str(text.value).format(*positional, **keywords), partial)
-    except (ValueError, KeyError, IndexError, AttributeError, TypeError):
+    """``"{} {name}".format(...)``; other fields are not followed."""
+    pieces = _FIELD.split(str(text.value))
+    plain, names = pieces[::2], pieces[1::2]
+    if any("{" in piece or "}" in piece for piece in plain):
         return UNKNOWN
+    values: list[Value] = []
+    for number, name in enumerate(names):
+        position = number if not name else (int(name) if name.isdecimal() else -1)
+        values.append(given.get(position, name) or UNKNOWN)
+    mixed: list[Value] = [Const(plain[0], text.partial, text.configured)]
+    for value, piece in zip(values, plain[1:], strict=True):
+        mixed += [value, Const(piece)]
+    return join(mixed)

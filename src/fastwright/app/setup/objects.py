@@ -6,6 +6,7 @@ from fastwright.app.canonical import canonical
 from fastwright.app.setup import constants, files, imports, routers
 from fastwright.app.setup.classes import ancestors, class_member, mro, prepare
 from fastwright.app.setup.machine import Machine
+from fastwright.app.setup.result import Place
 from fastwright.app.setup.values import (
     NONE,
     UNKNOWN,
@@ -25,7 +26,6 @@ from fastwright.app.setup.values import (
     NamespaceValue,
     Native,
     PathValue,
-    Place,
     RouterValue,
     RouteValue,
     Super,
@@ -118,7 +118,7 @@ def _of_instance(m: Machine, value: Instance, name: str, site: Place) -> Value:
     if found is not None:
         return found
     found = class_member(m, value.cls, name)
-    if value.open and name in m.relevance.names and (others := _overrides(m, value, name, site)):
+    if value.open and name in m.relevance.methods and (others := _overrides(m, value, name, site)):
         own = [bound(m, found, value, value.cls, site)] if found is not None else []
         return choice([*own, *others])
     if found is not None:
@@ -145,9 +145,9 @@ def assumed(annotation: Value) -> Value | None:
 def _overrides(m: Machine, value: Instance, name: str, site: Place) -> list[Value]:
     """Return the method ``name`` of the classes that inherit from that of ``value``."""
     found: list[Value] = []
-    for function in m.relevance.functions:
+    for function in m.relevance.methods[name]:
         owner = function.owner
-        if function.name != name or owner is None or owner is value.cls.symbol:
+        if owner is None or owner is value.cls.symbol:
             continue
         cls = imports.member(m, m.module(function.module), owner.name)
         if isinstance(cls, ClassValue) and any(a is value.cls for a in mro(cls)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from fastwright.app.symbols import Class, Function, Linker
 from fastwright.read import syntax as s
@@ -49,6 +50,15 @@ class Relevance:
     """Top-level functions and methods of the modules that were looked at."""
     paths: tuple[str, ...] = field(repr=False)
     """Of every module of the project, sorted."""
+
+    @cached_property
+    def methods(self) -> dict[str, tuple[Function, ...]]:
+        """The methods that may set up routers, by name."""
+        found: dict[str, tuple[Function, ...]] = {}
+        for function in self.functions:
+            if function.owner is not None and self.sets_up(function):
+                found[function.name] = (*found.get(function.name, ()), function)
+        return found
 
     def below(self, folder: str) -> list[tuple[str, bool]]:
         """Return name and whether it is a package of each module directly in ``folder``."""
@@ -97,12 +107,39 @@ def relevance(linker: Linker, modules: Iterable[Module]) -> Relevance:
     names = _names(functions, routers)
     makers = names - OPERATIONS
     executed = {m.path for m in marked if _sets_up(m.facts.body, routers)}
+    holders = _holders(marked, executed, routers)
     for module in every:
-        imported = any(not makers.isdisjoint(fact.names) for fact in module.header.imports)
-        if imported and module.path not in executed and _calls(module.facts.body, makers):
+        if module.path in executed:
+            continue
+        if _imports(module, makers) and _calls(module.facts.body, makers):
+            executed.add(module.path)
+        elif _imports(module, holders) and _sets_up(module.facts.body, routers):
             executed.add(module.path)
     paths = tuple(sorted(module.path for module in every))
     return Relevance(frozenset(executed), names, routers, apps, functions, paths)
+
+
+def _holders(
+    modules: list[Module], executed: set[str], routers: frozenset[str]
+) -> frozenset[str]:
+    """Return the names that hold routers at module level, and those of their modules."""
+    found: set[str] = set()
+    for module in modules:
+        if module.path not in executed:
+            continue
+        for node in module.facts.body:
+            if isinstance(node, s.Assign) and s.last_name(node.value) in routers:
+                found.update(t.id for target in node.targets for t in s.walk(target)
+                             if isinstance(t, s.Name))
+                found.add(module.name.rpartition(".")[2])
+    return frozenset(found)
+
+
+def _imports(module: Module, names: frozenset[str]) -> bool:
+    return any(
+        not names.isdisjoint(fact.names) or fact.module.rpartition(".")[2] in names
+        for fact in module.header.imports
+    )
 
 
 def _calls(body: list[s.Stmt], names: frozenset[str]) -> bool:

@@ -161,7 +161,8 @@ class RouterRecord:
 class Note:
     """Something that a rule or a person may want to know.
 
-    ``kind``: external-router, unknown-router, included-too-early, exhausted.
+    ``kind``: external-router, unknown-router, unknown-route, included-too-early,
+    exhausted, failed.
     """
 
     kind: str

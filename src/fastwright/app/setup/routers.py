@@ -7,6 +7,7 @@ from collections.abc import Callable
 from fastwright.app.setup.classes import class_member, mro
 from fastwright.app.setup.machine import Machine
 from fastwright.app.setup.relevance import VERBS
+from fastwright.app.setup.result import Place
 from fastwright.app.setup.values import (
     HOLE,
     NONE,
@@ -24,7 +25,6 @@ from fastwright.app.setup.values import (
     Method,
     MountValue,
     Native,
-    Place,
     RouterValue,
     RouteValue,
     Table,
@@ -418,7 +418,7 @@ def _add_through(
 ) -> None:
     methods = Items("set", [Const(method) for method in entry.methods])
     keywords = {**entry.values, "methods": methods}
-    sources: dict[str | int, Place] = dict(entry.keywords)
+    sources: dict[str | int, Place] = {name: site for name, site in entry.keywords.items()}  # noqa: C416
     path = Const(prefix + entry.path, entry.partial)
     m.declaring.append(entry.site)
     try:

@@ -1,0 +1,341 @@
+"""The command line: parses, calls, prints. What a command does not need, it does not import."""
+# ruff: noqa: PLC0415 - imports in functions are what makes every command start quickly
+
+from __future__ import annotations
+
+import sys
+
+from fastwright.version import VERSION
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from fastwright.project.errors import FastwrightError
+    from fastwright.report.report import Report
+    from fastwright.review.result import RuleFailure
+    from fastwright.review.run import Options
+
+CLEAN, FOUND, MISUSE, INTERNAL, INTERRUPTED, CUT_OFF = 0, 1, 2, 3, 130, 141
+
+_FORMATS = ("text", "json", "sarif", "github", "markdown")
+
+_ABOUT = """\
+The FastAPI expert as a tool: reads a whole application, says what is wrong and proves why.
+It never imports or runs the code that it reads."""
+
+_EXAMPLES = """\
+examples:
+  fastwright review                          review the application in this folder
+  fastwright review src/shop --select data   one family of rules
+  fastwright review --base origin/main       only what this branch brought in
+  fastwright review --baseline known.json --write-baseline
+                                             adopt on an old code base: then only new ones fail
+  fastwright review --format sarif --output review.sarif
+  fastwright map --route "POST /orders"      everything that one request touches
+  fastwright explain n-plus-one-query        why, with code before and after
+
+exit codes:
+  0  clean (or nothing as bad as --fail-on)
+  1  problems found
+  2  misuse: a wrong option, path, name or configuration
+  3  internal error: a bug of fastwright, with what to report"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    given = sys.argv[1:] if argv is None else list(argv)
+    if given == ["--version"]:
+        print(f"fastwright {VERSION}")
+        return CLEAN
+    try:
+        arguments = _parser().parse_args(given)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else MISUSE
+    return _guarded(arguments.run, arguments)
+
+
+def _guarded(run: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:
+    """Run a command; turn whatever it raises into a message and an exit code."""
+    try:
+        return run(arguments)
+    except KeyboardInterrupt:
+        _complain("fastwright: interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        import os
+
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CUT_OFF
+    except Exception as error:  # noqa: BLE001 - the last resort
+        from fastwright.project.errors import FastwrightError
+
+        return _misuse(error) if isinstance(error, FastwrightError) else _internal(error)
+
+
+# --------------------------------------------------------------------- commands
+
+
+def _review(arguments: argparse.Namespace) -> int:
+    import os
+
+    from fastwright.report.output import prefix, start_of
+    from fastwright.report.report import Report
+    from fastwright.review.catalogue import known_rules
+    from fastwright.review.result import is_failure
+    from fastwright.review.run import review
+
+    outcome = review(_options(arguments))
+    start = start_of(arguments.format, os.environ)
+    report = Report(
+        review=outcome.review,
+        sources=outcome.sources,
+        rules=known_rules(),
+        prefix=prefix(outcome.review.root, start),
+        quiet=arguments.quiet,
+        statistics=arguments.statistics,
+    )
+    _show(report, arguments.format, arguments.output)
+    if outcome.review.failures:
+        return _failed(outcome.review.failures)
+    return FOUND if is_failure(outcome.review.findings, outcome.fail_on) else CLEAN
+
+
+def _options(arguments: argparse.Namespace) -> Options:
+    from pathlib import Path
+
+    from fastwright.review.run import Options
+
+    from_stdin = arguments.path == "-"
+    return Options(
+        path=Path(arguments.stdin_filename or "stdin.py") if from_stdin else Path(arguments.path),
+        content=sys.stdin.buffer.read() if from_stdin else None,
+        select=None if arguments.select is None else tuple(arguments.select),
+        ignore=tuple(arguments.ignore or ()),
+        fail_on=arguments.fail_on,
+        base=arguments.base,
+        baseline=arguments.baseline,
+        write_baseline=arguments.write_baseline,
+        cache=not arguments.no_cache,
+        jobs=arguments.jobs,
+    )
+
+
+def _show(report: Report, form: str, output: Path | None) -> None:
+    import importlib
+
+    from fastwright.report.output import write, write_lines
+
+    module = importlib.import_module(f"fastwright.report.{form}_report")
+    if form == "text" and not report.quiet:
+        write_lines(module.layout(report), output)
+    else:
+        write(module.render(report), output)
+
+
+def _map(arguments: argparse.Namespace) -> int:
+    import importlib
+    from pathlib import Path
+
+    from fastwright.app.map import document, walk_route
+    from fastwright.project.discover import open_project
+    from fastwright.report.output import write, write_lines
+    from fastwright.review.locate import find_routes, find_table
+    from fastwright.review.run import Options, load_project
+
+    options = Options(cache=not arguments.no_cache, jobs=arguments.jobs)
+    app = load_project(open_project(Path(arguments.path)), options).app
+    form = importlib.import_module(f"fastwright.report.map_{arguments.format}")
+    if arguments.route is not None:
+        routes = find_routes(app, arguments.route)
+        shown = form.route([touch for found in routes for touch in walk_route(app, found)])
+    elif arguments.table is not None:
+        shown = form.table(find_table(document(app), arguments.table))
+    else:
+        shown = form.whole(document(app))
+    show = write_lines if arguments.format == "text" else write
+    show(shown, arguments.output)
+    return CLEAN
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    from fastwright.report.explain import page
+    from fastwright.report.output import write, write_markdown
+    from fastwright.review.catalogue import find_rule
+
+    if arguments.rule is None:
+        return _rules(arguments)
+    show = write if arguments.format == "markdown" else write_markdown
+    show(page(find_rule(arguments.rule)), arguments.output)
+    return CLEAN
+
+
+def _rules(arguments: argparse.Namespace) -> int:
+    from fastwright.report.explain import json_listing, listing, markdown_listing
+    from fastwright.report.output import write, write_lines
+    from fastwright.review.catalogue import by_family
+
+    if arguments.format == "text":
+        write_lines(listing(by_family()), arguments.output)
+    else:
+        render = json_listing if arguments.format == "json" else markdown_listing
+        write(render(by_family()), arguments.output)
+    return CLEAN
+
+
+# ----------------------------------------------------------------------- errors
+
+
+def _misuse(error: FastwrightError) -> int:
+    _complain(f"fastwright: {error.message}")
+    if error.todo:
+        _complain(f"  {error.todo}")
+    return MISUSE
+
+
+def _failed(failures: Sequence[RuleFailure]) -> int:
+    """Say which rules failed. Their tracebacks go to one file."""
+    text = "\n".join(f"{f.rule} on {f.file or 'the application'}\n{f.traceback}" for f in failures)
+    names = ", ".join(sorted({failure.rule for failure in failures}))
+    return _report_bug(f"{names} failed; the other rules ran", text)
+
+
+def _internal(error: Exception) -> int:
+    import traceback
+
+    text = "".join(traceback.format_exception(error))
+    return _report_bug(f"internal error: {type(error).__name__}: {error}", text)
+
+
+def _report_bug(what: str, text: str) -> int:
+    """Say that it is a bug of ours, and what to report."""
+    import platform
+    import tempfile
+
+    about = f"fastwright {VERSION}, Python {platform.python_version()}, {platform.platform()}"
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="fastwright-", suffix=".txt", delete=False, encoding="utf-8", errors="replace"
+    ) as file:
+        file.write(f"{about}\n{what}\n\n{text}")
+    _complain(f"fastwright: {what}")
+    _complain("  This is a bug of fastwright, not of your code. Please report it with:")
+    _complain(f"  {about}")
+    _complain(f"  {file.name} (the traceback)")
+    return INTERNAL
+
+
+def _complain(text: str) -> None:
+    encoding = sys.stderr.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding), file=sys.stderr)
+
+
+# ---------------------------------------------------------------------- options
+
+
+def _parser() -> argparse.ArgumentParser:
+    import argparse
+
+    parser = argparse.ArgumentParser(
+        prog="fastwright",
+        description=_ABOUT,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"fastwright {VERSION}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_review(commands)
+    _add_map(commands)
+    _add_explain(commands)
+    return parser
+
+
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    about: str,
+    run: Callable[[argparse.Namespace], int],
+    formats: Sequence[str],
+) -> argparse.ArgumentParser:
+    """Add a command with the options that all commands have."""
+    from pathlib import Path
+
+    parser = commands.add_parser(name, help=about, description=about, allow_abbrev=False)
+    parser.set_defaults(run=run)
+    parser.add_argument("--format", choices=formats, default="text", help="default: text")
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="write there, not to the screen"
+    )
+    return parser
+
+
+def _add_review(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from pathlib import Path
+
+    about = "say what is wrong with an application, and prove it"
+    parser = _command(commands, "review", about, _review, _FORMATS)
+    parser.add_argument("path", nargs="?", default=".", help="folder or file; - for standard input")
+    chosen = parser.add_argument_group(
+        "which rules", "RULES: names, families, severities, default or all, separated by commas"
+    )
+    chosen.add_argument(
+        "--select", type=_names, metavar="RULES", action="extend", help="only these"
+    )
+    chosen.add_argument("--ignore", type=_names, metavar="RULES", action="extend", help="not these")
+    held = parser.add_argument_group("which findings")
+    held.add_argument(
+        "--base", metavar="REV", help="only what was brought in since this branch left REV"
+    )
+    held.add_argument("--baseline", type=Path, metavar="FILE", help="only what FILE does not hold")
+    held.add_argument(
+        "--write-baseline", action="store_true", help="write the findings of today to the baseline"
+    )
+    parser.add_argument(
+        "--fail-on",
+        choices=("never", "error", "warning", "info"),
+        help="the least severity that makes the exit code 1 (default: info)",
+    )
+    parser.add_argument("--statistics", action="store_true", help="findings and time of each rule")
+    parser.add_argument("--quiet", action="store_true", help="one line for each finding, no more")
+    parser.add_argument("--stdin-filename", metavar="FILE", help="the file that standard input is")
+    _add_reading(parser)
+
+
+def _add_map(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    about = "show an application: routes, dependencies, layers, tables"
+    parser = _command(commands, "map", about, _map, ("text", "json", "mermaid"))
+    parser.add_argument("path", nargs="?", default=".", help="folder of the application")
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument(
+        "--route", metavar="ROUTE", help='all that one request touches: "POST /orders"'
+    )
+    only.add_argument("--table", metavar="TABLE", help="all that touches one table")
+    _add_reading(parser)
+
+
+def _add_explain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    about = "explain a rule: why, how to mend it, examples"
+    parser = _command(commands, "explain", about, _explain, ("text", "markdown", "json"))
+    parser.add_argument("rule", nargs="?", metavar="RULE", help="without it, all rules are listed")
+    _command(commands, "rules", "list all rules", _rules, ("text", "markdown", "json"))
+
+
+def _add_reading(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--no-cache", action="store_true", help="read every file anew, keep nothing"
+    )
+    parser.add_argument("--jobs", type=_positive, metavar="N", help="processes that read files")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for part in text.split(",") if (name := part.strip()))
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        import argparse
+
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1")
+    return int(text)

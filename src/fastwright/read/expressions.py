@@ -23,7 +23,11 @@ Lower: TypeAlias = "Callable[[ExpressionReader, TSNode, int], s.Expr]"
 
 def parts(node: TSNode) -> list[TSNode]:
     """Return the named children of ``node`` without comments."""
-    return [child for child in node.named_children if child.type not in _SKIPPED]
+    found = node.named_children
+    for child in found:
+        if child.type in _SKIPPED:
+            return [child for child in found if child.type not in _SKIPPED]
+    return found
 
 
 def text(node: TSNode) -> str:
@@ -125,18 +129,27 @@ class ExpressionReader:
 
 
 def _name(_: ExpressionReader, node: TSNode, __: int) -> s.Expr:
-    return s.Name(node.start_byte, node.end_byte, text(node))
+    data = node.text
+    name = data.decode("utf-8", "replace") if data is not None else ""
+    return s.Name(node.start_byte, node.end_byte, name)
 
 
 def _attribute(reader: ExpressionReader, node: TSNode, depth: int) -> s.Expr:
+    inner = node.named_children
+    if len(inner) == 2:  # nothing but object and name: no comment between them
+        value = reader.expr(inner[0], depth)
+        return s.Attribute(node.start_byte, node.end_byte, value, text(inner[1]))
     name = node.child_by_field_name("attribute")
     value = reader.expr(node.child_by_field_name("object"), depth)
     return s.Attribute(node.start_byte, node.end_byte, value, text(name) if name else "")
 
 
 def _call(reader: ExpressionReader, node: TSNode, depth: int) -> s.Expr:
-    func = reader.expr(node.child_by_field_name("function"), depth)
-    args, keywords = reader.arguments(node.child_by_field_name("arguments"), depth)
+    inner = node.named_children
+    if len(inner) != 2:  # a comment between them
+        inner = [child for child in inner if child.type not in _SKIPPED]
+    func = reader.expr(inner[0] if inner else None, depth)
+    args, keywords = reader.arguments(inner[1] if len(inner) > 1 else None, depth)
     if isinstance(func, s.Attribute):
         reader.called.add(func.attr)
     elif isinstance(func, s.Name):

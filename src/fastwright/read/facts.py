@@ -9,7 +9,7 @@ import msgspec
 
 from fastwright.read.syntax import Stmt
 
-EXTRACTOR_VERSION = 1
+EXTRACTOR_VERSION = 2
 """Raised whenever ``read`` gives other facts for the same source: old cache entries then die."""
 
 
@@ -26,7 +26,7 @@ class ImportFact(msgspec.Struct, frozen=True, array_like=True):
     """One import anywhere in the module.
 
     ``names`` is empty for ``import module``. ``when``: ``import`` (runs on import), ``call``
-    (inside a function) or ``typing`` (under ``TYPE_CHECKING``).
+    (inside a function, or under ``if __name__ == "__main__"``) or ``typing`` (under ``TYPE_CHECKING``).
     """
 
     module: str

@@ -322,6 +322,16 @@ def _is_type_checking(test: s.Expr) -> bool:
     return s.last_name(test) == "TYPE_CHECKING" and not isinstance(test, s.Call)
 
 
+def _is_main(test: s.Expr) -> bool:
+    """``__name__ == "__main__"``: does not run on import."""
+    return (
+        isinstance(test, s.Compare)
+        and test.ops == ["=="]
+        and s.last_name(test.left) == "__name__"
+        and s.string(test.comparators[0]) == "__main__"
+    )
+
+
 def _if(reader: StatementReader, node: TSNode) -> list[s.Stmt]:
     branches: list[s.Branch] = []
     orelse: list[s.Stmt] = []
@@ -333,6 +343,8 @@ def _if(reader: StatementReader, node: TSNode) -> list[s.Stmt]:
         test = reader.expr(clause.child_by_field_name("condition"))
         body = clause.child_by_field_name("consequence")
         when = "typing" if _is_type_checking(test) else reader.when
+        if when == "import" and _is_main(test):
+            when = "call"
         branches.append(
             s.Branch(clause.start_byte, clause.end_byte, test, reader.during(when, body))
         )

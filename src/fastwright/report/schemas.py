@@ -21,12 +21,13 @@ _DOCUMENTS = {"review": ReviewDocument, "map": MapDocument}
 
 def schema(name: str) -> dict[str, Any]:
     """Return the schema of the ``review`` or the ``map`` document."""
-    made = msgspec.json.schema(_DOCUMENTS[name], ref_template="#/$defs/{name}")
+    made = msgspec.json.schema(_DOCUMENTS[name])
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"fastwright {name}, version 1",
     }
-    return head | made
+    whole: dict[str, Any] = json.loads(json.dumps(head | made))  # tuples become lists
+    return whole
 
 
 def file_of(name: str) -> Path:

@@ -56,7 +56,9 @@ class _Comment(NamedTuple):
         """Whether the comment hides a finding of its file."""
         if self.line not in {0, finding.place.line}:
             return False
-        return not self.said.rules or finding.rule in self.said.rules
+        if not self.said.rules:  # a comment does not hide that it hides nothing
+            return finding.rule != UNUSED_SUPPRESSION.name
+        return finding.rule in self.said.rules
 
 
 def suppress(

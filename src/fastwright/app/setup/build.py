@@ -34,6 +34,7 @@ MAX_ROUTES = 50_000
 """A project with more is one that the interpreter misread."""
 
 _MAX_DEPTH = 30
+_MAX_COPIES = 200
 
 
 def build(m: Machine) -> r.SetupResult:
@@ -94,22 +95,22 @@ def _distinct(every: list[RouterValue]) -> tuple[list[RouterValue], list[RouterV
     top = [app for app in every if id(app.routes) not in parents] or every[:1]
     mounted = [app for app in every if id(app.routes) in parents]
     tables = {id(app): _table(app) for app in every}
+    alike: dict[int, list[RouterValue]] = {}
+    for app in [*mounted, *top]:
+        alike.setdefault(id(app.site.node), []).append(app)
     roots: list[RouterValue] = []
-    for number, app in enumerate(top):
+    for app in top:
         own = tables[id(app)]
-        others = [each for each in [*top, *mounted] if _same_place(app, each) and each is not app]
-        first = [*top[:number], *mounted]
-        if not any(
-            own < tables[id(each)] or (own == tables[id(each)] and each in first)
-            for each in others
-        ):
+        first = True  # before it in the list: those that count when both are the same
+        for other in alike[id(app.site.node)][:_MAX_COPIES]:
+            if other is app:
+                first = False
+            elif own < tables[id(other)] or (first and own == tables[id(other)]):
+                break
+        else:
             roots.append(app)
     reached = _served(roots)
     return roots, [app for app in every if id(app.routes) in reached]
-
-
-def _same_place(one: RouterValue, other: RouterValue) -> bool:
-    return one.site.node is other.site.node
 
 
 def _table(app: RouterValue) -> frozenset[object]:
@@ -120,7 +121,7 @@ def _table(app: RouterValue) -> frozenset[object]:
 
 
 def _parents(applications: list[RouterValue]) -> dict[int, list[RouterValue]]:
-    """Return by which applications each one is mounted; what a setting leaves out does not count."""
+    """Return by which applications each is mounted; those that a setting adds do not count."""
     found: dict[int, list[RouterValue]] = {}
     for app in applications:
         for mount in _all_mounts(app.routes):
@@ -164,10 +165,7 @@ def _application(
 
 def _middleware(value: Value, site: r.Place, keywords: r.Keywords) -> r.Middleware:
     cls: Class | None = value.symbol if isinstance(value, ClassValue) else None
-    if isinstance(value, External):
-        name = value.name
-    else:
-        name = endpoint_label(value)
+    name = value.name if isinstance(value, External) else endpoint_label(value)
     return r.Middleware(cls, _function_of(value), name, site, keywords)
 
 

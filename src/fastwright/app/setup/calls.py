@@ -35,11 +35,8 @@ from fastwright.read import syntax as s
 MAX_CALLS = 60
 """Calls nested deeper than this are not followed."""
 
-PLAIN_STEPS = 3000
-"""How many steps a call may take that sets up nothing."""
-
 PLAIN_CALLS = 8
-"""How deep such calls may nest."""
+"""How deep calls may nest that set up nothing."""
 
 _MAX_OPTIONS = 4
 
@@ -137,7 +134,7 @@ def _run_plain(m: Machine, function: Closure, given: Arguments) -> Value:
         return UNKNOWN
     m.plain_depth += 1
     try:
-        with m.budget(PLAIN_STEPS if m.plain_depth == 1 else m.steps):
+        with m.budget(m.plain_steps if m.plain_depth == 1 else m.steps):
             return _run(m, function, given)
     except Exhausted:
         if m.plain_depth > 1 or m.steps <= m.floor:

@@ -19,6 +19,7 @@ _MAX_CLIMB = 6
 _MAX_ROOTS = 4
 _FACTORY_STEPS = 30_000
 _STARTUP_STEPS = 60_000
+_STARTUP_PLAIN_STEPS = 100
 
 
 def make_applications(m: Machine) -> None:
@@ -140,6 +141,7 @@ def _assumed(m: Machine, function: Closure, site: Place, *, bound: bool = False)
 
 def start_applications(m: Machine) -> None:
     """Run what applications run when they start, where that adds routes."""
+    m.plain_steps = _STARTUP_PLAIN_STEPS
     for router in list(m.routers):
         for function, presence in list(router.startups):
             if not isinstance(function, Closure) or not m.relevance.sets_up(function.symbol):

@@ -63,12 +63,19 @@ def ensure(m: Machine, value: ModuleValue) -> None:
         if fact.when != "import":
             continue
         origin = module.absolute(fact.module, fact.level)
-        if not origin or m.linker.module(origin, module.path) is None:
-            if not m.linker.index.is_package_dir(origin, module.path):
-                continue
+        if not _is_ours(m, origin, module.path):
+            continue
         import_dotted(m, origin, module.path)
         for name in fact.names:
             import_submodule(m, origin, name, module.path)
+
+
+def _is_ours(m: Machine, dotted: str, importer: str) -> bool:
+    if not dotted:
+        return False
+    return m.linker.module(dotted, importer) is not None or m.linker.index.is_package_dir(
+        dotted, importer
+    )
 
 
 def import_submodule(m: Machine, package: str, name: str, importer: str) -> None:
@@ -129,14 +136,15 @@ def _unexecuted(m: Machine, value: ModuleValue, name: str, hops: int) -> Value |
     binding = m.linker.scope(value.module).names.get(name)
     if binding is None:
         return None
-    names = value.frame.names
+    names = value.frame.names  # a definition that needs itself finds UNKNOWN there
     if isinstance(binding, Function):
         if binding.node.decorators and value.state == "passed":
             return _decorated(m, value, name, binding)
+        names[name] = UNKNOWN
         names[name] = found = closure(m, binding, value.frame)
         return found
     if isinstance(binding, Class):
-        names[name] = UNKNOWN  # what a class that inherits from itself inherits from
+        names[name] = UNKNOWN
         names[name] = made = class_value(m, binding, value.frame)
         return made
     if isinstance(binding, Variable):
@@ -155,7 +163,7 @@ def _decorated(m: Machine, value: ModuleValue, name: str, function: Function) ->
 
 
 def _variable(m: Machine, value: ModuleValue, variable: Variable) -> Value | None:
-    if value.state == "running" or value.state == "done":
+    if value.state in {"running", "done"}:
         return None
     if len(variable.values) == 1 and isinstance(variable.values[0], s.Constant):
         found = m.evaluate(m, variable.values[0], value.frame)

@@ -22,7 +22,7 @@ from fastwright.read.module import Module
 NEWEST: Version = (9999,)
 """Stands for a FastAPI of which only is known that it is current."""
 
-_RECURSION = 20_000
+_RECURSION = 10_000
 
 
 def interpret(

@@ -73,6 +73,8 @@ class Machine:
     """Where the steps of what is running now end."""
     guarded: int = 0
     """How many ``try`` statements with handlers stand around what is running."""
+    plain_steps: int = 1000
+    """How many steps a call may take that sets up nothing."""
     plain_depth: int = 0
     """How many calls that set up nothing are running inside each other."""
 

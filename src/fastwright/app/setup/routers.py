@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fastwright.app.setup.classes import class_member, mro
-from fastwright.app.setup.machine import Machine
+from fastwright.app.setup.machine import Exhausted, Machine
 from fastwright.app.setup.relevance import VERBS
 from fastwright.app.setup.result import Place
 from fastwright.app.setup.values import (
@@ -56,6 +56,9 @@ ROUTE_CLASSES = {
     "fastapi.routing.WebSocketRoute": "plain-websocket",
 }
 
+MAX_ROUTERS = 5000
+"""A project that makes more is one that the interpreter misread."""
+
 DECLARING = VERBS | {"add_api_route", "add_api_websocket_route", "add_route"}
 """Methods of routers that declare a route."""
 
@@ -78,6 +81,8 @@ def kind_of(cls: ClassValue | External) -> str | None:
 
 def blank(m: Machine, kind: str, cls: ClassValue | None, site: Place) -> RouterValue:
     """Return a router that has not been initialised."""
+    if len(m.routers) > MAX_ROUTERS:
+        raise Exhausted
     router = RouterValue(kind, cls, site, Items("list", []))
     router.callers = tuple(m.stack)
     router.presence = m.presence

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from fastwright.app.imports import ImportEdge
@@ -29,7 +29,7 @@ from fastwright.rules.rule import Case, Rule
 
 Graph = Mapping[str, list[str]]
 _TRIED = 400
-"""How many imports of a group the shortest cycle is looked for through, cheapest first."""
+"""How many imports of a group are looked at for the cheapest or shortest cycle."""
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _LONG = 200
 """Longer texts are no annotations."""
@@ -59,11 +59,25 @@ def check(app: App) -> Iterator[Hit]:
 
 
 def _runtime_edges(app: App, module: Module) -> list[ImportEdge]:
+    written = {
+        fact.start: module.absolute(fact.module, fact.level) for fact in module.header.imports
+    }
     return [
         edge
         for edge in app.imports.of(module.path)
-        if edge.when == "import" and edge.imported in app.modules and edge.imported != module.path
+        if edge.when == "import"
+        and edge.imported in app.modules
+        and edge.imported != module.path
+        and _is_sure(app, edge, written[edge.start])
     ]
+
+
+def _is_sure(app: App, edge: ImportEdge, written: str) -> bool:
+    """``import redis`` in a package that has a module ``redis`` means the library, not that."""
+    name = app.modules[edge.imported].name
+    folder = edge.importer.rpartition("/")[0]
+    in_package = f"{folder}/__init__.py" in app.modules
+    return not in_package or name == written or name.startswith(f"{written}.")
 
 
 def components(graph: Graph) -> list[list[str]]:
@@ -137,10 +151,17 @@ def _hit(counted: Uses, group: list[str], edges: Mapping[str, list[ImportEdge]])
     app = counted.app
     inside = set(group)
     members = [edge for path in group for edge in edges[path] if edge.imported in inside]
-    uses = {id(edge): counted.of(edge) for edge in members}
-    costs = {id(edge): _cost(app, edge, uses[id(edge)]) for edge in members}
-    cycle = _shortest_cycle(members, costs)
-    cheapest = min(cycle, key=lambda e: (costs[id(e)], e.importer, e.start))
+    uses: dict[int, Use] = {}
+    costs: dict[int, Cost] = {}
+
+    def cost(edge: ImportEdge) -> Cost:
+        if id(edge) not in costs:
+            uses[id(edge)] = counted.of(edge)
+            costs[id(edge)] = _cost(app, edge, uses[id(edge)])
+        return costs[id(edge)]
+
+    cycle = _pair(members, cost) or _shortest_cycle(members)
+    cheapest = min(cycle, key=lambda e: (cost(e), e.importer, e.start))
     turn = cycle.index(cheapest)
     path = [*cycle[turn:], *cycle[:turn]]
     names = [app.modules[edge.importer].name for edge in path]
@@ -186,20 +207,29 @@ def _definer(app: App, edge: ImportEdge) -> Module | None:
     return only
 
 
-def _shortest_cycle(members: list[ImportEdge], costs: Mapping[int, Cost]) -> list[ImportEdge]:
-    """Return the shortest cycle of a group; of several, one with the cheapest import to cut."""
+def _pair(members: list[ImportEdge], cost: Callable[[ImportEdge], Cost]) -> list[ImportEdge]:
+    """Return two modules that import each other directly, the ones that are cheapest to part."""
+    first: dict[tuple[str, str], ImportEdge] = {}
+    for edge in members:
+        first.setdefault((edge.importer, edge.imported), edge)
+    mutual = [e for (a, b), e in first.items() if (b, a) in first][:_TRIED]
+    if not mutual:
+        return []
+    edge = min(mutual, key=lambda e: (cost(e), e.importer, e.start))
+    return [edge, first[edge.imported, edge.importer]]
+
+
+def _shortest_cycle(members: list[ImportEdge]) -> list[ImportEdge]:
+    """Return the shortest cycle of a group."""
     by_importer: dict[str, list[ImportEdge]] = {}
     for edge in members:
         by_importer.setdefault(edge.importer, []).append(edge)
-    best: list[ImportEdge] | None = None
-    ranked = sorted(members, key=lambda e: (costs[id(e)], e.importer, e.start))
-    for edge in ranked[:_TRIED]:
+    best: list[ImportEdge] = []
+    for edge in members[:_TRIED]:
         back = _path(by_importer, edge.imported, edge.importer, len(best) - 2 if best else None)
         if back is not None:
             best = [edge, *back]
-            if len(best) == len((edge, edge)):
-                break
-    return best or members[:1]
+    return best
 
 
 def _path(

@@ -1,0 +1,253 @@
+"""Business code says what went wrong; only the HTTP layer says which status that is.
+
+A service, repository or model that raises `HTTPException`, or takes the `Request`, can only be
+used by a web request: not by a worker, a command, a test or another service without pretending.
+Raise an exception of the domain (`OrderNotFound`) and map it once, in an exception handler.
+
+Endpoints, dependencies, middleware, exception handlers and the helpers that only they use are the
+HTTP layer: `HTTPException` is right there. What a module is follows from what it holds (see
+`fastwright map`), and from its name only where that leaves it open; where nothing says it, the
+rule is silent. Only code that an endpoint is seen to reach is reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fastwright.app.layers import BUSINESS, Layer
+from fastwright.app.model import App
+from fastwright.app.raises import Raised
+from fastwright.app.scopes import Where
+from fastwright.app.symbols import Function
+from fastwright.app.types import Instance, alternatives
+from fastwright.read import syntax as s
+from fastwright.rules.architecture._http import from_endpoint, http_functions
+from fastwright.rules.evidence import evidence, place
+from fastwright.rules.finding import Hit
+from fastwright.rules.rule import Case, Rule
+
+_REQUESTS = {"fastapi.Request": "Request", "fastapi.responses.Response": "Response"}
+
+
+def check(app: App) -> Iterator[Hit]:
+    """Report each HTTPException, Request and Response in business code that an endpoint reaches."""
+    http = http_functions(app)
+    for step in app.calls.reach(app.endpoints):
+        function = step.function
+        layer = app.layers.get(function.module.path)
+        if layer is None or id(function.node) in http or not _is_business(layer):
+            continue
+        if _is_nested_in_http(function, http):
+            continue
+        for raised in app.raises.of(function):
+            if app.raises.is_http(raised.cls):
+                proof = evidence(function.module, raised.node, f"raise {_spoken(raised)}")
+                message = f"{function.qualname} raises {_spoken(raised)}: {_why(layer)}"
+                chain = (*from_endpoint(app, step), proof)
+                yield Hit(place(function.module, raised.node), message, chain)
+        for parameter, name in _http_parameters(app, function):
+            message = f"{function.qualname} takes the HTTP {name}: {_why(layer)}"
+            chain = (*from_endpoint(app, step), evidence(function.module, parameter, name))
+            yield Hit(place(function.module, parameter), message, chain)
+
+
+def _is_business(layer: Layer) -> bool:
+    return layer.name in BUSINESS
+
+
+def _is_nested_in_http(function: Function, http: set[int]) -> bool:
+    outer = function.outer
+    while outer is not None:
+        if id(outer.node) in http:
+            return True
+        outer = outer.outer
+    return False
+
+
+def _spoken(raised: Raised) -> str:
+    status = f"({raised.status})" if raised.status is not None else ""
+    return f"{raised.name}{status}"
+
+
+def _why(layer: Layer) -> str:
+    article = "an" if layer.name[0] in "aeiou" else "a"
+    return f"{article} {layer.name} ({layer.reason}) must not know HTTP"
+
+
+def _http_parameters(app: App, function: Function) -> Iterator[tuple[s.Parameter, str]]:
+    where = Where(function.module, function.outer)
+    for parameter in function.parameters:
+        if parameter.annotation is None:
+            continue
+        for option in alternatives(app.types.annotation(parameter.annotation, where)):
+            if isinstance(option, Instance) and option.cls in _REQUESTS:
+                yield parameter, _REQUESTS[str(option.cls)]
+
+
+RULE = Rule(
+    summary="HTTP in business code",
+    severity="warning",
+    mend="Raise a domain exception here and map it to a status with one `@app.exception_handler`;"
+    " pass values in instead of the request.",
+    app=check,
+    recipe="domain-errors",
+    references=("https://fastapi.tiangolo.com/tutorial/handling-errors/",),
+)
+
+CASES = (
+    Case(
+        "a service raises HTTPException, also a subclass of its own",
+        {
+            "services/orders.py": """
+            from fastapi import HTTPException, status
+
+            class Gone(HTTPException):
+                def __init__(self) -> None:
+                    super().__init__(status_code=410)
+
+            class OrderService:
+                def get(self, order_id: int):
+                    if order_id < 0:
+                        raise HTTPException(status.HTTP_404_NOT_FOUND)  # <-
+                    if order_id == 0:
+                        raise Gone()  # <-
+                    return order_id
+            """,
+            "routers/orders.py": """
+            from fastapi import APIRouter, Depends, FastAPI
+            from services.orders import OrderService
+
+            router = APIRouter()
+
+            @router.get("/orders/{order_id}")
+            def read(order_id: int, service: OrderService = Depends()):
+                return service.get(order_id)
+
+            app = FastAPI()
+            app.include_router(router)
+            """,
+        },
+    ),
+    Case(
+        "a service that takes the request",
+        {
+            "app/services/audit.py": """
+            from fastapi import Request
+
+            def record(request: Request, action: str) -> None:  # <-
+                print(request.client, action)
+            """,
+            "app/main.py": """
+            from fastapi import FastAPI, Request
+            from app.services import audit
+
+            app = FastAPI()
+
+            @app.post("/pay")
+            def pay(request: Request) -> None:
+                audit.record(request, "pay")
+            """,
+        },
+    ),
+    Case(
+        "dependencies that raise HTTPException are the HTTP layer, wherever they stand",
+        {
+            "app/services/auth.py": """
+            from fastapi import Depends, Header, HTTPException
+
+            def _refuse() -> None:
+                raise HTTPException(401)
+
+            def current_user(authorization: str = Header()) -> str:
+                if not authorization:
+                    _refuse()
+                return authorization
+
+            class AuthService:
+                def login(self, name: str) -> str:
+                    return name
+            """,
+            "app/main.py": """
+            from fastapi import Depends, FastAPI
+            from app.services.auth import AuthService, current_user
+
+            app = FastAPI()
+
+            @app.get("/me")
+            def me(user: str = Depends(current_user)) -> str:
+                return AuthService().login(user)
+            """,
+        },
+    ),
+    Case(
+        "helpers in a router package are the HTTP layer",
+        {
+            "app/routers/__init__.py": "",
+            "app/routers/helpers.py": """
+            from fastapi import HTTPException
+
+            def found(row):
+                if row is None:
+                    raise HTTPException(404)
+                return row
+            """,
+            "app/routers/items.py": """
+            from fastapi import APIRouter, FastAPI
+            from app.routers.helpers import found
+
+            router = APIRouter()
+
+            @router.get("/items/{key}")
+            def read(key: str):
+                return found({"a": 1}.get(key))
+
+            app = FastAPI()
+            app.include_router(router)
+            """,
+        },
+    ),
+    Case(
+        "domain exceptions, mapped by a handler",
+        {
+            "app/services/items.py": """
+            class ItemNotFound(Exception): ...
+
+            def get(key: str):
+                if key != "a":
+                    raise ItemNotFound(key)
+            """,
+            "app/main.py": """
+            from fastapi import FastAPI, Request
+            from fastapi.responses import JSONResponse
+            from app.services import items
+
+            app = FastAPI()
+
+            @app.exception_handler(items.ItemNotFound)
+            def not_found(request: Request, exc: items.ItemNotFound) -> JSONResponse:
+                return JSONResponse({"detail": str(exc)}, 404)
+
+            @app.get("/items/{key}")
+            def read(key: str):
+                return items.get(key)
+            """,
+        },
+    ),
+    Case(
+        "a flat one-file application has no services",
+        {
+            "main.py": """
+            from fastapi import FastAPI, HTTPException
+
+            app = FastAPI()
+
+            def find(key: str):
+                raise HTTPException(404)
+
+            @app.get("/items/{key}")
+            def read(key: str):
+                return find(key)
+            """,
+        },
+    ),
+)

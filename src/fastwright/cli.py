@@ -317,7 +317,7 @@ def _add_map(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def _add_explain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     about = "explain a rule: why, how to mend it, examples"
-    parser = _command(commands, "explain", about, _explain, ("text", "markdown", "json"))
+    parser = _command(commands, "explain", about, _explain, ("text", "markdown"))
     parser.add_argument("rule", nargs="?", metavar="RULE", help="without it, all rules are listed")
     _command(commands, "rules", "list all rules", _rules, ("text", "markdown", "json"))
 

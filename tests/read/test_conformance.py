@@ -140,3 +140,31 @@ KNOWN_DIFFERENCES = {
     "test/test_print.py": "`print >> x`, read as Python 2's statement",
 }
 """Files that tree-sitter's grammar reads otherwise than CPython, each with the reason."""
+
+
+STRINGS = [
+    r"'a\nb\t\\'",
+    r"'it\'s'",
+    r'"\x41\u00e9\U0001F600\101\0"',
+    r"'\N{BULLET} \d \(' ",
+    r"r'\n\d'",
+    "'a' \"b\" '''c\nd'''",
+    "'line \\\ncontinued'",
+    "b'\\x41' b'c'",
+    "u'x'",
+    "''",
+]
+
+
+@pytest.mark.parametrize("literal", STRINGS)
+def test_string_literal_means_what_python_says(literal: str) -> None:
+    _, facts = read(f"x = {literal}\n".encode())
+    assign = facts.body[0]
+    assert isinstance(assign, s.Assign)
+    assert isinstance(assign.value, s.Constant)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = ast.literal_eval(literal.strip())
+    if isinstance(expected, bytes):
+        return  # kept as text, escapes resolved
+    assert assign.value.value == expected

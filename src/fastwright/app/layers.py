@@ -39,7 +39,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "domain": ("domain",),
     "adapter": ("adapters", "adapter", "infrastructure", "infra", "gateways", "gateway", "clients",
                 "client"),
-    "dependency": ("dependencies", "deps", "dependency"),
+    "dependency": ("dependencies", "deps", "dependency", "guards", "guard"),
     "settings": ("settings", "config"),
 }  # fmt: skip
 _WHOLE = frozenset({"settings", "domain"})
@@ -50,11 +50,25 @@ _MIXED = 2
 
 @dataclass(frozen=True)
 class Layer:
-    """The layer of a module and why. ``certain``: by what it holds, not by its name."""
+    """The layer of a module and why.
+
+    ``by``: config (declared), contents (what it holds), name, use (who calls it, and whom it
+    calls: a guess), or nothing.
+    """
 
     name: str
     reason: str
-    certain: bool
+    by: str
+
+    @property
+    def certain(self) -> bool:
+        """Whether it was declared or follows from what the module holds, not from its name."""
+        return self.by in {"config", "contents"}
+
+    @property
+    def guessed(self) -> bool:
+        """Whether neither contents nor name say it."""
+        return self.by in {"use", "nothing"}
 
 
 @dataclass(frozen=True)
@@ -82,47 +96,47 @@ class Contents:
 def layer_of(path: str, kind: str, contents: Contents) -> Layer:
     """Return the layer of the module at ``path``."""
     if kind in {"test", "migration", "vendored"}:
-        return Layer(kind, f"its path says {kind}", certain=True)
+        return Layer(kind, f"its path says {kind}", "contents")
     held = _by_contents(contents)
     if held is not None:
         return held
     named = _by_name(path, contents)
     if named is not None:
-        return Layer(named[0], f"is named {named[1]!r}", certain=False)
+        return Layer(named[0], f"is named {named[1]!r}", "name")
     return _by_use(contents)
 
 
 def _by_contents(c: Contents) -> Layer | None:
     """Return the layer that what a module holds leaves no doubt about."""
     if c.endpoints and c.served <= 2 * c.endpoints:
-        return Layer("router", f"declares {_count(c.endpoints, 'endpoint')}", certain=True)
+        return Layer("router", f"declares {_count(c.endpoints, 'endpoint')}", "contents")
     if c.served:
-        return Layer("setup", "makes the application", certain=True)
+        return Layer("setup", "makes the application", "contents")
     if c.tables:
         declared = f"declares {_count(c.tables, 'table')}"
         if c.executing >= _MIXED:
             reason = f"{declared} and {_count(c.executing, 'function')} that query them"
-            return Layer("repository", reason, certain=True)
-        return Layer("model", declared, certain=True)
+            return Layer("repository", reason, "contents")
+        return Layer("model", declared, "contents")
     if c.hooks and c.hooks * 2 >= c.functions:
-        return Layer("setup", f"holds {c.hooks} middleware or exception handlers", certain=True)
+        return Layer("setup", f"holds {c.hooks} middleware or exception handlers", "contents")
     if c.settings:
-        return Layer("settings", "declares the settings", certain=True)
+        return Layer("settings", "declares the settings", "contents")
     if c.dependencies and c.dependencies * 2 > c.functions:
         reason = f"{c.dependencies} of its {c.functions} functions are dependencies"
-        return Layer("dependency", reason, certain=True)
+        return Layer("dependency", reason, "contents")
     if c.schemas and c.functions <= c.schemas:
-        return Layer("schema", f"declares {_count(c.schemas, 'schema')}", certain=True)
+        return Layer("schema", f"declares {_count(c.schemas, 'schema')}", "contents")
     return None
 
 
 def _by_use(c: Contents) -> Layer:
     if c.executing and c.uses is None:
         asks = f"asks the database in {_count(c.executing, 'function')}, and calls nobody who does"
-        return Layer("repository", asks, certain=False)
+        return Layer("repository", asks, "use")
     if c.uses is not None:
-        return Layer("service", f"requests reach it, and it uses {c.uses}", certain=False)
-    return Layer("other", "nothing says what it is", certain=False)
+        return Layer("service", f"requests reach it, and it uses {c.uses}", "use")
+    return Layer("other", "nothing says what it is", "nothing")
 
 
 def _by_name(path: str, contents: Contents) -> tuple[str, str] | None:
@@ -148,7 +162,7 @@ def _fits(layer: str, c: Contents) -> bool:
     if layer == "schema":
         return c.schemas > 0
     if layer == "model":
-        return c.executing == 0
+        return c.executing == 0 and not c.web
     return layer != "dependency" or c.dependencies > 0 or c.web
 
 
@@ -174,7 +188,7 @@ def _declared(path: str, layers: Mapping[str, tuple[str, ...]]) -> Layer | None:
     for name, globs in layers.items():
         for glob in globs:
             if fnmatchcase(path, glob) or path.startswith(glob.rstrip("*").rstrip("/") + "/"):
-                return Layer(name, f"the configuration says so: {glob!r}", certain=True)
+                return Layer(name, f"the configuration says so: {glob!r}", "config")
     return None
 
 

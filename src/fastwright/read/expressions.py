@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
+import sys
+import unicodedata
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -280,14 +283,36 @@ def _string_content(node: TSNode, kind: str, *, raw: bool) -> s.Constant:
     return s.Constant(node.start_byte, node.end_byte, kind, value)
 
 
+_ESCAPE = re.compile(
+    r"\\(?:\r?\n|[\\'\"abfnrtv]|[0-7]{1,3}|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|N\{[^}]+\})"
+)
+_SIMPLE = {
+    "\\": "\\", "'": "'", '"': '"', "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r",
+    "t": "\t", "v": "\v", "\n": "", "\r": "",
+}  # fmt: skip
+
+
 def _unescape(value: str) -> str:
-    """Resolve escapes as Python does; a text with a bad one is kept as it stands."""
-    quoted = '"""' + value.replace('"', '\\"').replace('\\\\"', '\\"') + '"""'
-    try:
-        result = ast.literal_eval(quoted)
-    except (ValueError, SyntaxError):
-        return value
-    return result.encode("utf-8", "replace").decode() if isinstance(result, str) else value
+    """Resolve the escapes of a string literal as Python does; what is no escape stays."""
+    return _ESCAPE.sub(_escaped, value)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    body = match[0][1:]
+    if (simple := _SIMPLE.get(body[0])) is not None:
+        return simple
+    if body[0] == "N":
+        try:
+            return unicodedata.lookup(body[2:-1])
+        except KeyError:
+            return match[0]
+    number = int(body, 8) if body[0].isdigit() else int(body[1:], 16)
+    is_character = number <= sys.maxunicode and not _is_surrogate(number)
+    return chr(number) if is_character else "\N{REPLACEMENT CHARACTER}"
+
+
+def _is_surrogate(number: int) -> bool:
+    return 0xD800 <= number <= 0xDFFF
 
 
 def _binary(reader: ExpressionReader, node: TSNode, depth: int) -> s.Expr:

@@ -7,6 +7,7 @@ from fastwright.app.setup.classes import class_member
 from fastwright.app.setup.machine import Exhausted, Machine
 from fastwright.app.setup.relevance import is_route
 from fastwright.app.setup.result import Place
+from fastwright.app.setup.symbols_of import unwrap
 from fastwright.app.setup.values import (
     NONE,
     UNKNOWN,
@@ -99,11 +100,8 @@ def _call_closure(m: Machine, function: Closure, given: Arguments) -> Value:
         m.declaring.append(given.site)
     try:
         if _matters(m, function, given):
-            depth, m.plain_depth = m.plain_depth, 0
-            try:
+            with m.solid():
                 found = _run(m, function, given)
-            finally:
-                m.plain_depth = depth
         else:
             found = _run_plain(m, function, given)
     finally:
@@ -117,7 +115,10 @@ def _call_closure(m: Machine, function: Closure, given: Arguments) -> Value:
 def _matters(m: Machine, function: Closure, given: Arguments) -> bool:
     """Return whether a call may set up routers, so that it is followed whatever it takes."""
     symbol = function.symbol
+    wrapped = unwrap(function)
     if m.relevance.function(symbol):
+        return True
+    if isinstance(wrapped, Closure) and m.relevance.function(wrapped.symbol):
         return True
     if any(objects.holds_router(value) for value in given.positional):
         return True
@@ -132,16 +133,13 @@ def _matters(m: Machine, function: Closure, given: Arguments) -> bool:
 def _run_plain(m: Machine, function: Closure, given: Arguments) -> Value:
     if m.plain_depth >= PLAIN_CALLS:
         return UNKNOWN
-    m.plain_depth += 1
     try:
-        with m.budget(m.plain_steps if m.plain_depth == 1 else m.steps):
+        with m.plain():
             return _run(m, function, given)
     except Exhausted:
-        if m.plain_depth > 1 or m.steps <= m.floor:
+        if m.plain_depth or m.steps <= m.floor:
             raise
         return UNKNOWN
-    finally:
-        m.plain_depth -= 1
 
 
 def _run(m: Machine, function: Closure, given: Arguments) -> Value:

@@ -71,6 +71,8 @@ class Machine:
     steps: int = MAX_STEPS
     floor: int = 0
     """Where the steps of what is running now end."""
+    solid_floor: int = 0
+    """Where they would end without the call around it that sets up nothing."""
     guarded: int = 0
     """How many ``try`` statements with handlers stand around what is running."""
     plain_steps: int = 1000
@@ -109,6 +111,33 @@ class Machine:
             yield
         finally:
             self.floor = before
+
+    @contextmanager
+    def plain(self) -> Iterator[None]:
+        """Run a call that sets up nothing, in few steps."""
+        before = self.solid_floor
+        if self.plain_depth == 0:
+            self.solid_floor = self.floor
+        self.plain_depth += 1
+        try:
+            with self.budget(self.plain_steps if self.plain_depth == 1 else self.steps):
+                yield
+        finally:
+            self.plain_depth -= 1
+            self.solid_floor = before
+
+    @contextmanager
+    def solid(self) -> Iterator[None]:
+        """Run a call that may set up routers, even if one that sets up nothing makes it."""
+        depth, floor, steps = self.plain_depth, self.floor, self.steps
+        if depth:
+            self.floor, self.plain_depth = self.solid_floor, 0
+        try:
+            yield
+        finally:
+            if depth:
+                self.plain_depth = depth
+                self.floor = max(self.solid_floor, floor - (steps - self.steps))
 
     @contextmanager
     def apart(self) -> Iterator[None]:

@@ -27,6 +27,10 @@ from fastwright.rules.rule import Rule, case
 
 
 
+_BAD_REQUEST = 400
+_SERVER_ERROR = 500
+
+
 def check(app: App) -> Iterator[Hit]:
     """Report each handler that replaces an HTTPException of its ``try`` by something else."""
     escaping = Escaping(app)
@@ -51,7 +55,7 @@ def _of_try(app: App, escaping: Escaping, function: Function, node: s.Try) -> It
     hidden = [
         (raised, chain)
         for raised, chain in _raised_inside(app, escaping, function, node)
-        if raised.status is not None and raised.status != status
+        if raised.status is not None and raised.status != status and _matters(raised.status, chain)
     ]
     if not hidden:
         return
@@ -70,6 +74,14 @@ def _of_try(app: App, escaping: Escaping, function: Function, node: s.Try) -> It
         evidence(where.module, handler, replacement),
     )
     yield Hit(place(function.module, _header(handler)), message, proof)
+
+
+def _matters(status: int, chain: tuple[CallSite, ...]) -> bool:
+    """Whether hiding a status hides an answer. A 400 from a function below often only checks
+    arguments that this caller gives rightly."""
+    if status >= _SERVER_ERROR:
+        return False
+    return not chain or status != _BAD_REQUEST
 
 
 def _header(handler: s.ExceptHandler) -> s.Node:

@@ -5,7 +5,8 @@ used by a web request: not by a worker, a command, a test or another service wit
 Raise an exception of the domain (`OrderNotFound`) and map it once, in an exception handler.
 
 Endpoints, dependencies, middleware, exception handlers and the helpers that only they use are the
-HTTP layer: `HTTPException` is right there. What a module is follows from what it holds (see
+HTTP layer: `HTTPException` is right there, and so are the 401 and 403 of what dependencies call.
+A class that takes the request in many methods is reported once. What a module is follows from what it holds (see
 `fastwright map`), and from its name only where that leaves it open; where nothing says it, the
 rule is silent. Only code that an endpoint is seen to reach is reported.
 """
@@ -29,30 +30,38 @@ from fastwright.rules.rule import Case, Rule
 _REQUESTS = {"fastapi.Request": "Request", "fastapi.responses.Response": "Response"}
 
 
+_REFUSALS = frozenset({401, 403})
+
+
 def check(app: App) -> Iterator[Hit]:
     """Report each HTTPException, Request and Response in business code that an endpoint reaches."""
     http = http_functions(app)
+    injected = app.calls.reach(f for f in app.request_roots if not app.routes_for(f))
+    told: set[tuple[str, str]] = set()
     for step in app.calls.reach(app.endpoints):
         function = step.function
         layer = app.layers.get(function.module.path)
-        if layer is None or id(function.node) in http or not _is_business(layer):
+        if layer is None or layer.guessed or layer.name not in BUSINESS:
             continue
-        if _is_nested_in_http(function, http):
+        if id(function.node) in http or _is_nested_in_http(function, http):
             continue
+        guards = function in injected
         for raised in app.raises.of(function):
-            if app.raises.is_http(raised.cls):
+            if app.raises.is_http(raised.cls) and not (guards and raised.status in _REFUSALS):
                 proof = evidence(function.module, raised.node, f"raise {_spoken(raised)}")
                 message = f"{function.qualname} raises {_spoken(raised)}: {_why(layer)}"
                 chain = (*from_endpoint(app, step), proof)
                 yield Hit(place(function.module, raised.node), message, chain)
+        if guards:
+            continue
         for parameter, name in _http_parameters(app, function):
+            holder = function.owner.qualname if function.owner is not None else function.qualname
+            if (function.module.path, holder) in told:
+                continue
+            told.add((function.module.path, holder))
             message = f"{function.qualname} takes the HTTP {name}: {_why(layer)}"
             chain = (*from_endpoint(app, step), evidence(function.module, parameter, name))
             yield Hit(place(function.module, parameter), message, chain)
-
-
-def _is_business(layer: Layer) -> bool:
-    return layer.name in BUSINESS
 
 
 def _is_nested_in_http(function: Function, http: set[int]) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from textwrap import dedent
 
 import pytest
+from kit import set_up, table
+
 from fastwright.app.setup.result import RouteRecord, SetupResult
 from fastwright.read import syntax as s
-from kit import set_up, table
 
 COPYING = (0, 136)
 

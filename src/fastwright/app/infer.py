@@ -504,7 +504,7 @@ class Inference:
         if isinstance(symbol, Class):
             args = tuple(self.annotation(a, where, depth + 1) for a in arguments)
             return Instance(symbol, args)
-        if not isinstance(symbol, External):
+        if not isinstance(symbol, External) or not arguments:
             return UNKNOWN
         last = symbol.name.rpartition(".")[2]
         first = self.annotation(arguments[0], where, depth + 1)

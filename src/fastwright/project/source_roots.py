@@ -38,9 +38,7 @@ class ModuleIndex:
     def _find_roots(self, given: Iterable[str]) -> tuple[str, ...]:
         found = {"": None, **{root.strip("/"): None for root in given}}
         for package in sorted(self._packages):
-            parent = _folder(package)
-            if package and parent not in self._packages:
-                found.setdefault(parent, None)
+            found.setdefault(_folder(self._top_package(package) or ""), None)
         for folder in sorted(self._folders):
             if folder.rsplit("/", 1)[-1] == "src":
                 found.setdefault(folder, None)
@@ -56,15 +54,16 @@ class ModuleIndex:
 
     def root_of(self, path: str) -> str:
         """Return the source root that the module at ``path`` is named from."""
-        folder = _folder(path)
-        if folder in self._packages:
-            while folder in self._packages:
-                folder = _folder(folder) if folder else ""
-                if not folder:
-                    break
-            return folder
+        top = self._top_package(_folder(path))
+        if top is not None:
+            return _folder(top)
         candidates = [r for r in self.roots if r.rsplit("/", 1)[-1] == "src" and _below(path, r)]
         return max(candidates, key=len, default="")
+
+    def _top_package(self, folder: str) -> str | None:
+        """Return the outermost package that holds a folder; folders without ``__init__`` between count."""
+        packages = [above for above in _above(folder) if above in self._packages]
+        return packages[-1] if packages else None
 
     def name(self, path: str) -> str:
         """Return the dotted name of the module at ``path``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastwright.app.setup import natives, objects, routers
+from fastwright.app.setup import methods, natives, objects, routers
 from fastwright.app.setup.classes import class_member
 from fastwright.app.setup.machine import Exhausted, Machine
 from fastwright.app.setup.relevance import is_route
@@ -42,7 +42,7 @@ PLAIN_CALLS = 8
 _MAX_OPTIONS = 4
 
 
-def call(m: Machine, value: Value, given: Arguments) -> Value:  # noqa: C901, PLR0911
+def call(m: Machine, value: Value, given: Arguments) -> Value:
     """Return what calling ``value`` gives."""
     if isinstance(value, Closure):
         return _call_closure(m, value, given)
@@ -53,7 +53,7 @@ def call(m: Machine, value: Value, given: Arguments) -> Value:  # noqa: C901, PL
     if isinstance(value, Method):
         if isinstance(value.receiver, RouterValue):
             return routers.call(m, value.receiver, value.name, given)
-        return natives.call_method(m, value, given)
+        return methods.call_method(m, value, given)
     if isinstance(value, Native):
         return value.run(m, given)
     if isinstance(value, PartialValue):
@@ -200,16 +200,15 @@ def _bind(function: Closure, given: Arguments, frame: Frame) -> None:
             }
             value = Table(entries, given.open, sources)
             left = {}
-        else:
-            if parameter.kind != "keyword" and position < len(given.positional):
-                value = given.positional[position]
-                source = given.sources.get(position)
-                position += 1
-            elif name in left and parameter.kind != "positional":
-                value = left.pop(name)
-                source = given.sources.get(name)
-            elif not given.open:
-                value = function.defaults.get(name)
+        elif parameter.kind != "keyword" and position < len(given.positional):
+            value = given.positional[position]
+            source = given.sources.get(position)
+            position += 1
+        elif name in left and parameter.kind != "positional":
+            value = left.pop(name)
+            source = given.sources.get(name)
+        elif not given.open:
+            value = function.defaults.get(name)
         frame.names[name] = value if value is not None else UNKNOWN
         if source is not None:
             frame.sources[name] = source

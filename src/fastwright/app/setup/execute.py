@@ -6,16 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from fastwright.app.setup import imports, objects
-from fastwright.app.setup.evaluate import (
-    bind_name,
-    bind_target,
-    combine,
-    evaluate,
-    extend,
-    iterate,
-    lookup,
-)
+from fastwright.app.setup.evaluate import bind_name, bind_target, evaluate, extend, iterate, lookup
 from fastwright.app.setup.machine import Machine
+from fastwright.app.setup.operations import combine
 from fastwright.app.setup.relevance import OPERATIONS, is_route
 from fastwright.app.setup.symbols_of import class_symbol, class_value, closure, function_symbol
 from fastwright.app.setup.values import (
@@ -141,7 +134,7 @@ def _delete(m: Machine, node: s.Delete, frame: Frame) -> str:
     return NEXT
 
 
-# ---------------------------------------------------------------------- imports
+# ------------------------------------------------------- modules and their names
 
 
 def _import(m: Machine, node: s.Import, frame: Frame) -> str:
@@ -227,9 +220,10 @@ def _body_matters(node: s.ClassDef) -> bool:
         if isinstance(statement, s.FunctionDef):
             if is_route(statement):
                 return True
+        elif isinstance(statement, s.ExprStmt):
+            if s.last_name(statement.value) in OPERATIONS:
+                return True
         elif isinstance(statement, (s.For, s.If, s.With, s.Try)):
-            return True
-        elif isinstance(statement, s.ExprStmt) and s.last_name(statement.value) in OPERATIONS:
             return True
     return False
 

@@ -18,7 +18,7 @@ from fastwright.app.symbols import Function
 _MAX_CLIMB = 6
 _MAX_ROOTS = 4
 _FACTORY_STEPS = 30_000
-_STARTUP_STEPS = 60_000
+_STARTUP_STEPS = 30_000
 _STARTUP_PLAIN_STEPS = 100
 
 

@@ -49,7 +49,7 @@ def attribute(path: PathValue, name: str) -> Value:
     return Const(known) if known is not None else Method(path, name)
 
 
-def call_method(m: Machine, value: Value, name: str, given: Arguments) -> Value:  # noqa: PLR0911
+def call_method(m: Machine, value: Value, name: str, given: Arguments) -> Value:
     """Call a method of a path or of an opened file."""
     if isinstance(value, FileValue):
         return _text(m, value.path) if name == "read" else UNKNOWN

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fastwright.app.canonical import canonical
 from fastwright.app.setup import constants
 from fastwright.app.setup.machine import Machine
 from fastwright.app.setup.symbols_of import class_value, closure
@@ -17,16 +18,16 @@ from fastwright.app.setup.values import (
 )
 from fastwright.app.symbols import (
     Class,
-    External as ExternalSymbol,
     Function,
     Imported,
     Namespace,
     Variable,
 )
-from fastwright.app.canonical import canonical
+from fastwright.app.symbols import (
+    External as ExternalSymbol,
+)
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
-
 
 _START = s.Opaque(0, 0)
 

@@ -75,7 +75,7 @@ class Machine:
     """Where they would end without the call around it that sets up nothing."""
     guarded: int = 0
     """How many ``try`` statements with handlers stand around what is running."""
-    plain_steps: int = 1000
+    plain_steps: int = 300
     """How many steps a call may take that sets up nothing."""
     plain_depth: int = 0
     """How many calls that set up nothing are running inside each other."""

@@ -42,7 +42,7 @@ _FIELDS = frozenset({"Field", "field", "PrivateAttr", "attrib", "ib", "Private"}
 _ENUMS = frozenset({"enum.Enum", "enum.StrEnum", "enum.IntEnum", "enum.Flag"})
 
 
-def member(m: Machine, value: Value, name: str, site: Place) -> Value:  # noqa: C901, PLR0911, PLR0912
+def member(m: Machine, value: Value, name: str, site: Place) -> Value:
     """Return ``value.name``."""
     if isinstance(value, Unknown):
         return UNKNOWN
@@ -110,7 +110,7 @@ def _of_router(m: Machine, value: RouterValue, name: str, site: Place) -> Value:
         found = class_member(m, value.cls, name)
         if found is not None:
             return bound(m, found, value, value.cls, site)
-    return routers.attribute(m, value, name)
+    return routers.attribute(value, name)
 
 
 def _of_instance(m: Machine, value: Instance, name: str, site: Place) -> Value:
@@ -226,7 +226,7 @@ def _of_super(m: Machine, value: Super, name: str, site: Place) -> Value:
         if found is not None:
             return bound(m, found, receiver, start, site)
     if isinstance(receiver, RouterValue):
-        return routers.attribute(m, receiver, name)
+        return routers.attribute(receiver, name)
     return Native(name, lambda _, __: UNKNOWN)
 
 

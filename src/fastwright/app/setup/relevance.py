@@ -111,17 +111,14 @@ def relevance(linker: Linker, modules: Iterable[Module]) -> Relevance:
     for module in every:
         if module.path in executed:
             continue
-        if _imports(module, makers) and _calls(module.facts.body, makers):
-            executed.add(module.path)
-        elif _imports(module, holders) and _sets_up(module.facts.body, routers):
+        calls = _imports(module, makers) and _calls(module.facts.body, makers)
+        if calls or (_imports(module, holders) and _sets_up(module.facts.body, routers)):
             executed.add(module.path)
     paths = tuple(sorted(module.path for module in every))
     return Relevance(frozenset(executed), names, routers, apps, functions, paths)
 
 
-def _holders(
-    modules: list[Module], executed: set[str], routers: frozenset[str]
-) -> frozenset[str]:
+def _holders(modules: list[Module], executed: set[str], routers: frozenset[str]) -> frozenset[str]:
     """Return the names that hold routers at module level, and those of their modules."""
     found: set[str] = set()
     for module in modules:
@@ -129,8 +126,9 @@ def _holders(
             continue
         for node in module.facts.body:
             if isinstance(node, s.Assign) and s.last_name(node.value) in routers:
-                found.update(t.id for target in node.targets for t in s.walk(target)
-                             if isinstance(t, s.Name))
+                found.update(
+                    t.id for target in node.targets for t in s.walk(target) if isinstance(t, s.Name)
+                )
                 found.add(module.name.rpartition(".")[2])
     return frozenset(found)
 

@@ -21,10 +21,12 @@ from fastwright.app.setup.values import (
     Foreign,
     IncludeValue,
     Items,
+    LambdaValue,
     LayerValue,
     Method,
     MountValue,
     Native,
+    PartialValue,
     RouterValue,
     RouteValue,
     Table,
@@ -165,7 +167,7 @@ def mount_object(m: Machine, given: Arguments) -> Value:
 # ------------------------------------------------------------------- attributes
 
 
-def attribute(m: Machine, router: RouterValue, name: str) -> Value:  # noqa: PLR0911
+def attribute(router: RouterValue, name: str) -> Value:
     """Return an attribute that FastAPI or Starlette gives a router."""
     if name == "routes":
         return router.routes
@@ -353,7 +355,8 @@ def _methods(kind: str, value: Value | None, endpoint: Value) -> tuple[str, ...]
     if kind == "http":
         return tuple(sorted(methods or {"GET"}))
     if not methods:
-        is_function = isinstance(endpoint, (Closure, Native)) or isinstance(endpoint, Unknown)
+        functions = (Closure, LambdaValue, Native, PartialValue, Unknown)
+        is_function = isinstance(endpoint, functions)
         methods = {"GET"} if is_function else set()
     if "GET" in methods:
         methods.add("HEAD")

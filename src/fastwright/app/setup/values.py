@@ -418,7 +418,7 @@ def options(value: Value) -> tuple[Value, ...]:
     return value.options if isinstance(value, Choice) else (value,)
 
 
-def truth(value: Value) -> bool | None:  # noqa: PLR0911 - one answer for each kind
+def truth(value: Value) -> bool | None:
     """Return whether ``value`` counts as true, None if that is not known."""
     if isinstance(value, Const):
         if value.partial:

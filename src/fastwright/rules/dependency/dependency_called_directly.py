@@ -219,7 +219,17 @@ def _missing(app: App, site: CallSite, target: Function) -> list[s.Parameter]:
     given = {p.name for p in positional[: len(node.args)]}
     given |= {keyword.arg for keyword in node.keywords if keyword.arg is not None}
     read = {n.id for n in s.walk(*target.node.body) if isinstance(n, s.Name)}
-    return [p for p in _marked(app, target) if p.name not in given and p.name in read]
+    return [
+        p
+        for p in _marked(app, target)
+        if p.name not in given and p.name in read and not _is_true(p.default)
+    ]
+
+
+def _is_true(marker: s.Expr | None) -> bool:
+    """``Query(True)``: the marker is as true as its default."""
+    given = marker.argument(0, "default") if isinstance(marker, s.Call) else None
+    return isinstance(given, s.Constant) and given.value is True
 
 
 RULE = Rule(
@@ -325,8 +335,8 @@ CASES = (
             return [user] * limit
 
         @app.get("/two")
-        def two(_: str = Depends(get_user)) -> int:
-            return 2
+        def two(_: str = Depends(get_user), quick: bool = Query(True)) -> int:
+            return 2 if quick else 1
 
         def report(**given) -> list[str]:
             two()

@@ -54,8 +54,8 @@ def _candidates(app: App) -> Iterator[Function]:
             seen.add(id(function.node))
             yield function
     for module in app.model_modules:
-        for function in app.every_function(module, _MANAGERS):
-            managed = not function.decorator_names.isdisjoint(_MANAGERS)
+        for function in app.functions(module):
+            managed = function.node.is_generator and not function.decorator_names.isdisjoint(_MANAGERS)
             if managed and id(function.node) not in seen:
                 seen.add(id(function.node))
                 yield function
@@ -98,7 +98,7 @@ def _resources(app: App, function: Function, yielded: s.Yield) -> Iterator[Hit]:
                 evidence(function.module, yielded, "an exception of the request is raised here"),
                 evidence(function.module, after[0], "skipped"),
             )
-            yield Hit(place(function.module, after[0]), message, chain)
+            yield Hit(place(function.module, yielded), message, chain)
 
 
 def _opened(app: App, function: Function, yielded: s.Yield) -> Iterator[tuple[str, s.Expr]]:
@@ -222,8 +222,8 @@ CASES = (
 
         def get_db():
             db = Session(engine)
-            yield db
-            db.close()  # <-
+            yield db  # <-
+            db.close()
 
         def get_other():
             db = Local()  # <-
@@ -235,8 +235,8 @@ CASES = (
 
         async def get_client():
             client = httpx.AsyncClient()
-            yield client
-            await client.aclose()  # <-
+            yield client  # <-
+            await client.aclose()
 
         @app.get("/")
         def home(a=Depends(get_db), b=Depends(get_other), c=Depends(get_client)) -> None: ...
@@ -255,8 +255,8 @@ CASES = (
         @contextmanager
         def connection():
             made = connect()
-            yield made
-            made.close()  # <-
+            yield made  # <-
+            made.close()
         """,
     ),
     case(

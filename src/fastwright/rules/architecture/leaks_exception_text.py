@@ -1,0 +1,404 @@
+"""What went wrong inside is for the log, not for the client.
+
+The text of an unexpected exception holds table names, SQL with its parameters, file paths, host
+names, sometimes secrets. `except Exception as e: raise HTTPException(500, detail=str(e))` sends
+all of it to whoever asks. Log the exception, answer a fixed sentence (or an error number that the
+log holds as well).
+
+The text of `ValueError`, of HTTPException and of the project's own exceptions is written to be
+read, and may go out; so may text under a debug switch. Only what is seen to reach the client is
+reported: the detail of an HTTPException, the content of a response, the value that an endpoint
+returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from fastwright.app.calls import Surroundings
+from fastwright.app.model import App
+from fastwright.app.scopes import Where
+from fastwright.app.symbols import Function
+from fastwright.read import syntax as s
+from fastwright.rules.architecture._http import from_endpoint
+from fastwright.rules.evidence import evidence, name_place, place
+from fastwright.rules.finding import Evidence, Hit
+from fastwright.rules.rule import Rule, case
+
+_BROAD = frozenset({"builtins.Exception", "builtins.BaseException"})
+_BROAD_LIBRARIES = ("sqlalchemy.exc.", "asyncpg.exceptions.", "psycopg2.", "psycopg.",
+                    "pymongo.errors.", "redis.exceptions.", "sqlite3.", "botocore.exceptions.")  # fmt: skip
+_TRACEBACKS = frozenset({"traceback.format_exc", "traceback.format_exception",
+                         "traceback.format_tb", "traceback.format_stack"})  # fmt: skip
+_TEXT = frozenset({"str", "repr", "format"})
+_FOLLOWED = 3
+
+
+@dataclass(frozen=True)
+class Caught:
+    """An exception that a piece of code has in hand: its name, what it is, where that holds."""
+
+    name: str | None
+    kind: str
+    start: int
+    end: int
+    node: s.Node
+
+
+def check(app: App) -> Iterator[Hit]:
+    """Report each text of a broad exception that is sent to the client."""
+    done: set[int] = set()
+    for step in app.reached:
+        function = step.function
+        done.add(id(function.node))
+        if caught := list(_caught(app, function)):
+            yield from _sent(app, function, caught, from_endpoint(app, step))
+    for function, caught_one in _handlers(app):
+        if id(function.node) not in done:
+            chain = (Evidence(name_place(function), function.qualname),)
+            yield from _sent(app, function, [caught_one], chain)
+
+
+# ------------------------------------------------------------------ what is caught
+
+
+def _caught(app: App, function: Function) -> Iterator[Caught]:
+    for node, _ in app.calls.nodes(function):
+        if not isinstance(node, s.Try):
+            continue
+        for handler in node.handlers:
+            kind = _broad(app, function, handler.type)
+            if kind is not None:
+                yield Caught(handler.name, kind, handler.start, handler.end, handler)
+
+
+def _broad(app: App, function: Function, node: s.Expr | None) -> str | None:
+    """Return how a broad exception class is called, None for one whose text may go out."""
+    if node is None:
+        return "any exception"
+    for kind in node.elts if isinstance(node, s.Tuple) else [node]:
+        name = app.linker.external(kind, function.module, function) or ""
+        if name in _BROAD:
+            return "any Exception"
+        if name.startswith(_BROAD_LIBRARIES):
+            return name.rpartition(".")[2]
+    return None
+
+
+def _handlers(app: App) -> Iterator[tuple[Function, Caught]]:
+    """Yield the functions that are registered for Exception, with their second parameter."""
+    for application in app.applications:
+        for handler in application.exception_handlers:
+            function, given = handler.function, handler.exception
+            if function is None or len(function.parameters) < len(("request", "exc")):
+                continue
+            name = app.linker.external(given.node, given.module, given.function) or ""
+            status = given.node.value if isinstance(given.node, s.Constant) else None
+            if name in _BROAD or name.startswith("sqlalchemy.exc.") or status == _SERVER_ERROR:
+                kind = "any Exception" if name in _BROAD or status else name.rpartition(".")[2]
+                parameter = function.parameters[1]
+                body = function.node
+                yield function, Caught(parameter.name, kind, body.start, body.end, parameter)
+
+
+_SERVER_ERROR = 500
+
+
+# -------------------------------------------------------------------- what is sent
+
+
+def _sent(
+    app: App, function: Function, caught: list[Caught], chain: tuple[Evidence, ...]
+) -> Iterator[Hit]:
+    is_endpoint = bool(app.routes_for(function))
+    reported: set[int] = set()
+    for node, around in app.calls.nodes(function):
+        sink = _sink(app, function, node, is_endpoint=is_endpoint)
+        if sink is None or around.deferred:
+            continue
+        label, values = sink
+        held = [c for c in caught if c.start <= node.start < c.end]
+        if not held or _is_narrowed(around, held[-1]):
+            continue
+        for value in values:
+            found = _exposing(app, function, value, held[-1], 0)
+            if found is not None and value.start not in reported:
+                reported.add(value.start)
+                yield _hit(function, found, label, held[-1], value, chain)
+                break
+
+
+def _hit(
+    function: Function,
+    found: str,
+    label: str,
+    caught: Caught,
+    value: s.Expr,
+    chain: tuple[Evidence, ...],
+) -> Hit:
+    module = function.module
+    message = f"{label} sends {found} of {caught.kind} to the client"
+    line = s.Name(caught.node.start, caught.node.start + len("except"), "except")
+    proof = (*chain, evidence(module, line, caught.kind), evidence(module, value, found))
+    return Hit(place(module, value), message, proof)
+
+
+def _sink(
+    app: App, function: Function, node: s.Node, *, is_endpoint: bool
+) -> tuple[str, list[s.Expr]] | None:
+    """Return what a statement sends to the client: its label, and the expressions that go out."""
+    if isinstance(node, s.Raise) and isinstance(node.exc, s.Call):
+        for raised in app.raises.of(function):
+            if raised.node is node and app.raises.is_http(raised.cls):
+                status = f"({raised.status})" if raised.status is not None else ""
+                return f"{raised.name}{status}", _given(node.exc)
+    if isinstance(node, s.Return) and node.value is not None:
+        value = node.value
+        if isinstance(value, s.Call):
+            name = app.linker.external(value.func, function.module, function) or ""
+            if name.startswith("fastapi.responses."):
+                return name.rpartition(".")[2], _given(value)
+        if is_endpoint and isinstance(value, (s.Dict, s.JoinedStr)):
+            return "the answer", [value]
+    return None
+
+
+def _given(call: s.Call) -> list[s.Expr]:
+    return [*call.args, *(keyword.value for keyword in call.keywords)]
+
+
+def _is_narrowed(around: Surroundings, caught: Caught) -> bool:
+    """Under ``isinstance(e, ValueError)`` it is no longer broad; under a debug switch it may go out."""
+    for branch in around.branches:
+        for node in s.walk(branch.test):
+            if isinstance(node, s.Call) and s.last_name(node.func) in {"isinstance", "issubclass"}:
+                return True
+            name = s.last_name(node) if isinstance(node, (s.Name, s.Attribute)) else None
+            if name and branch.start >= caught.start and ("debug" in name.lower()):
+                return True
+    return False
+
+
+def _exposing(
+    app: App, function: Function, node: s.Expr, caught: Caught, depth: int
+) -> str | None:
+    """Return how an expression shows the exception's text, or None."""
+    if isinstance(node, s.Name):
+        if node.id == caught.name:
+            return None  # the object itself: serialised or not, that is not text
+        return _through_name(app, function, node, caught, depth)
+    if isinstance(node, s.JoinedStr):
+        for value in node.values:
+            if isinstance(value, s.Name) and value.id == caught.name and caught.name:
+                return "the text"
+        return _first(app, function, node.values, caught, depth)
+    if isinstance(node, s.Call):
+        return _of_call(app, function, node, caught, depth)
+    if isinstance(node, s.Attribute):
+        shows = node.attr in {"args", "orig", "__cause__"} and _is_caught(node.value, caught)
+        return "the text" if shows else None
+    if isinstance(node, s.Subscript):
+        return _exposing(app, function, node.value, caught, depth)
+    if isinstance(node, s.BinOp):
+        if node.op == "%" and _is_caught(node.right, caught):
+            return "the text"
+        return _first(app, function, [node.left, node.right], caught, depth)
+    if isinstance(node, s.Dict):
+        return _first(app, function, node.values, caught, depth)
+    if isinstance(node, (s.List, s.Tuple)):
+        return _first(app, function, node.elts, caught, depth)
+    if isinstance(node, s.BoolOp):
+        return _first(app, function, node.values, caught, depth)
+    if isinstance(node, s.IfExp):
+        if any("debug" in (s.last_name(n) or "").lower() for n in s.walk(node.test)):
+            return None
+        return _first(app, function, [node.body, node.orelse], caught, depth)
+    return None
+
+
+def _of_call(
+    app: App, function: Function, node: s.Call, caught: Caught, depth: int
+) -> str | None:
+    name = app.linker.external(node.func, function.module, function) or ""
+    if name in _TRACEBACKS:
+        return "the traceback"
+    given = _given(node)
+    last = s.last_name(node.func)
+    if last in _TEXT and any(_is_caught(argument, caught) for argument in given):
+        return "the text"
+    if last == "__str__" and isinstance(node.func, s.Attribute):
+        return "the text" if _is_caught(node.func.value, caught) else None
+    known = name.startswith("builtins.") or last in {"join", "format", "jsonable_encoder", "dumps",
+                                                      "replace", "strip", "dict"}  # fmt: skip
+    if known:
+        inside = [node.func.value] if isinstance(node.func, s.Attribute) else []
+        return _first(app, function, [*inside, *given], caught, depth)
+    return None
+
+
+def _is_caught(node: s.Expr, caught: Caught) -> bool:
+    return caught.name is not None and isinstance(node, s.Name) and node.id == caught.name
+
+
+def _first(
+    app: App, function: Function, nodes: list[s.Expr], caught: Caught, depth: int
+) -> str | None:
+    for node in nodes:
+        found = _exposing(app, function, node, caught, depth)
+        if found is not None:
+            return found
+    return None
+
+
+def _through_name(
+    app: App, function: Function, node: s.Name, caught: Caught, depth: int
+) -> str | None:
+    """Follow a local variable that the handler itself assigns."""
+    if depth >= _FOLLOWED:
+        return None
+    bound = app.types.locals.lookup(node.id, node.start, function)
+    if bound is None or bound.value is None or bound.how != "assign" or bound.path:
+        return None
+    if not caught.start <= bound.value.start < caught.end:
+        return None
+    return _exposing(app, function, bound.value, caught, depth + 1)
+
+
+RULE = Rule(
+    summary="an internal error's text goes to the client",
+    severity="warning",
+    mend="Log it with `logger.exception`, and answer a fixed sentence: what the client did wrong if"
+    " it was the client, otherwise only that the server failed.",
+    app=check,
+    references=("CWE-209", "https://owasp.org/API-Security/editions/2023/en/0xa8-security-misconfiguration/"),
+)
+
+CASES = (
+    case(
+        "the text of any exception as detail",
+        """
+        from fastapi import FastAPI, HTTPException
+
+        app = FastAPI()
+
+        @app.get("/a")
+        def a():
+            try:
+                return 1 / 0
+            except Exception as e:
+                raise HTTPException(status_code=500, detail=str(e))  # <-
+
+        @app.get("/b")
+        def b():
+            try:
+                return 1 / 0
+            except Exception as error:
+                message = f"failed: {error}"
+                raise HTTPException(500, {"message": message})  # <-
+        """,
+    ),
+    case(
+        "a traceback in a response, a driver's message, text in a service below",
+        """
+        import traceback
+        from fastapi import FastAPI, HTTPException
+        from fastapi.responses import JSONResponse
+        from sqlalchemy.exc import SQLAlchemyError
+
+        app = FastAPI()
+
+        def query():
+            try:
+                return 1
+            except SQLAlchemyError as e:
+                raise HTTPException(400, "database: " + repr(e))  # <-
+
+        @app.get("/a")
+        def a():
+            try:
+                return query()
+            except:
+                return JSONResponse({"trace": traceback.format_exc()}, status_code=500)  # <-
+        """,
+    ),
+    case(
+        "the handler for everything",
+        """
+        from fastapi import FastAPI, Request
+        from fastapi.responses import JSONResponse
+
+        app = FastAPI()
+
+        @app.exception_handler(Exception)
+        async def failed(request: Request, exc: Exception) -> JSONResponse:
+            return JSONResponse({"detail": str(exc)}, status_code=500)  # <-
+        """,
+    ),
+    case(
+        "an answer that carries it",
+        """
+        from fastapi import FastAPI
+
+        app = FastAPI()
+
+        @app.get("/a")
+        def a():
+            try:
+                return {"ok": 1 / 0}
+            except Exception as e:
+                return {"ok": False, "error": str(e)}  # <-
+        """,
+    ),
+    case(
+        "exceptions whose text is meant for the client",
+        """
+        from fastapi import FastAPI, HTTPException, Request
+        from fastapi.responses import JSONResponse
+
+        app = FastAPI()
+
+        class OutOfStock(Exception): ...
+
+        @app.exception_handler(OutOfStock)
+        def out(request: Request, exc: OutOfStock):
+            return JSONResponse({"detail": str(exc)}, 409)
+
+        @app.get("/a")
+        def a(text: str):
+            try:
+                return int(text)
+            except ValueError as e:
+                raise HTTPException(422, str(e))
+
+        @app.get("/b")
+        def b(text: str):
+            try:
+                return int(text)
+            except (OutOfStock, ValueError) as e:
+                raise HTTPException(409, detail=f"{e}") from e
+        """,
+    ),
+    case(
+        "logged, and a fixed sentence answered; a class name is no text; debug only",
+        """
+        import logging
+        from fastapi import FastAPI, HTTPException
+
+        app = FastAPI()
+        debug = False
+
+        @app.get("/a")
+        def a():
+            try:
+                return 1 / 0
+            except Exception as e:
+                logging.error("failed: %s", e)
+                if debug:
+                    raise HTTPException(500, detail=str(e))
+                if isinstance(e, ValueError):
+                    raise HTTPException(422, detail=str(e))
+                raise HTTPException(500, detail=f"failed with {type(e).__name__}")
+        """,
+    ),
+)

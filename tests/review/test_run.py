@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from fastwright.app.memory import module_from
 from fastwright.app.model import App
+from fastwright.project.versions import Versions
 from fastwright.review import module_rules, run
 from fastwright.review.result import Review
 from fastwright.review.run import Options, review
@@ -159,8 +161,6 @@ def test_rules_for_newer_libraries_do_not_run(project: Path) -> None:
     rule = RegisteredRule(
         "new", "data", Rule(summary="x", severity="error", mend="y", since=since), "", ()
     )
-    from fastwright.project.versions import Versions
-
     assert module_rules.applies(rule, Versions())
     assert module_rules.applies(rule, Versions.of({"fastapi": "0.115.2"}))
     assert not module_rules.applies(rule, Versions.of({"fastapi": "0.100"}))
@@ -186,3 +186,14 @@ def test_reading_runs_nothing(project: Path) -> None:
     review(Options(path=project, cache=False))
     assert not (project / "ran").exists()
     assert not Path(here, "ran").exists()
+
+
+def test_what_is_no_unicode_stops_nothing(project: Path) -> None:
+    source = '@app.on_event("startup")\ndef f(): ...\n'
+    module = module_from(source, "b\udcff.py", "b")
+    (note,) = [
+        note
+        for note in module_rules.read_notes(module_rules.inspect(module, Versions()))
+        if note.rule == "deprecated-on-event"
+    ]
+    assert note.hits[0].place.file == "b?.py"

@@ -120,7 +120,13 @@ def load(
     modules, notes, unread = _modules(project, cache, current, fresh)
     problems += unread
     _store(cache, project, known, fresh, unchanged, given)
-    app = App(modules, project.index, project.versions)
+    app = App(
+        modules,
+        project.index,
+        project.versions,
+        project.config.layers,
+        _data_files(project.root),
+    )
     return Loaded(app, notes, tuple(sorted(problems)), len(fresh))
 
 
@@ -273,6 +279,25 @@ def _again(path: Path) -> Facts:
     except OSError:
         source = b""
     return read(source if isinstance(source, bytes) else b"")[1]
+
+
+_MAX_DATA = 2_000_000
+"""Larger data files hold no routes."""
+
+
+def _data_files(root: Path) -> Callable[[str], bytes | None]:
+    """Return how a data file below the root is read; what is outside of it does not exist."""
+
+    def content(path: str) -> bytes | None:
+        try:
+            found = (root / path).resolve()
+            if not found.is_relative_to(root) or found.stat().st_size > _MAX_DATA:
+                return None
+            return found.read_bytes()
+        except (OSError, ValueError):
+            return None
+
+    return content
 
 
 def _store(

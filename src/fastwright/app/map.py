@@ -80,6 +80,9 @@ class MapRoute(msgspec.Struct, frozen=True):
     response: MapResponse | None
     status_code: int | None
     tags: tuple[str, ...]
+    presence: str
+    """``always``; ``startup``: added while starting; ``unknown``: under a condition that is not
+    known; ``off``: the defaults of the settings leave it out."""
     tables: tuple[str, ...]
     """Names of the tables that a request reads or writes."""
 
@@ -149,6 +152,9 @@ class MapDocument(msgspec.Struct, frozen=True):
     version: int
     applications: tuple[MapApplication, ...]
     routes: tuple[MapRoute, ...]
+    """The effective ones: those that the application serves, or may serve, as it is set up."""
+    routes_off: tuple[MapRoute, ...]
+    """Those that only other settings than the default ones would add."""
     layers: dict[str, tuple[MapModule, ...]]
     tables: tuple[MapTable, ...]
 
@@ -156,10 +162,14 @@ class MapDocument(msgspec.Struct, frozen=True):
 def document(app: App) -> MapDocument:
     """Return the map of an application."""
     touched = {id(route): list(executions_of(app, route)) for route in app.routes}
+    routes = {id(route): _route(app, route, touched[id(route)]) for route in app.routes}
     return MapDocument(
         version=VERSION,
         applications=tuple(_application(application) for application in app.applications),
-        routes=tuple(_route(app, route, touched[id(route)]) for route in app.routes),
+        routes=tuple(routes[id(route)] for route in app.routes if route.record.presence != "off"),
+        routes_off=tuple(
+            routes[id(route)] for route in app.routes if route.record.presence == "off"
+        ),
         layers=_layers(app),
         tables=tuple(_table(app, table, touched) for table in _sorted_tables(app)),
     )
@@ -196,6 +206,7 @@ def _route(app: App, route: Route, executions: list[Execution]) -> MapRoute:
         response=_response(app, route),
         status_code=route.status_code,
         tags=route.tags,
+        presence=route.record.presence,
         tables=tuple(sorted(names)),
     )
 

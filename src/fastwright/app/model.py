@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -16,7 +16,7 @@ from fastwright.app.models import Models, Schema, Table
 from fastwright.app.raises import Raises, status_code
 from fastwright.app.routes import ResponseSchema, Route
 from fastwright.app.scopes import Where
-from fastwright.app.setup.interpret import interpret
+from fastwright.app.setup.interpret import NEWEST, interpret
 from fastwright.app.setup.result import Application, Keywords, RouteRecord, SetupResult
 from fastwright.app.symbols import Class, Function, Linker, ModuleNames, Variable
 from fastwright.app.types import (
@@ -45,6 +45,8 @@ class App:
     versions: Versions
     declared_layers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Layer -> globs of its modules, as the project's configuration declares them."""
+    read_file: Callable[[str], bytes | None] = lambda _path: None
+    """Content of a data file by its path relative to the root; None where there is none."""
     linker: Linker = field(init=False)
     types: Inference = field(init=False)
     calls: CallGraph = field(init=False)
@@ -100,7 +102,11 @@ class App:
     @cached_property
     def setup(self) -> SetupResult:
         """Applications, routers and route records, as the set-up code makes them."""
-        return interpret(self.linker, self.sources)
+        known = self.versions.found.get("fastapi")
+        version = known.parts if known is not None and known.exact else NEWEST
+        return interpret(
+            self.linker, self.sources, fastapi=version, read_file=self.read_file
+        )
 
     @property
     def applications(self) -> tuple[Application, ...]:

@@ -262,18 +262,26 @@ def _string_pieces(reader: ExpressionReader, node: TSNode, depth: int) -> list[s
         return [reader.expr(node, depth)]
     children = node.children
     prefix = text(children[0]).lower() if children else ""
-    kind = "bytes" if "b" in prefix.rstrip("'\"") else "str"
-    raw = "r" in prefix.rstrip("'\"")
+    letters = prefix.rstrip("'\"")
+    kind = "bytes" if "b" in letters else "str"
+    raw = "r" in letters
     pieces: list[s.Expr] = []
     for child in children[1:]:
         if child.type == "string_content":
-            pieces.append(_string_content(child, kind, raw=raw))
+            piece = _string_content(child, kind, raw=raw)
+            pieces.append(_without_double_braces(piece) if "f" in letters else piece)
         elif child.type == "interpolation":
             inner = child.child_by_field_name("expression")
             pieces.append(reader.expr(inner, depth))
     if not pieces and kind == "bytes":
         pieces.append(s.Constant(node.start_byte, node.end_byte, kind, ""))
     return pieces
+
+
+def _without_double_braces(piece: s.Constant) -> s.Constant:
+    """``{{`` in an f-string is one brace."""
+    value = str(piece.value).replace("{{", "{").replace("}}", "}")
+    return s.Constant(piece.start, piece.end, piece.kind, value)
 
 
 def _string_content(node: TSNode, kind: str, *, raw: bool) -> s.Constant:

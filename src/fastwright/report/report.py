@@ -80,6 +80,8 @@ def severity_phrase(findings: Sequence[Finding]) -> str:
 def headline(review: Review) -> str:
     """Return the sentence that sums a review up."""
     findings = review.findings
+    if not review.files:
+        return "No FastAPI here: there are no Python files."
     if not review.is_fastapi:
         return f"No FastAPI here: {many(review.files, 'Python file')} read, none imports it."
     if not findings:

@@ -42,7 +42,25 @@ def inspect(module: Module, versions: Versions) -> bytes:
         return b""
     found = [run(rule, module, versions) for rule in rules().values() if rule.rule.module]
     said = tuple(note for note in found if note.hits or note.failure)
-    return _ENCODE(said) if said else b""
+    return _encoded(said) if said else b""
+
+
+def _encoded(said: tuple[Note, ...]) -> bytes:
+    """Return notes as bytes; what is no Unicode (names of files, escapes) becomes a ``?``."""
+    try:
+        return _ENCODE(said)
+    except UnicodeEncodeError:
+        return _ENCODE(_as_unicode(msgspec.to_builtins(said)))
+
+
+def _as_unicode(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()
+    if isinstance(value, dict):
+        return {key: _as_unicode(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_unicode(item) for item in value]
+    return value
 
 
 def run(rule: RegisteredRule, module: Module, versions: Versions) -> Note:

@@ -5,6 +5,9 @@ names, sometimes secrets. `except Exception as e: raise HTTPException(500, detai
 all of it to whoever asks. Log the exception, answer a fixed sentence (or an error number that the
 log holds as well).
 
+Under a status of 4xx it is reported only where the `try` waits for something (a database, a
+service, another coroutine): the message of a parser that refuses the client's input may go out.
+
 The text of `ValueError`, of HTTPException and of the project's own exceptions is written to be
 read, and may go out; so may text under a debug switch. Only what is seen to reach the client is
 reported: the detail of an HTTPException, the content of a response, the value that an endpoint
@@ -17,7 +20,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fastwright.app.calls import Surroundings
+from fastwright.app.library import LIBRARY
 from fastwright.app.model import App
+from fastwright.app.raises import status_code
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Function
 from fastwright.read import syntax as s
@@ -44,6 +49,7 @@ class Caught:
     start: int
     end: int
     node: s.Node
+    tried: s.Try | None = None
 
 
 def check(app: App) -> Iterator[Hit]:
@@ -70,7 +76,7 @@ def _caught(app: App, function: Function) -> Iterator[Caught]:
         for handler in node.handlers:
             kind = _broad(app, function, handler.type)
             if kind is not None:
-                yield Caught(handler.name, kind, handler.start, handler.end, handler)
+                yield Caught(handler.name, kind, handler.start, handler.end, handler, node)
 
 
 def _broad(app: App, function: Function, node: s.Expr | None) -> str | None:
@@ -102,7 +108,9 @@ def _handlers(app: App) -> Iterator[tuple[Function, Caught]]:
                 yield function, Caught(parameter.name, kind, body.start, body.end, parameter)
 
 
+_CLIENT_ERROR = 400
 _SERVER_ERROR = 500
+_READING = frozenset({"json", "body", "form", "read"})
 
 
 # -------------------------------------------------------------------- what is sent
@@ -117,9 +125,11 @@ def _sent(
         sink = _sink(app, function, node, is_endpoint=is_endpoint)
         if sink is None or around.deferred:
             continue
-        label, values = sink
+        label, values, status = sink
         held = [c for c in caught if c.start <= node.start < c.end]
         if not held or _is_narrowed(around, held[-1]):
+            continue
+        if status < _SERVER_ERROR and not _waits(app, function, held[-1]):
             continue
         for value in values:
             found = _exposing(app, function, value, held[-1], 0)
@@ -146,22 +156,48 @@ def _hit(
 
 def _sink(
     app: App, function: Function, node: s.Node, *, is_endpoint: bool
-) -> tuple[str, list[s.Expr]] | None:
-    """Return what a statement sends to the client: its label, and the expressions that go out."""
+) -> tuple[str, list[s.Expr], int] | None:
+    """Return what a statement sends to the client: its label, the expressions, the status if it
+    is known to be a client's error, else 500."""
     if isinstance(node, s.Raise) and isinstance(node.exc, s.Call):
         for raised in app.raises.of(function):
             if raised.node is node and app.raises.is_http(raised.cls):
                 status = f"({raised.status})" if raised.status is not None else ""
-                return f"{raised.name}{status}", _given(node.exc)
+                return f"{raised.name}{status}", _given(node.exc), raised.status or _SERVER_ERROR
     if isinstance(node, s.Return) and node.value is not None:
         value = node.value
         if isinstance(value, s.Call):
             name = app.linker.external(value.func, function.module, function) or ""
             if name.startswith("fastapi.responses."):
-                return name.rpartition(".")[2], _given(value)
+                where = Where(function.module, function)
+                status = status_code(value.keyword("status_code"), app.types, where)
+                refused = status if status is not None and status >= _CLIENT_ERROR else _SERVER_ERROR
+                return name.rpartition(".")[2], _given(value), refused
         if is_endpoint and isinstance(value, (s.Dict, s.JoinedStr)):
-            return "the answer", [value]
+            return "the answer", [value], _SERVER_ERROR
     return None
+
+
+def _waits(app: App, function: Function, caught: Caught) -> bool:
+    """Whether what was tried waits for more than the request itself."""
+    if caught.tried is None:
+        return True
+    body = caught.tried.body
+    if any(
+        isinstance(node, s.Await) and s.last_name(node.value) not in _READING
+        for node in s.walk_scope(*body)
+    ):
+        return True
+    first, last = body[0].start, body[-1].end
+    waiting = [
+        *(execution.site.node for execution in app.calls.executions(function)),
+        *(x.node for x in app.calls.sites(function) if x.external and LIBRARY.blocks(x.external)),
+    ]
+    if any(first <= node.start < last for node in waiting):
+        return True
+    inside = [x for x in app.calls.sites(function) if first <= x.node.start < last]
+    below = app.calls.reach(target for site in inside for target in site.targets)
+    return any(app.calls.executions(step.function) for step in below)
 
 
 def _given(call: s.Call) -> list[s.Expr]:
@@ -305,19 +341,20 @@ CASES = (
         from fastapi import FastAPI, HTTPException
         from fastapi.responses import JSONResponse
         from sqlalchemy.exc import SQLAlchemyError
+        from sqlalchemy.orm import Session
 
         app = FastAPI()
 
-        def query():
+        def query(session: Session):
             try:
-                return 1
+                return session.execute("select 1")
             except SQLAlchemyError as e:
                 raise HTTPException(400, "database: " + repr(e))  # <-
 
         @app.get("/a")
         def a():
             try:
-                return query()
+                return query(Session())
             except:
                 return JSONResponse({"trace": traceback.format_exc()}, status_code=500)  # <-
         """,
@@ -377,6 +414,22 @@ CASES = (
                 return int(text)
             except (OutOfStock, ValueError) as e:
                 raise HTTPException(409, detail=f"{e}") from e
+        """,
+    ),
+    case(
+        "a parser's message about what the client sent",
+        """
+        import yaml
+        from fastapi import FastAPI, HTTPException
+
+        app = FastAPI()
+
+        @app.post("/a")
+        def a(text: str):
+            try:
+                return yaml.safe_load(text)
+            except Exception as e:
+                raise HTTPException(422, detail=f"not YAML: {e}")
         """,
     ),
     case(

@@ -20,10 +20,17 @@ from dataclasses import dataclass, field
 from fastwright.app.calls import CallSite
 from fastwright.app.model import App
 from fastwright.app.raises import Raised
+from fastwright.app.routes import Route
 from fastwright.app.scopes import Where
-from fastwright.app.setup.result import ExceptionHandler
+from fastwright.app.setup.result import Application, ExceptionHandler, Place
 from fastwright.app.symbols import Class, Function
-from fastwright.app.types import Callable_, ClassObject, ExternalValue, alternatives
+from fastwright.app.types import (
+    Callable_,
+    ClassObject,
+    ExternalValue,
+    Instance,
+    alternatives,
+)
 from fastwright.read import syntax as s
 from fastwright.rules.architecture._http import runs_inline
 from fastwright.rules.evidence import evidence, of_calls, of_route, place
@@ -47,32 +54,23 @@ _BROAD = frozenset({"builtins.Exception", "builtins.BaseException"})
 
 def check(app: App) -> Iterator[Hit]:
     """Report each place that raises an exception which ends as a 500."""
-    if not app.applications:
-        return
-    handled = _Handled(app)
-    if handled.everything:
-        return
-    callers = _callers(app)
     catching = _Catching(app)
+    handling = _Handling(app, catching)
+    callers = _callers(app)
     for step in app.reached:
         for raised in app.raises.of(step.function):
             cls = raised.cls
-            if not isinstance(cls, Class) or not _is_client_error(app, cls) or handled.handles(cls):
+            if not isinstance(cls, Class) or not _is_client_error(app, cls):
                 continue
-            way = _way_out(app, raised, cls, callers, catching)
-            if way is None:
-                continue
-            root, chain = way
-            routes = [r for r in app.routes_for(root) if r.kind == "http"]
-            if not routes:
-                continue
-            message = f"{cls.name} has no exception handler: {routes[0].label} answers 500"
-            proof = (
-                *of_route(routes[0]),
-                *of_calls(chain),
-                evidence(raised.function.module, raised.node, f"raise {cls.name}"),
-            )
-            yield Hit(place(raised.function.module, raised.node), message, proof)
+            for root, chain in _ways_out(app, raised, cls, callers, catching):
+                route = next((r for r in app.routes_for(root) if r.kind == "http"), None)
+                if route is None or handling.answers(route, cls):
+                    continue
+                message = f"{cls.name} has no exception handler: {route.label} answers 500"
+                last = evidence(raised.function.module, raised.node, f"raise {cls.name}")
+                proof = (*of_route(route), *of_calls(chain), last)
+                yield Hit(place(raised.function.module, raised.node), message, proof)
+                break
 
 
 def _is_client_error(app: App, cls: Class) -> bool:
@@ -103,13 +101,13 @@ def _callers(app: App) -> Callers:
     return found
 
 
-def _way_out(
+def _ways_out(
     app: App, raised: Raised, cls: Class, callers: Callers, catching: _Catching
-) -> tuple[Function, tuple[CallSite, ...]] | None:
-    """Return the endpoint that an exception leaves uncaught, and the calls from there to it."""
+) -> Iterator[tuple[Function, tuple[CallSite, ...]]]:
+    """Yield the endpoints that an exception leaves uncaught, nearest first, and the calls to it."""
     start = raised.function
     if raised.around.deferred or start.node.is_generator or catching.around(raised, cls):
-        return None
+        return
     seen = {id(start.node)}
     frontier: list[tuple[Function, tuple[CallSite, ...]]] = [(start, ())]
     while frontier:
@@ -118,7 +116,8 @@ def _way_out(
             if catching.decorated(function, cls):
                 continue
             if app.routes_for(function):
-                return function, chain
+                yield function, chain
+                continue
             for site in callers.get(id(function.node), ()):
                 caller = site.caller
                 if id(caller.node) in seen or caller.node.is_generator:
@@ -128,7 +127,6 @@ def _way_out(
                 seen.add(id(caller.node))
                 following.append((caller, (site, *chain)))
         frontier = following
-    return None
 
 
 @dataclass
@@ -158,10 +156,10 @@ class _Catching:
         for decorator in function.node.decorators:
             target = decorator.func if isinstance(decorator, s.Call) else decorator
             for option in alternatives(self.app.types.of(target, where)):
-                if isinstance(option, Callable_) and self._catches(option.function, cls):
+                if isinstance(option, Callable_) and self.catches(option.function, cls):
                     return True
                 if isinstance(option, ClassObject) and isinstance(option.cls, Class):
-                    if any(self._catches(m, cls) for m in option.cls.own_methods.values()):
+                    if any(self.catches(m, cls) for m in option.cls.own_methods.values()):
                         return True
                 if isinstance(option, ExternalValue) and "retry" in option.name:
                     return True
@@ -179,7 +177,7 @@ class _Catching:
         for option in alternatives(self.app.types.of(call, where)):
             if isinstance(option, ExternalValue) and option.name == "contextlib.suppress":
                 return True
-            if isinstance(option, Callable_) and self._catches(option.function, cls):
+            if isinstance(option, Callable_) and self.catches(option.function, cls):
                 return True
             if isinstance(option, ClassObject) and isinstance(option.cls, Class):
                 for name in ("__exit__", "__aexit__"):
@@ -190,7 +188,7 @@ class _Catching:
                         return True
         return False
 
-    def _catches(self, function: Function, cls: Class) -> bool:
+    def catches(self, function: Function, cls: Class) -> bool:
         """Whether a decorator or context manager, or a function inside it, catches ``cls``."""
         key = (id(function.node), id(cls.node))
         if key not in self._known:
@@ -217,66 +215,130 @@ def _only_reraises(node: s.Try) -> bool:
 
 @dataclass
 class _Handled:
-    """What the applications map to an answer."""
+    """What one application maps to an answer. ``unknown``: a handler whose class was not found."""
+
+    classes: list[Class] = field(default_factory=list)
+    unknown: bool = False
+    """Something catches whatever comes, or it is not known what."""
+
+
+@dataclass
+class _Handling:
+    """Which exceptions the applications answer."""
 
     app: App
-    classes: list[Class] = field(init=False)
-    everything: bool = field(init=False)
-    """Something catches whatever comes, or a handler's class is not known."""
+    catching: _Catching
+    _by_record: dict[int, list[Application]] = field(init=False)
+    _known: dict[int, _Handled] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.classes = []
-        self.everything = any(self._catches_all(a_) for a_ in self._middleware_methods())
+        self._by_record = {}
         for application in self.app.applications:
-            for handler in application.exception_handlers:
-                self._note(handler)
-            if "exception_handlers" in application.keywords and not application.exception_handlers:
-                self.everything = True
-        for route in self.app.routes:
-            keywords = (route.record.keywords, *(la.keywords for la in route.record.inherited))
-            if any("route_class" in given for given in keywords):
-                self.everything = True
+            for record in application.routes:
+                for key in (id(record), id(record.endpoint)):
+                    self._by_record.setdefault(key, []).append(application)
 
-    def _note(self, handler: ExceptionHandler) -> None:
-        given = handler.exception
-        node = given.node
-        if isinstance(node, s.Constant):  # a status code
-            self.everything = self.everything or node.value == _SERVER_ERROR
+    def answers(self, route: Route, cls: Class) -> bool:
+        """Whether an exception that leaves the endpoint of a route is answered, or may be."""
+        record = route.record
+        found = self._by_record.get(id(record)) or self._by_record.get(id(record.endpoint))
+        applications = found or self.app.applications
+        if any(self._answered_by(application, cls) for application in applications):
+            return True
+        layers = (record.keywords, *(layer.keywords for layer in record.inherited))
+        return any(
+            self._route_class_catches(given["route_class"], cls)
+            for given in layers
+            if "route_class" in given
+        )
+
+    def _answered_by(self, application: Application, cls: Class) -> bool:
+        handled = self._known.get(id(application))
+        if handled is None:
+            handled = self._known[id(application)] = self._handled(application)
+        return (
+            handled.unknown
+            or any(self.app.raises.is_a(cls, base) for base in handled.classes)
+            or any(self._goes_on_and_catches(m, cls) for m in _middleware_methods(application))
+        )
+
+    def _handled(self, application: Application) -> _Handled:
+        found = _Handled()
+        given = application.keywords.get("exception_handlers")
+        if given is not None and not application.exception_handlers:
+            found.unknown = True
+        for handler in application.exception_handlers:
+            self._note(found, handler)
+        return found
+
+    def _note(self, found: _Handled, handler: ExceptionHandler) -> None:
+        node = handler.exception.node
+        if isinstance(node, s.Constant) and isinstance(node.value, int):  # a status code
+            found.unknown = found.unknown or node.value == _SERVER_ERROR
             return
-        found = self.app.types.of(node, Where(given.module, given.function))  # type: ignore[arg-type]
-        for option in alternatives(found):
-            if isinstance(option, ClassObject) and isinstance(option.cls, Class):
-                self.classes.append(option.cls)
-            elif isinstance(option, (ClassObject, ExternalValue)):
-                name = option.cls if isinstance(option, ClassObject) else option.name
-                if name in _BROAD:
-                    self.everything = True
-            else:
-                self.everything = True
+        kinds = list(self._classes(handler))
+        if not kinds:
+            found.unknown = True
+        for kind in kinds:
+            if isinstance(kind, Class):
+                found.classes.append(kind)
+            elif kind in _BROAD:
+                found.unknown = True
 
-    def handles(self, cls: Class) -> bool:
-        """Whether a handler is registered for a class or one of its bases."""
-        return any(self.app.raises.is_a(cls, base) for base in self.classes)
+    def _classes(self, handler: ExceptionHandler) -> Iterator[Class | str]:
+        """Yield what a handler is registered for; if that is a variable, what it takes."""
+        given = handler.exception
+        where = Where(given.module, given.function)
+        found = self.app.types.of(given.node, where)  # type: ignore[arg-type]
+        known = [o for o in alternatives(found) if isinstance(o, (ClassObject, ExternalValue))]
+        for option in known:
+            yield option.cls if isinstance(option, ClassObject) else option.name
+        function = handler.function
+        if known or function is None or len(function.parameters) < len(("request", "exc")):
+            return
+        taken = self.app.types.parameter(function.parameters[1], function)
+        for option in alternatives(taken):
+            if isinstance(option, Instance):
+                yield option.cls
 
-    def _middleware_methods(self) -> Iterator[Function]:
-        for application in self.app.applications:
-            for middleware in application.middleware:
-                if middleware.function is not None:
-                    yield middleware.function
-                if middleware.cls is not None:
-                    yield from middleware.cls.own_methods.values()
-
-    def _catches_all(self, function: Function) -> bool:
-        """Whether a middleware answers exceptions: a ``try`` around the call that goes on."""
+    def _goes_on_and_catches(self, function: Function, cls: Class) -> bool:
+        """Whether a middleware catches ``cls`` around the call that goes on to the application."""
+        where = Where(function.module, function)
         for node, _ in self.app.calls.nodes(function):
-            if isinstance(node, s.Try) and not _only_reraises(node):
-                goes_on = any(
-                    isinstance(n, s.Call) and s.last_name(n.func) in {"call_next", "app"}
-                    for n in s.walk(*node.body)
+            if not isinstance(node, s.Try) or _only_reraises(node):
+                continue
+            goes_on = any(
+                isinstance(n, s.Call) and s.last_name(n.func) in {"call_next", "app", "_app"}
+                for n in s.walk(*node.body)
+            )
+            if goes_on and self.app.raises.caught(cls, (node,), where):
+                return True
+        return False
+
+    def _route_class_catches(self, given: Place, cls: Class) -> bool:
+        where = Where(given.module, given.function)
+        found = self.app.types.of(given.node, where)  # type: ignore[arg-type]
+        for option in alternatives(found):
+            if not isinstance(option, ClassObject):
+                return True  # unknown: it may
+            if isinstance(option.cls, Class):
+                methods = (
+                    method
+                    for ancestor in self.app.linker.mro(option.cls)
+                    if isinstance(ancestor, Class)
+                    for method in ancestor.own_methods.values()
                 )
-                if goes_on and node.handlers:
+                if any(self.catching.catches(method, cls) for method in methods):
                     return True
         return False
+
+
+def _middleware_methods(application: Application) -> Iterator[Function]:
+    for middleware in application.middleware:
+        if middleware.function is not None:
+            yield middleware.function
+        if middleware.cls is not None:
+            yield from middleware.cls.own_methods.values()
 
 
 _SERVER_ERROR = 500

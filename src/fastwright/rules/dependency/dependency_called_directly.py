@@ -152,7 +152,9 @@ def _call(
         missing = _missing(app, site, target)
         if missing:
             names = " and ".join(parameter.name for parameter in missing)
-            called = target.owner.name if target.name == "__init__" and target.owner else target.name
+            called = (
+                target.owner.name if target.name == "__init__" and target.owner else target.name
+            )
             message = (
                 f"{called}() called without {names}: outside FastAPI"
                 f" {names} {'is' if len(missing) == 1 else 'are'} the marker object"

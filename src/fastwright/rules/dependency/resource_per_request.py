@@ -252,9 +252,7 @@ def _is_static_name(app: App, node: s.Name, where: Where, depth: int) -> bool:
 def _is_cached(step: Step) -> bool:
     """Whether some function on the way is made to run once."""
     functions = [step.function, *(site.caller for site in step.chain)]
-    return any(
-        _CACHING.search(name) for f in functions for name in (f.name, *f.decorator_names)
-    )
+    return any(_CACHING.search(name) for f in functions for name in (f.name, *f.decorator_names))
 
 
 def _is_lost(app: App, step: Step, node: s.Expr, roots: set[int]) -> bool:
@@ -316,7 +314,11 @@ def _fate_of_name(app: App, function: Function, name: str, parents: dict[int, s.
         return "kept"
     fates = {"lost"}
     for node, around in app.calls.nodes(function):
-        if isinstance(node, s.Flow) and node.keyword in {"global", "nonlocal"} and name in node.names:
+        if (
+            isinstance(node, s.Flow)
+            and node.keyword in {"global", "nonlocal"}
+            and name in node.names
+        ):
             return "kept"
         if isinstance(node, (s.FunctionDef, s.ClassDef)) and name in _names(node):
             return "kept"
@@ -334,7 +336,9 @@ def _fate_of_name(app: App, function: Function, name: str, parents: dict[int, s.
 def _fate_of_use(node: s.Name, function: Function, parents: dict[int, s.Node]) -> str:
     current: s.Node = node
     parent = parents.get(id(node))
-    while isinstance(parent, (s.Await, s.Keyword, s.Tuple, s.Dict, s.List)) or _wraps(parent, current):
+    while isinstance(parent, (s.Await, s.Keyword, s.Tuple, s.Dict, s.List)) or _wraps(
+        parent, current
+    ):
         current, parent = parent, parents.get(id(parent))  # type: ignore[assignment]
     if isinstance(parent, s.Return):
         return "returned"
@@ -353,11 +357,7 @@ def _names(node: s.FunctionDef | s.ClassDef) -> set[str]:
 
 
 def _parents(app: App, function: Function) -> dict[int, s.Node]:
-    return {
-        id(child): node
-        for node, _ in app.calls.nodes(function)
-        for child in _below(node)
-    }
+    return {id(child): node for node, _ in app.calls.nodes(function) for child in _below(node)}
 
 
 def _below(node: s.Node) -> Iterator[s.Node]:
@@ -371,7 +371,9 @@ RULE = Rule(
     mend="Make it once: in the lifespan (`app.state`), at module level, or in a function under"
     " `@lru_cache`, and inject it with `Depends`.",
     app=check,
-    references=("https://fastapi.tiangolo.com/advanced/settings/#creating-the-settings-only-once-with-lru_cache",),
+    references=(
+        "https://fastapi.tiangolo.com/advanced/settings/#creating-the-settings-only-once-with-lru_cache",
+    ),
 )
 
 CASES = (

@@ -86,7 +86,9 @@ RULE = Rule(
     " `SessionDep = Annotated[Session, Depends(get_session)]`.",
     module=check,
     since={"fastapi": "0.95"},
-    references=("https://fastapi.tiangolo.com/tutorial/dependencies/#declare-the-dependency-in-the-dependant",),
+    references=(
+        "https://fastapi.tiangolo.com/tutorial/dependencies/#declare-the-dependency-in-the-dependant",
+    ),
 )
 
 CASES = (

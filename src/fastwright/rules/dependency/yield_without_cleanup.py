@@ -55,7 +55,9 @@ def _candidates(app: App) -> Iterator[Function]:
             yield function
     for module in app.model_modules:
         for function in app.functions(module):
-            managed = function.node.is_generator and not function.decorator_names.isdisjoint(_MANAGERS)
+            managed = function.node.is_generator and not function.decorator_names.isdisjoint(
+                _MANAGERS
+            )
             if managed and id(function.node) not in seen:
                 seen.add(id(function.node))
                 yield function
@@ -136,7 +138,9 @@ def _is_certain(function: Function, yielded: s.Yield, closing: s.Call) -> bool:
     """Whether a call after the yield runs when an exception is raised there."""
     for node in s.walk_scope(*function.node.body):
         if isinstance(node, s.Try) and _holds(node.body, yielded):
-            if _holds(node.finalbody, closing) or any(_holds(h.body, closing) for h in node.handlers):
+            if _holds(node.finalbody, closing) or any(
+                _holds(h.body, closing) for h in node.handlers
+            ):
                 return True
             if node.handlers and not any(
                 isinstance(n, s.Raise) for h in node.handlers for n in s.walk_scope(*h.body)
@@ -159,9 +163,7 @@ def _holds(body: list[s.Stmt], node: s.Node) -> bool:
 def _resource(app: App, function: Function, value: s.Expr) -> str | None:
     """Return what a call opens that has to be closed, as far as that is known."""
     found = app.types.of(value, Where(function.module, function))
-    options: list[Type] = [
-        o.result if isinstance(o, Awaitable) else o for o in alternatives(found)
-    ]
+    options: list[Type] = [o.result if isinstance(o, Awaitable) else o for o in alternatives(found)]
     if len(options) != 1:
         return None
     only = options[0]

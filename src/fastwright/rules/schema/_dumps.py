@@ -34,7 +34,11 @@ class Dump:
     def excluded(self) -> frozenset[str]:
         """Names given to ``exclude``."""
         given = self.node.keyword("exclude")
-        return frozenset(text for n in s.walk(given) if (text := s.string(n))) if given else frozenset()
+        return (
+            frozenset(text for n in s.walk(given) if (text := s.string(n)))
+            if given
+            else frozenset()
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,9 +146,7 @@ def _same(node: s.Node | None, value: s.Expr) -> bool:
     return isinstance(value, s.Name) and isinstance(node, s.Name) and node.id == value.id
 
 
-def uses(
-    app: App, function: Function, value: s.Expr
-) -> Iterator[tuple[str, s.Node, Class | None]]:
+def uses(app: App, function: Function, value: s.Expr) -> Iterator[tuple[str, s.Node, Class | None]]:
     """Yield how a dict of field values is written whole in a function."""
     if isinstance(value, s.Name) and _is_replaced(app, function, value.id):
         return

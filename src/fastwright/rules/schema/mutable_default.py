@@ -182,7 +182,10 @@ def _is_plain(app: App, cls: Class) -> bool:
     """Whether all ancestors are known and none of them copies defaults."""
     for ancestor in app.linker.mro(cls):
         if isinstance(ancestor, Class):
-            if len(app.linker.bases(ancestor)) != len(ancestor.node.bases) or ancestor.node.keywords:
+            if (
+                len(app.linker.bases(ancestor)) != len(ancestor.node.bases)
+                or ancestor.node.keywords
+            ):
                 return False
         elif ancestor.name not in _HARMLESS_BASES:
             return False
@@ -226,7 +229,9 @@ RULE = Rule(
     severity="warning",
     mend="Default to `None` and make the value inside; for a class, assign it in `__init__`.",
     app=check,
-    references=("https://docs.python.org/3/faq/programming.html#why-are-default-values-shared-between-objects",),
+    references=(
+        "https://docs.python.org/3/faq/programming.html#why-are-default-values-shared-between-objects",
+    ),
 )
 
 CASES = (

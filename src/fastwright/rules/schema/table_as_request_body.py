@@ -64,7 +64,9 @@ def _table(app: App, cls: Class, route: Route) -> _Found | None:
         return None
     keys = [name for name, column in table.columns.items() if column.primary_key]
     columns = f", {' and '.join(keys)} included" if keys else ""
-    message = f"{route.label} takes the table {cls.name} as body: the client sets any column{columns}"
+    message = (
+        f"{route.label} takes the table {cls.name} as body: the client sets any column{columns}"
+    )
     return message, (evidence(cls.module, cls.node, f"table {table.name}"),)
 
 
@@ -131,7 +133,7 @@ RULE = Rule(
     summary="a request body that sets what only the server may",
     severity="error",
     mend="Write a schema for each operation with the fields that the client may set, and add the"
-    " others on the server: `Order.model_validate(data, update={\"owner_id\": user.id})`.",
+    ' others on the server: `Order.model_validate(data, update={"owner_id": user.id})`.',
     app=check,
     references=(
         "https://sqlmodel.tiangolo.com/tutorial/fastapi/multiple-models/",

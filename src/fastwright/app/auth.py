@@ -18,7 +18,15 @@ from fastwright.app.symbols import Function, Variable
 from fastwright.app.types import ExternalValue, Instance
 from fastwright.read import syntax as s
 
-_SCHEMES = "fastapi.security."
+_SCHEMES = frozenset(
+    f"fastapi.security.{name}"
+    for name in (
+        "APIKeyCookie", "APIKeyHeader", "APIKeyQuery", "HTTPBase", "HTTPBasic", "HTTPBearer",
+        "HTTPDigest", "OAuth2", "OAuth2AuthorizationCodeBearer", "OAuth2PasswordBearer",
+        "OpenIdConnect", "SecurityBase",
+    )
+)  # fmt: skip
+"""Security schemes of FastAPI; ``OAuth2PasswordRequestForm`` reads a form, and refuses nobody."""
 _CREDENTIAL = re.compile(
     r"authori[sz]ation|token|api[-_]?key|cookie|session|credential|jwt|bearer|secret|signature"
     r"|x[-_]user|current[-_]?user|principal",
@@ -61,7 +69,7 @@ class Authenticators:
 
     def authenticates(self, dependency: Dependency) -> bool:
         """Whether a dependency, or one below it, refuses those who do not say who they are."""
-        if dependency.external is not None and dependency.external.startswith(_SCHEMES):
+        if dependency.external in _SCHEMES:
             return not self._is_optional(dependency)
         if any(self.authenticates(child) for child in dependency.children):
             return True
@@ -69,7 +77,7 @@ class Authenticators:
         if function is None:
             return dependency.external is not None and bool(_CREDENTIAL.search(dependency.label))
         reads = self.reads_credentials(function) or any(
-            child.external is not None and child.external.startswith(_SCHEMES)
+            child.external in _SCHEMES
             for child in dependency.walk()
         ) or any(
             child.function is not None and self.reads_credentials(child.function)

@@ -102,8 +102,7 @@ class App:
     @cached_property
     def setup(self) -> SetupResult:
         """Applications, routers and route records, as the set-up code makes them."""
-        known = self.versions.found.get("fastapi")
-        version = known.parts if known is not None and known.exact else NEWEST
+        version = self.versions.newest("fastapi") or NEWEST
         return interpret(
             self.linker, self.sources, fastapi=version, read_file=self.read_file
         )

@@ -122,7 +122,7 @@ class Cache:
         if self._connection is None:
             return
         gone = list(gone)
-        with contextlib.suppress(sqlite3.Error, OverflowError):
+        with contextlib.suppress(sqlite3.Error, ValueError, OverflowError):
             with self._connection:
                 self._connection.executemany(
                     "DELETE FROM files WHERE path = ?", [(p,) for p in gone]

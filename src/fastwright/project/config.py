@@ -82,7 +82,7 @@ def parse_config(table: dict[str, Any], origin: str) -> Config:
         return msgspec.convert(table, Config)
     except msgspec.ValidationError as error:
         message = f"{origin}: [tool.fastwright] {error}"
-        raise ConfigError(message, "See `fastwright config --help` for the keys.") from error
+        raise ConfigError(message, "The README shows the keys and their values.") from error
 
 
 def _items(table: object) -> list[tuple[str, Any]]:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from fastwright.project.config import Config, read_config
 from fastwright.project.errors import PathError
-from fastwright.project.files import FileList, Problem, SourceFile, find_files
+from fastwright.project.files import FileList, Problem, SourceFile, find_files, is_ignored
 from fastwright.project.source_roots import ModuleIndex
 from fastwright.project.versions import Versions, read_versions
 
-_MARKERS = ("pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", ".git")
+_MARKERS = ("pyproject.toml", "setup.py", "setup.cfg", "requirements.txt")
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,11 +26,13 @@ class Project:
     root: Path
     target: str
     config: Config
+    within: str = ""
+    """The folder of the root that is read; all of it unless a package stands alone."""
 
     @cached_property
     def listing(self) -> FileList:
-        """Every Python file below the root, and what could not be read."""
-        return find_files(self.root, self.config.exclude)
+        """Every Python file of the project, and what could not be read."""
+        return find_files(self.root, self.config.exclude, self.within)
 
     @property
     def files(self) -> tuple[SourceFile, ...]:
@@ -62,38 +64,39 @@ class Project:
 def open_project(path: Path) -> Project:
     """Return the project that ``path`` (a folder or a Python file) belongs to.
 
-    A folder is its own root, so that paths are relative to what was asked for, unless it lies
-    inside a package or a project (a folder above it has a ``pyproject.toml`` or the like): then
-    that is the root, since the folder cannot be understood alone. Raises PathError.
+    The root is the nearest folder, from the given one upwards, that has a project file (and does
+    not ignore the given one); without any, the given folder itself, or for a package the folder
+    that holds it (of which only the package is read). Raises PathError.
     """
     try:
         absolute = path.resolve(strict=True)
     except (OSError, RuntimeError) as error:
         raise PathError(f"{path}: no such file or folder", "Give the path of a project.") from error
     folder = absolute if absolute.is_dir() else absolute.parent
-    root = _root_of(folder)
+    root, within = _root_of(folder)
     if absolute == root:
         target = ""
     else:
         target = absolute.relative_to(root).as_posix()
     if absolute.is_file() and absolute.suffix != ".py":
         raise PathError(f"{path} is not a Python file", "Give a folder or a .py file.")
-    return Project(root, target, read_config(root))
+    return Project(root, target, read_config(root), within)
 
 
-def _root_of(folder: Path) -> Path:
-    if any((folder / marker).exists() for marker in _MARKERS):
-        return folder
-    for parent in folder.parents:
-        if any((parent / marker).exists() for marker in _MARKERS):
-            return parent if _is_part(folder, parent) else folder
+def _root_of(folder: Path) -> tuple[Path, str]:
+    """Return the root that a folder belongs to, and which folder of it is to be read."""
+    for above in (folder, *folder.parents):
+        if any((above / marker).exists() for marker in _MARKERS):
+            if above == folder or not is_ignored(folder, above):
+                return above, ""
+            break
+        if (above / ".git").exists():
+            if (folder / "__init__.py").exists():
+                return above, ""
+            break
     top = folder
-    while (top / "__init__.py").exists() and top.parent != top:
+    while (top.parent / "__init__.py").exists():
         top = top.parent
-    return top
-
-
-def _is_part(folder: Path, project: Path) -> bool:
-    """Whether a folder is part of the project above it: a package, or below its sources."""
-    return folder != project and ((folder / "__init__.py").exists() or (project / ".git").exists()
-                                  or (project / "pyproject.toml").exists())  # fmt: skip
+    if (top / "__init__.py").exists():
+        return top.parent, top.name
+    return folder, ""

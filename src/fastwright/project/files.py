@@ -44,8 +44,8 @@ class FileList(msgspec.Struct, frozen=True):
     problems: tuple[Problem, ...]
 
 
-def find_files(root: Path, exclude: tuple[str, ...] = ()) -> FileList:
-    """Return the Python files below ``root``.
+def find_files(root: Path, exclude: tuple[str, ...] = (), within: str = "") -> FileList:
+    """Return the Python files below ``root``, or below its folder ``within`` only.
 
     Left out: what .gitignore files (of the root's parents up to the repository, too) and
     ``exclude`` globs name, virtual environments, hidden folders, caches, installed packages.
@@ -54,7 +54,7 @@ def find_files(root: Path, exclude: tuple[str, ...] = ()) -> FileList:
     files: list[SourceFile] = []
     problems: list[Problem] = []
     ignored = _Ignored(root)
-    pending: list[tuple[str, str]] = [("", str(root))]
+    pending: list[tuple[str, str]] = [(within, str(root / within))]
     while pending:
         relative, absolute = pending.pop()
         try:
@@ -69,12 +69,26 @@ def find_files(root: Path, exclude: tuple[str, ...] = ()) -> FileList:
             ignored.add(relative, Path(absolute, ".gitignore"))
         for entry in entries:
             path = f"{relative}/{entry.name}" if relative else entry.name
+            if not _is_unicode(entry.name):
+                problems.append(Problem(ascii(path)[1:-1], "its name is not UTF-8"))
+                continue
             try:
                 _visit(entry, path, root, ignored, exclude, files, pending)
             except OSError as error:
                 problems.append(Problem(path, _reason(error)))
     files.sort(key=lambda file: file.path)
     return FileList(tuple(files), tuple(sorted(problems)))
+
+
+def is_ignored(folder: Path, project: Path) -> bool:
+    """Whether the .gitignore files of a project (and above it) leave a folder out."""
+    ignored = _Ignored(project)
+    relative = folder.relative_to(project)
+    for parent in reversed(relative.parents):
+        if (project / parent / ".gitignore").is_file():
+            ignored.add("" if parent == Path() else parent.as_posix(), project / parent / ".gitignore")
+    parts = relative.parts
+    return any(ignored.matches("/".join(parts[: end + 1]) + "/") for end in range(len(parts)))
 
 
 def _visit(
@@ -100,6 +114,17 @@ def _visit(
         return
     if entry.is_file():
         files.append(_source_file(path, entry.stat()))
+
+
+def _is_unicode(name: str) -> bool:
+    """Whether a file name is text; other names cannot be shown, kept or imported."""
+    if name.isascii():
+        return True
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _source_file(path: str, stat: os.stat_result) -> SourceFile:
@@ -168,6 +193,8 @@ class _Ignored:
                 prefix = root.resolve().relative_to(parent).as_posix() + "/"
                 self._load("", prefix, parent / ".gitignore")
             if (parent / ".git").exists():
+                if self.matches(""):  # the root itself is ignored, and was named all the same
+                    self._specs.clear()
                 return
         self._specs.clear()  # no repository above: strangers' .gitignore files mean nothing
 

@@ -13,6 +13,7 @@ import msgspec
 
 _REQUIREMENT = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*\(?([^;)#]*)")
 _PIN = re.compile(r"(===?|>=|~=|>|\^)\s*([0-9][0-9A-Za-z.]*)")
+_UPPER = re.compile(r"<\s*([0-9][0-9A-Za-z.]*)")
 _DIST_INFO = re.compile(r"^([A-Za-z0-9_.]+)-([0-9][^-]*)\.dist-info$")
 
 IMPORT_NAMES = {
@@ -30,6 +31,8 @@ class Version(msgspec.Struct, frozen=True):
     text: str
     source: str
     exact: bool
+    below: str | None = None
+    """The version that is excluded by an upper bound (``<0.137``), where there is one."""
 
     @property
     def parts(self) -> tuple[int, ...]:
@@ -80,10 +83,32 @@ class Versions(msgspec.Struct, frozen=True):
         if known is None:
             return None
         wanted = numbers(version)
-        have = known.parts + (0,) * (len(wanted) - len(known.parts))
-        if have >= wanted:
+        if padded(known.parts, len(wanted)) >= wanted:
             return True
-        return False if known.exact else None
+        if known.exact or (known.below is not None and wanted >= numbers(known.below)):
+            return False
+        return None
+
+    def newest(self, name: str) -> tuple[int, ...] | None:
+        """Return the highest version that a library may have here; None if that has no limit."""
+        known = self.found.get(canonical_name(name))
+        if known is None:
+            return None
+        if known.exact:
+            return known.parts
+        if known.below is None:
+            return None
+        *head, last = numbers(known.below)
+        return (*head, last - 1, _ANY) if last > 0 else known.parts
+
+
+_ANY = 9999
+"""Stands for the highest number that a part of a version may have."""
+
+
+def padded(parts: tuple[int, ...], length: int) -> tuple[int, ...]:
+    """Return a version's numbers with zeros added up to ``length``."""
+    return parts + (0,) * (length - len(parts))
 
 
 def read_versions(root: Path) -> Versions:
@@ -187,4 +212,9 @@ def _bound(text: str, source: str) -> Version | None:
     found = _PIN.search(text)
     if found is None:
         return None
-    return Version(found[2], source, exact=found[1] in {"==", "==="})
+    upper = _UPPER.search(text)
+    below = upper[1] if upper is not None else None
+    if found[1] == "~=":  # compatible release (PEP 440): the last number may grow
+        head = numbers(found[2])[:-1]
+        below = ".".join(map(str, (*head[:-1], head[-1] + 1))) if head else None
+    return Version(found[2], source, exact=found[1] in {"==", "==="}, below=below)

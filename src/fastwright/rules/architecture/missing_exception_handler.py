@@ -6,8 +6,9 @@ nobody on the way catches and for which no exception handler is registered, reac
 the exceptions of the domain share.
 
 Reported for exceptions of the project whose name says that a client can cause them (not found,
-invalid, already there, not allowed, too many ...), raised by code that requests are seen to run.
-Silent where something might catch it: a handler for a base or for `Exception`, a middleware, a
+invalid, already there, not allowed, too many ...), raised by code that requests are seen to run,
+in a function that is given something. Silent where the exception is caught by name anywhere else
+(whoever does that decides call by call, and may know that here it cannot come), and where something might catch it: a handler for a base or for `Exception`, a middleware, a
 route class, a decorator or a context manager that catches, and where a handler's class is unknown.
 """
 
@@ -58,9 +59,13 @@ def check(app: App) -> Iterator[Hit]:
     handling = _Handling(app, catching)
     callers = _callers(app)
     for step in app.reached:
+        if not step.function.parameters:
+            continue
         for raised in app.raises.of(step.function):
             cls = raised.cls
             if not isinstance(cls, Class) or not _is_client_error(app, cls):
+                continue
+            if catching.by_name(cls):
                 continue
             for root, chain in _ways_out(app, raised, cls, callers, catching):
                 route = next((r for r in app.routes_for(root) if r.kind == "http"), None)
@@ -135,6 +140,26 @@ class _Catching:
 
     app: App
     _known: dict[tuple[int, int], bool] = field(default_factory=dict)
+    _named: list[Class] | None = None
+
+    def by_name(self, cls: Class) -> bool:
+        """Whether code that requests reach catches the class, or a base in the project, by name."""
+        if self._named is None:
+            self._named = [
+                found
+                for step in self.app.reached
+                for node, _ in self.app.calls.nodes(step.function)
+                if isinstance(node, s.Try)
+                for handler in node.handlers
+                for found in self._project_classes(step.function, handler.type)
+            ]
+        return any(self.app.raises.is_a(cls, base) for base in self._named)
+
+    def _project_classes(self, function: Function, node: s.Expr | None) -> Iterator[Class]:
+        for kind in node.elts if isinstance(node, s.Tuple) else [node]:
+            found = self.app.linker.expression(kind, function.module, function)
+            if isinstance(found, Class):
+                yield found
 
     def around(self, raised: Raised, cls: Class) -> bool:
         """Whether the function that raises catches it itself, or something around it may."""
@@ -228,20 +253,22 @@ class _Handling:
 
     app: App
     catching: _Catching
-    _by_record: dict[int, list[Application]] = field(init=False)
+    _by_endpoint: dict[int, list[Application]] = field(init=False)
     _known: dict[int, _Handled] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._by_record = {}
+        self._by_endpoint = {}
         for application in self.app.applications:
             for record in application.routes:
-                for key in (id(record), id(record.endpoint)):
-                    self._by_record.setdefault(key, []).append(application)
+                if record.endpoint is not None:
+                    key = id(record.endpoint.node)
+                    self._by_endpoint.setdefault(key, []).append(application)
 
     def answers(self, route: Route, cls: Class) -> bool:
         """Whether an exception that leaves the endpoint of a route is answered, or may be."""
         record = route.record
-        found = self._by_record.get(id(record)) or self._by_record.get(id(record.endpoint))
+        endpoint = record.endpoint
+        found = self._by_endpoint.get(id(endpoint.node)) if endpoint is not None else None
         applications = found or self.app.applications
         if any(self._answered_by(application, cls) for application in applications):
             return True
@@ -410,19 +437,19 @@ CASES = (
         def domain(request: Request, exc: DomainError) -> JSONResponse:
             return JSONResponse({}, 404)
 
-        def find():
-            raise OrderNotFound()
+        def find(key: int):
+            raise OrderNotFound(key)
 
-        def coupon():
-            raise InvalidCoupon()
+        def coupon(code: str):
+            raise InvalidCoupon(code)
 
         @app.get("/a")
-        def a():
+        def a(key: int, code: str):
             try:
-                coupon()
-            except InvalidCoupon:
+                coupon(code)
+            except Exception:
                 raise HTTPException(400)
-            return find()
+            return find(key)
         """,
     ),
     case(
@@ -440,8 +467,8 @@ CASES = (
             return JSONResponse({}, 400 if isinstance(exc, InvalidCoupon) else 500)
 
         @app.get("/a")
-        def a():
-            raise InvalidCoupon()
+        def a(code: str):
+            raise InvalidCoupon(code)
         """,
     ),
     case(
@@ -462,8 +489,38 @@ CASES = (
                 return JSONResponse({}, 400)
 
         @app.get("/a")
-        def a():
-            raise InvalidCoupon()
+        def a(code: str):
+            raise InvalidCoupon(code)
+        """,
+    ),
+    case(
+        "caught call by call, or not dependent on anything that is given",
+        """
+        from fastapi import FastAPI, HTTPException
+
+        class UserExists(Exception): ...
+        class TenantNotFound(Exception): ...
+
+        app = FastAPI()
+
+        def change(name: str, email: str | None = None):
+            if email:
+                raise UserExists()
+
+        def tenant():
+            raise TenantNotFound()
+
+        @app.post("/a")
+        def a(name: str, email: str):
+            try:
+                change(name, email)
+            except UserExists:
+                raise HTTPException(409)
+
+        @app.post("/b")
+        def b(name: str):
+            change(name)
+            tenant()
         """,
     ),
     case(
@@ -482,7 +539,7 @@ CASES = (
             def run(*args, **kwargs):
                 try:
                     return function(*args, **kwargs)
-                except InvalidCoupon:
+                except Exception:
                     raise HTTPException(400)
             return run
 
@@ -490,21 +547,21 @@ CASES = (
         def translating():
             try:
                 yield
-            except InvalidCoupon:
+            except Exception:
                 raise HTTPException(400)
 
-        def coupon():
-            raise InvalidCoupon()
+        def coupon(code: str):
+            raise InvalidCoupon(code)
 
         @app.get("/a")
         @translated
-        def a():
-            coupon()
+        def a(code: str):
+            coupon(code)
 
         @app.get("/b")
-        def b():
+        def b(code: str):
             with translating():
-                coupon()
+                coupon(code)
         """,
     ),
     case(
@@ -517,13 +574,13 @@ CASES = (
 
         app = FastAPI()
 
-        def later():
-            raise InvalidCoupon()
+        def later(code: str):
+            raise InvalidCoupon(code)
 
         @app.get("/a")
-        def a(tasks: BackgroundTasks):
-            tasks.add_task(later)
-            raise ProviderConfigInvalid()
+        def a(tasks: BackgroundTasks, code: str):
+            tasks.add_task(later, code)
+            raise ProviderConfigInvalid(code)
         """,
     ),
 )

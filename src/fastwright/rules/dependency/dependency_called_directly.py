@@ -146,25 +146,22 @@ def _call(
             f"{target.name}() is a dependency that yields: called by hand, its generator is thrown"
             f" away after the first step, and what it opened with it"
         )
-        chain = (Evidence(name_place(target), f"{target.qualname} yields"),)
-        yield Hit(place(site.module, site.node), message, chain)
-    elif id(target.node) in marked:
-        missing = _missing(app, site, target)
-        if missing:
-            names = " and ".join(parameter.name for parameter in missing)
-            called = (
-                target.owner.name if target.name == "__init__" and target.owner else target.name
-            )
-            message = (
-                f"{called}() called without {names}: outside FastAPI"
-                f" {names} {'is' if len(missing) == 1 else 'are'} the marker object"
-                f" {s.last_name(missing[0].default)}(...)"
-            )
-            chain = tuple(
-                evidence(target.module, parameter, f"default of {parameter.name}")
-                for parameter in missing
-            )
-            yield Hit(place(site.module, site.node), message, chain)
+        opened = Evidence(name_place(target), f"{target.qualname} yields")
+        yield Hit(place(site.module, site.node), message, (opened,))
+    elif id(target.node) in marked and (missing := _missing(app, site, target)):
+        yield _gets_markers(site, target, missing)
+
+
+def _gets_markers(site: CallSite, target: Function, missing: list[s.Parameter]) -> Hit:
+    names = " and ".join(parameter.name for parameter in missing)
+    made = target.owner if target.name == "__init__" else None
+    message = (
+        f"{made.name if made else target.name}() called without {names}: outside FastAPI"
+        f" {names} {'is' if len(missing) == 1 else 'are'} the marker object"
+        f" {s.last_name(missing[0].default)}(...)"
+    )
+    chain = tuple(evidence(target.module, p, f"default of {p.name}") for p in missing)
+    return Hit(place(site.module, site.node), message, chain)
 
 
 def _is_stepped(app: App, site: CallSite) -> bool:
@@ -211,7 +208,7 @@ def _marked(app: App, function: Function) -> list[s.Parameter]:
 
 
 def _missing(app: App, site: CallSite, target: Function) -> list[s.Parameter]:
-    """Return the marked parameters that a call leaves to their default and that the function reads."""
+    """Return the marked parameters that a call does not give and that the function reads."""
     node = site.node
     if any(isinstance(arg, s.Starred) for arg in node.args):
         return []

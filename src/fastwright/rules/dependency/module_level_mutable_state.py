@@ -21,7 +21,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from fastwright.app.calls import Step
+from fastwright.app.calls import CallSite, Step
 from fastwright.app.model import App
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function, Variable
@@ -38,7 +38,8 @@ _PLAIN = frozenset({"dict", "list", "set", "defaultdict", "OrderedDict", "Counte
 _LOCAL_BY_NATURE = re.compile(
     r"lock|task|socket|conn|registr|handler|queue|client|pool|semaphore|flight|pending|metric"
     r"|count|stat(s|istic)|warn|logged|channel|stream|cancel|abort|process|thread|hook|callback"
-    r"|listener|subscri|engine|model|plugin|route|loaded|initiali|lru|ttl|config|setting",
+    r"|listener|subscri|generation|epoch|engine|model|plugin|route|loaded|initiali|lru|ttl"
+    r"|config|setting",
     re.IGNORECASE,
 )
 _MEMO = re.compile(r"cache|memo|lookup|resolved", re.IGNORECASE)
@@ -51,7 +52,8 @@ _UNIQUE = frozenset({"uuid4", "uuid1", "uuid7", "token_hex", "token_urlsafe", "h
 _CLOCK = frozenset({"time", "monotonic", "now", "utcnow", "perf_counter"})
 _HTTP = ("requests.", "httpx.", "aiohttp.", "urllib.")
 _STORING = re.compile(
-    r"^a?(create|save|upsert|insert|commit|execute|flush|hset|persist|store|write|update|delete)(_|$)"
+    r"^a?(create|save|upsert|insert|commit|execute|flush|hset|persist|store|write|update|delete)"
+    r"(_|$)"
 )
 _MAX_CHAIN = 3
 _VALUES = ("builtins.str", "builtins.int", "builtins.float", "builtins.bool", "builtins.bytes",
@@ -156,20 +158,19 @@ def _written(node: s.Node) -> Iterator[tuple[s.Expr, s.Expr | None, s.Expr | Non
         for target in node.targets:
             if isinstance(target, s.Subscript):
                 yield target.value, target.slice, node.value
-    elif isinstance(node, s.AugAssign) and isinstance(node.target, s.Subscript):
-        yield node.target.value, node.target.slice, node.value
-    elif isinstance(node, s.Call) and isinstance(node.func, s.Attribute):
-        if node.func.attr in _GROWING and node.args:
-            with_key = node.func.attr in {"setdefault", "insert"} and len(node.args) > 1
-            value = node.args[1] if with_key else node.args[0]
-            key = node.args[0] if with_key and node.func.attr == "setdefault" else None
-            yield node.func.value, key, value
+    elif isinstance(node, s.Call) and isinstance(node.func, s.Attribute) and node.args:
+        if node.func.attr not in _GROWING:
+            return
+        with_key = node.func.attr in {"setdefault", "insert"} and len(node.args) > 1
+        value = node.args[1] if with_key else node.args[0]
+        key = node.args[0] if with_key and node.func.attr == "setdefault" else None
+        yield node.func.value, key, value
 
 
 def _container(
     app: App, function: Function, node: s.Expr, aliases: dict[str, tuple[Variable, s.Expr | None]]
 ) -> tuple[Variable | None, s.Expr | None, s.Node]:
-    """Return the variable behind ``X``, ``X[key]`` or an alias of these, and the key if there is one."""
+    """Return the variable behind ``X``, ``X[key]`` or an alias, and the key if there is one."""
     if isinstance(node, s.Name) and node.id in aliases:
         variable, key = aliases[node.id]
         return variable, key, node
@@ -210,7 +211,7 @@ def _aliases(app: App, function: Function) -> dict[str, tuple[Variable, s.Expr |
         value = bounds[0].value
         if len(bounds) != 1 or bounds[0].how != "assign" or bounds[0].path:
             continue
-        if isinstance(value, s.Call) and s.last_name(value.func) in {"setdefault"} and value.args:
+        if isinstance(value, s.Call) and s.last_name(value.func) == "setdefault" and value.args:
             inner = value.func.value if isinstance(value.func, s.Attribute) else None
             variable, key = _variable(app, function, inner), value.args[0]
         elif isinstance(value, s.Subscript):
@@ -244,7 +245,9 @@ def _shared(app: App, state: _State) -> _Found | None:
             other = step.root
             if id(step.function.node) in writers or other.node is root.node:
                 continue
-            if len(step.chain) > _MAX_CHAIN or not _looks_up(app, step.function, node):
+            if len(step.chain) > _MAX_CHAIN or _asks_elsewhere(step):
+                continue
+            if not _looks_up(app, step.function, node):
                 continue
             if id(other.node) in endpoints:
                 mine, theirs = _label(app, root), _label(app, other)
@@ -264,6 +267,15 @@ def _stores(step: Step) -> bool:
         for function in functions
         for name in function.node.called
     )
+
+
+_ELSEWHERE = re.compile(r"redis|database|(^|_)db(_|$)|prisma|mongo|storage|persist|draft|disk|file")
+
+
+def _asks_elsewhere(step: Step) -> bool:
+    """Whether the reader has another place to look: the container is then a copy."""
+    functions = [step.function, *(site.caller for site in step.chain[-1:])]
+    return any(_ELSEWHERE.search(name) for f in functions for name in f.node.called)
 
 
 def _looks_up(app: App, function: Function, node: s.Node) -> bool:
@@ -311,7 +323,7 @@ def _stale(app: App, state: _State) -> _Found | None:
         source = _fetched(app, write)
         if source is None or not _is_data(app, write):
             continue
-        if _shrinks(app, state.variable) or _tells_time(app, state):
+        if _shrinks(app, state.variable) or _tells_time(state):
             return None
         message = (
             f"{name} keeps what {source} answered as long as the process lives,"
@@ -345,7 +357,8 @@ def _is_id(app: App, function: Function, key: s.Expr, depth: int = 0) -> bool:
             _is_id(app, function, arg, depth + 1) for arg in key.args
         )
     if isinstance(key, (s.Tuple, s.JoinedStr)):
-        return any(_is_id(app, function, part, depth + 1) for part in s.children(key))  # type: ignore[arg-type]
+        parts = key.elts if isinstance(key, s.Tuple) else key.values
+        return any(_is_id(app, function, part, depth + 1) for part in parts)
     return False
 
 
@@ -366,7 +379,7 @@ def _is_plain_type(app: App, found: Type, depth: int = 0) -> bool:
     if isinstance(found, Instance):
         if isinstance(found.cls, str):
             return found.cls.startswith(_VALUES)
-        return app.models.is_schema(found.cls) or _is_dataclass(app, found.cls)
+        return app.models.is_schema(found.cls) or _is_dataclass(found.cls)
     return False
 
 
@@ -380,7 +393,7 @@ def _inner_is_plain(app: App, found: Sequence, depth: int) -> bool:
     return True
 
 
-def _is_dataclass(app: App, cls: Class) -> bool:
+def _is_dataclass(cls: Class) -> bool:
     """Whether a class is a dataclass that holds nothing of this process only."""
     if not any(s.last_name(decorator) == "dataclass" for decorator in cls.node.decorators):
         return False
@@ -449,13 +462,20 @@ def _fetched(app: App, write: _Write) -> str | None:
                 if len(step.chain) > 2:  # noqa: PLR2004 - near enough to be what is stored
                     break
                 for inner in app.calls.sites(step.function):
-                    if inner.external is not None and inner.external.startswith(_HTTP):
-                        if inner.method in {"get", "post", "request", "urlopen"}:
-                            return inner.external
+                    if _asks_http(inner):
+                        return inner.external
     return None
 
 
-def _tells_time(app: App, state: _State) -> bool:
+def _asks_http(site: CallSite) -> bool:
+    return (
+        site.external is not None
+        and site.external.startswith(_HTTP)
+        and site.method in {"get", "post", "request", "urlopen"}
+    )
+
+
+def _tells_time(state: _State) -> bool:
     """Whether those who use the container look at a clock: its entries may expire."""
     functions = [write.step.function for write in state.writes]
     functions += [step.function for step, _ in state.reads]
@@ -607,6 +627,40 @@ CASES = (
             if time.time() - _at > 60:
                 _rates.update(download())
             return _rates[currency]
+        """,
+    ),
+    case(
+        "a copy of what is in the database, and a reader that can look there",
+        """
+        from fastapi import FastAPI
+        from app.store import database, load_from_database
+
+        app = FastAPI()
+        names = {}
+        drafts = {}
+
+        @app.post("/names/{id}")
+        def put(id: str, name: str) -> None:
+            database.save(id, name)
+            names[id] = name
+
+        @app.get("/names/{id}")
+        def get(id: str) -> str:
+            return names[id]
+
+        @app.delete("/names/{id}")
+        def delete(id: str) -> None:
+            names.pop(id)
+
+        @app.post("/drafts/{id}")
+        def draft(id: str, name: str) -> None:
+            drafts[id] = name
+
+        @app.get("/drafts/{id}")
+        def read(id: str) -> str:
+            found = drafts.get(id)
+            drafts.clear()
+            return found or load_from_database(id)
         """,
     ),
     case(

@@ -20,7 +20,7 @@ from fastwright.app.calls import CallSite, Step
 from fastwright.app.model import App
 from fastwright.app.models import Schema
 from fastwright.app.scopes import Where
-from fastwright.app.symbols import Class, Function, Variable
+from fastwright.app.symbols import Class, Function
 from fastwright.app.types import ClassObject, Instance, alternatives
 from fastwright.read import syntax as s
 from fastwright.rules.evidence import evidence, name_place, of_calls, of_route, place
@@ -148,9 +148,9 @@ def _env_file(app: App, schema: Schema) -> str | None:
     found = app.linker.class_attribute(schema.cls, "model_config")
     calls = [found[1].value] if found is not None else []
     for ancestor in app.linker.mro(schema.cls):
-        if isinstance(ancestor, Class) and (config := ancestor.own_classes.get("Config")):
-            if (node := config.own_attributes.get("env_file")) is not None:
-                return s.string(node.value)
+        config = ancestor.own_classes.get("Config") if isinstance(ancestor, Class) else None
+        if config is not None and (node := config.own_attributes.get("env_file")) is not None:
+            return s.string(node.value)
     for call in calls:
         if isinstance(call, s.Call):
             return s.string(call.keyword("env_file"))
@@ -357,12 +357,7 @@ def _names(node: s.FunctionDef | s.ClassDef) -> set[str]:
 
 
 def _parents(app: App, function: Function) -> dict[int, s.Node]:
-    return {id(child): node for node, _ in app.calls.nodes(function) for child in _below(node)}
-
-
-def _below(node: s.Node) -> Iterator[s.Node]:
-    for child in s.children(node):
-        yield child
+    return {id(child): node for node, _ in app.calls.nodes(function) for child in s.children(node)}
 
 
 RULE = Rule(
@@ -485,7 +480,8 @@ CASES = (
 
         @app.get("/")
         def home(
-            a=Depends(get_settings), b=Depends(get_engine), c=Depends(get_client), d=Depends(get_other)
+            a=Depends(get_settings), b=Depends(get_engine), c=Depends(get_client),
+            d=Depends(get_other),
         ) -> None: ...
         """,
     ),

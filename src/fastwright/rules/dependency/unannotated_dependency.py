@@ -131,7 +131,9 @@ CASES = (
         def get_db(): ...
 
         @router.get("/", dependencies=[Depends(get_db)])
-        def search(db: Annotated[object, Depends(get_db)], q: Annotated[str, Query()] = "") -> None: ...
+        def search(
+            db: Annotated[object, Depends(get_db)], q: Annotated[str, Query()] = ""
+        ) -> None: ...
         """,
     ),
     case(

@@ -47,7 +47,7 @@ def check(app: App) -> Iterator[Hit]:
 
 
 def _candidates(app: App) -> Iterator[Function]:
-    """Yield dependencies that yield, then context managers of modules that serve the application."""
+    """Yield dependencies that yield, then context managers of the application."""
     seen: set[int] = set()
     for function in app.request_roots:
         if function.node.is_generator and id(function.node) not in seen:
@@ -146,9 +146,8 @@ def _is_certain(function: Function, yielded: s.Yield, closing: s.Call) -> bool:
                 isinstance(n, s.Raise) for h in node.handlers for n in s.walk_scope(*h.body)
             ):
                 return True  # swallowed: what follows runs
-        if isinstance(node, s.With) and _holds(node.body, yielded):
-            if not _holds(node.body, closing) and _suppresses(node):
-                return True
+        if isinstance(node, s.With) and _holds(node.body, yielded) and _suppresses(node):
+            return not _holds(node.body, closing)
     return False
 
 
@@ -175,7 +174,7 @@ def _resource(app: App, function: Function, value: s.Expr) -> str | None:
 
 
 def _handed_on(function: Function, name: str, yielded: s.Yield) -> bool:
-    """Whether somebody else may close it: it is passed on, kept, returned or entered with ``with``."""
+    """Whether somebody else may close it: it is passed on, kept, returned or entered."""
     for node in s.walk_scope(*function.node.body):
         inside = yielded.start <= node.start < yielded.end
         if isinstance(node, s.Call) and _takes(node, name) and not inside:
@@ -202,10 +201,7 @@ RULE = Rule(
     mend="`with Session(engine) as session: yield session`, or `try: yield db` with"
     " `finally: db.close()`.",
     app=check,
-    references=(
-        "https://fastapi.tiangolo.com/tutorial/dependencies/dependencies-with-yield/"
-        "#a-dependency-with-yield-and-try",
-    ),
+    references=("https://fastapi.tiangolo.com/tutorial/dependencies/dependencies-with-yield/",),
 )
 
 CASES = (

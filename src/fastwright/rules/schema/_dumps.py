@@ -1,4 +1,4 @@
-"""Where the whole of a request body is written to a row: ``model_dump()`` and what becomes of it."""
+"""Where the whole of a request body becomes a row: ``model_dump()`` and where it goes."""
 
 from __future__ import annotations
 
@@ -68,9 +68,9 @@ def schemas_of(app: App, found: Type) -> Iterator[Class]:
     for option in alternatives(found):
         inner = option.element if isinstance(option, Sequence) else option
         for one in alternatives(inner):
-            if isinstance(one, Instance) and isinstance(one.cls, Class):
-                if app.models.is_schema(one.cls):
-                    yield one.cls
+            cls = one.cls if isinstance(one, Instance) else None
+            if isinstance(cls, Class) and app.models.is_schema(cls):
+                yield cls
 
 
 def writes(app: App, reached: Reached, schema: Class) -> Iterator[tuple[Step, Write]]:
@@ -102,7 +102,7 @@ def as_dump(app: App, function: Function, node: s.Node | None) -> Dump | None:
 
 
 def _becomes(app: App, dump: Dump) -> Iterator[Write]:
-    """Follow a dump: used where it stands, through a local name, or into a function it is given to."""
+    """Follow a dump: where it stands, through a local name, into a function that takes it."""
     name = _assigned_to(app, dump.function, dump.node)
     used = s.Name(0, 0, name) if name is not None else None
     for kind, node, table in uses(app, dump.function, used or dump.node):
@@ -163,9 +163,12 @@ def uses(app: App, function: Function, value: s.Expr) -> Iterator[tuple[str, s.N
             table = _constructed(app, function, node)
             if table is not None:
                 yield "construct", node, table
-        elif method == "sqlmodel_update" and node.args and _same(node.args[0], value):
-            if not any(k.arg == "update" for k in node.keywords) and not around.deferred:
-                yield "update", node, None
+        elif method == "sqlmodel_update" and not around.deferred and _is_only(node, value):
+            yield "update", node, None
+
+
+def _is_only(call: s.Call, value: s.Expr) -> bool:
+    return not call.keywords and len(call.args) == 1 and _same(call.args[0], value)
 
 
 def _is_replaced(app: App, function: Function, name: str) -> bool:
@@ -186,9 +189,9 @@ def _items_of(node: s.Expr, value: s.Expr) -> bool:
 def _sets_all(loop: s.For) -> bool:
     """Whether a loop over items hands each of them to ``setattr``, under no condition."""
     for statement in loop.body:
-        if isinstance(statement, s.ExprStmt) and isinstance(statement.value, s.Call):
-            if s.last_name(statement.value.func) == "setattr":
-                return not any(isinstance(n, (s.If, s.IfExp)) for n in s.walk(*loop.body))
+        called = statement.value if isinstance(statement, s.ExprStmt) else None
+        if isinstance(called, s.Call) and s.last_name(called.func) == "setattr":
+            return not any(isinstance(n, (s.If, s.IfExp)) for n in s.walk(*loop.body))
     return False
 
 

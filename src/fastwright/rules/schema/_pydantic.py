@@ -1,4 +1,4 @@
-"""What the pydantic-v1 rules share: whether the project uses Pydantic 2, and which classes are its models."""
+"""What the pydantic-v1 rules share: whether Pydantic 2 is used, which classes are models."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def model_classes(app: App) -> Iterator[Class]:
 
 
 def models_in(app: App, found: Type) -> list[tuple[Class, Type]] | None:
-    """Return the models that a value may be an instance or class of; None if it may be anything else."""
+    """Return the models that a value may be an instance or class of; None if it may be others."""
     models: list[tuple[Class, Type]] = []
     for option in alternatives(found):
         if isinstance(option, NoneType):

@@ -59,7 +59,7 @@ _DESCRIBING = {
     "sqlalchemy.Column": _NEVER,
     "sqlalchemy.orm.mapped_column": _NEVER,
 }
-"""Calls that describe a field, and at which position they take ``default`` (else by keyword only)."""
+"""Calls that describe a field, and at which position they take ``default``."""
 _NAMES = frozenset(name.rpartition(".")[2] for name in _CALLS)
 
 
@@ -77,7 +77,7 @@ def check(app: App) -> Iterator[Hit]:
 
 
 def _fields(app: App, cls: Class) -> Iterator[Hit]:
-    """Report the fields of a model, table or dataclass; elsewhere what ``Column(...)`` describes."""
+    """Report fields of a model, table or dataclass; elsewhere what ``Column(...)`` describes."""
     is_data = _is_data_class(app, cls)
     if is_data is None:
         return
@@ -111,8 +111,9 @@ def _default(app: App, owner: Function | Class, name: str, default: s.Expr | Non
     for node in s.walk_scope(default):
         called = _called(app, owner, node) if isinstance(node, s.Call) else None
         if called is not None:
+            written = ".".join(called.split(".")[-2:])
             message = (
-                f"{s.dotted(node.func)}() in the default of {name} runs once, on import:"  # type: ignore[attr-defined]
+                f"{written}() in the default of {name} runs once, on import:"
                 f" {_CALLS[called]} never changes"
             )
             yield Hit(place(owner.module, node), message)
@@ -120,7 +121,7 @@ def _default(app: App, owner: Function | Class, name: str, default: s.Expr | Non
 
 
 def _position(app: App, owner: Function | Class, call: s.Call) -> int | None:
-    """Return where a call that describes a field or parameter takes its default; None for others."""
+    """Return where a call that describes a field or parameter takes its default, or None."""
     name = app.linker.external(call.func, owner.module)
     if name is None:
         return None

@@ -62,9 +62,10 @@ def _parameters(app: App, function: Function) -> Iterator[Hit]:
         harm = _harm(app, parameter.name, function)
         if harm is not None:
             by, node = harm
+            who = "which" if by is function else f"and {by.qualname}"
             message = (
                 f"the default of {parameter.name} is one value for all calls of"
-                f" {function.qualname}, and {by.qualname} changes it"
+                f" {function.qualname}, {who} changes it"
             )
             chain = (
                 evidence(function.module, parameter, f"default of {parameter.name}"),

@@ -21,14 +21,16 @@ from fastwright.rules.schema._pydantic import is_v2, serves_both
 
 
 def check(app: App) -> Iterator[Hit]:
-    """Report imports of ``BaseSettings`` from ``pydantic``, and its use as ``pydantic.BaseSettings``."""
+    """Report imports of ``BaseSettings`` from ``pydantic``, and ``pydantic.BaseSettings``."""
     if not is_v2(app):
         return
     for module in app.model_modules:
         found = list(_uses(module.facts.body))
         if found and not serves_both(module):
             for node in found:
-                message = "pydantic.BaseSettings does not exist in Pydantic 2: import it from pydantic_settings"
+                message = (
+                    "BaseSettings is not in Pydantic 2 any more: import it from pydantic_settings"
+                )
                 yield Hit(place(module, node), message)
 
 

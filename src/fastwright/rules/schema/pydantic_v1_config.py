@@ -1,8 +1,8 @@
 """The configuration of a model is `model_config = ConfigDict(...)`.
 
 `class Config` comes from Pydantic 1. Version 2 reads it with a warning, and ignores the keys that
-were renamed: `orm_mode = True` no longer lets a model read ORM rows, `allow_population_by_field_name`
-no longer accepts the field's name. Version 3 drops it.
+were renamed: `orm_mode = True` no longer lets a model read ORM rows,
+`allow_population_by_field_name` no longer accepts the field's name. Version 3 drops it.
 
 Reported for classes that descend from a Pydantic 2 model, through any number of project classes.
 A class named `Config` in anything else is not Pydantic's; unknown bases stay silent.

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fastwright.app.calls import Surroundings
 from fastwright.app.model import App
 from fastwright.app.scopes import Where
+from fastwright.app.surroundings import Placed
 from fastwright.app.symbols import Class, Function
 from fastwright.app.types import ClassObject
 from fastwright.read import syntax as s
@@ -71,7 +71,7 @@ def _in_function(app: App, function: Function) -> Iterator[Hit]:
                     yield Hit(place(function.module, node), message)
 
 
-def _asks_version(nodes: tuple[tuple[s.Node, Surroundings], ...]) -> bool:
+def _asks_version(nodes: Placed) -> bool:
     """Whether a function asks an object which methods it has."""
     return any(
         isinstance(node, s.Call)

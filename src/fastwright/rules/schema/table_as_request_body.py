@@ -84,7 +84,10 @@ def _privileged(app: App, cls: Class, route: Route) -> _Found | None:
             if _sets(app, write, name, route) and not _looks_at(app, reached, route, name):
                 field = schema.fields[name]
                 what = "grants itself" if name in _ROLES else "chooses"
-                message = f"{route.label} writes {cls.name}.{name} from the body: the client {what} {name}"
+                message = (
+                    f"{route.label} writes {cls.name}.{name} from the body:"
+                    f" the client {what} {name}"
+                )
                 return message, (
                     evidence(field.owner.module, field.node, f"{field.owner.name}.{name}"),
                     *of_calls(step.chain),

@@ -5,8 +5,9 @@ table's own fields forbid reaches the database. `Order.model_validate(data)` che
 `Order.model_validate(data, update={"owner_id": user.id})` adds what the client did not send.
 
 Reported where the arguments are the dump of a model that requests send, or a dict that came in as
-a request body. Values that the application itself made, a copy of a row of the same table, single keyword arguments, and classes of plain
-SQLAlchemy (which have no `model_validate`) are left alone.
+a request body. Values that the application itself made, a copy of a row of the same table,
+single keyword arguments, and classes of plain SQLAlchemy (which have no `model_validate`) are
+left alone.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -27,7 +28,7 @@ def terminal() -> str:
 
 def picture() -> str:
     """Return the picture as SVG."""
-    console = Console(record=True, width=WIDTH, file=open(os.devnull, "w"), force_terminal=True)
+    console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
     lines = terminal().splitlines()[:LINES]
     console.print(Text(f"$ fastwright {' '.join(COMMAND)}\n", style="bold"))
     console.print(Text.from_ansi("\n".join(lines)))

@@ -182,7 +182,7 @@ def test_only_what_a_change_brought_in(project: Path) -> None:
 
 def test_reading_runs_nothing(project: Path) -> None:
     (project / "effect.py").write_text("import fastapi\nopen('ran', 'w').close()\n")
-    here = os.getcwd()  # noqa: PTH109
+    here = os.getcwd()
     review(Options(path=project, cache=False))
     assert not (project / "ran").exists()
     assert not Path(here, "ran").exists()

@@ -75,6 +75,8 @@ class Inference:
     locals: LocalNames = field(default_factory=LocalNames)
     implementations: Callable[[Class], list[Class]] | None = None
     """Concrete classes of a Protocol or abstract class, once the App can tell."""
+    class_named: Callable[[str], Type] = lambda _name: UNKNOWN
+    """Find a table class by its plain name, once the App can tell."""
     _known: dict[int, Type] = field(default_factory=dict)
     _active: set[int] = field(default_factory=set)
     _returns: dict[int, Type] = field(default_factory=dict)
@@ -210,7 +212,7 @@ class Inference:
         while function is not None:
             bound = self.locals.lookup(name, offset, function)
             if bound is not None:
-                return self._bound(bound, Where(where.module, function), offset)
+                return self._bound(bound, Where(where.module, function))
             if name in self.linker.local_scope(function).names:
                 break
             if function.owner is None and function.outer is None:
@@ -220,7 +222,7 @@ class Inference:
         if isinstance(symbol, Variable) and symbol.module is where.module and function is None:
             bound = self.locals.lookup(name, offset, where.module)
             if bound is not None and where.function is None:
-                return self._bound(bound, Where(where.module), offset)
+                return self._bound(bound, Where(where.module))
         return self.symbol(symbol)
 
     def symbol(self, symbol: Symbol | None) -> Type:
@@ -249,7 +251,7 @@ class Inference:
                 return found
         return self.of(variable.value, where) if variable.value is not None else UNKNOWN
 
-    def _bound(self, bound: Bound, where: Where, offset: int) -> Type:
+    def _bound(self, bound: Bound, where: Where) -> Type:
         if bound.parameter is not None and where.function is not None:
             return self.parameter(bound.parameter, where.function)
         if bound.annotation is not None:
@@ -263,9 +265,7 @@ class Inference:
         found = self.of(bound.value, where)
         if bound.how == "element":
             found = element(found)
-        elif bound.how == "enter":
-            found = self.entered(found)
-        elif bound.how == "enter-async":
+        elif bound.how in {"enter", "enter-async"}:
             found = self.entered(found)
         for position in bound.path:
             found = _item(found, position)
@@ -641,9 +641,6 @@ class Inference:
             return found
         return Sequence("list", found) if uselist is not None else found
 
-    class_named: Callable[[str], Type] = staticmethod(lambda _name: UNKNOWN)
-    """Find a table class by its plain name, once the App can tell."""
-
     def _assigned(self, cls: Class, name: str) -> Type:
         """The type of an attribute that methods assign on ``self``; ``__init__`` first."""
         found: list[Type] = []
@@ -836,7 +833,7 @@ class Inference:
             args = [self.of(given, where)]
         if method in {"begin", "begin_nested", "no_autoflush"}:
             return Context(receiver, is_async=is_async)
-        return orm.run(method, node, args, is_async=is_async)
+        return orm.run(method, args, is_async=is_async)
 
     def session_kind(self, found: Type) -> str | None:
         """Return ``sync`` or ``async`` for a database session or connection, else None."""
@@ -847,7 +844,7 @@ class Inference:
             return "sync"
         return "async" if not names.isdisjoint(orm.ASYNC_SESSIONS) else None
 
-    # ------------------------------------------------------------------ returns
+    # ------------------------------------------------------------ what calls give
 
     def returned(self, function: Function, receiver: Type | None = None) -> Type:
         """Return the type of calling ``function`` (a coroutine for ``async def``)."""

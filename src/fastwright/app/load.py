@@ -155,7 +155,7 @@ def _start(inspect: Inspect | None, versions: Versions) -> None:
     """Prepare a reading process."""
     import gc  # noqa: PLC0415 - only in the processes that read
 
-    global _inspect, _versions  # noqa: PLW0603 - a process has no other way to be told
+    global _inspect, _versions
     gc.disable()  # facts hold no cycles
     _inspect, _versions = inspect, versions
 

@@ -103,9 +103,7 @@ class App:
     def setup(self) -> SetupResult:
         """Applications, routers and route records, as the set-up code makes them."""
         version = self.versions.newest("fastapi") or NEWEST
-        return interpret(
-            self.linker, self.sources, fastapi=version, read_file=self.read_file
-        )
+        return interpret(self.linker, self.sources, fastapi=version, read_file=self.read_file)
 
     @property
     def applications(self) -> tuple[Application, ...]:
@@ -430,4 +428,3 @@ class App:
 
 def _expr(node: s.Node) -> s.Expr:
     return node  # type: ignore[return-value]
-

@@ -13,8 +13,11 @@ from fastwright.app.symbols import Class, Function
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """A function that the framework itself calls. ``kind``: endpoint, dependency, middleware,
-    handler or task. ``route`` is one that starts it, where a route does."""
+    """A function that the framework itself calls.
+
+    ``kind``: endpoint, dependency, middleware or handler. ``route`` is one that starts it, where
+    a route does.
+    """
 
     function: Function
     kind: str

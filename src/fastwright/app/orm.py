@@ -213,7 +213,7 @@ def chain_option(option: LoadOption, call: s.Call) -> LoadOption | None:
     return LoadOption(inner.strategy, option.path + inner.path) if inner is not None else None
 
 
-def run(method: str, call: s.Call, args: Seq[Type], *, is_async: bool) -> Type | None:
+def run(method: str, args: Seq[Type], *, is_async: bool) -> Type | None:
     """Return what a session method gives; None for one that is not about statements."""
     given = args[0] if args else UNKNOWN
     found = _run(method, given)

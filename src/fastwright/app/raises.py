@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from fastwright.app.calls import CallGraph
-from fastwright.app.surroundings import Surroundings
 from fastwright.app.infer import Inference, instance_of
 from fastwright.app.scopes import Where
+from fastwright.app.surroundings import Surroundings
 from fastwright.app.symbols import Class, Function
 from fastwright.app.types import Instance, Literal, alternatives
 from fastwright.read import syntax as s

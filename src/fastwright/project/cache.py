@@ -122,26 +122,22 @@ class Cache:
         if self._connection is None:
             return
         gone = list(gone)
-        with contextlib.suppress(sqlite3.Error, ValueError, OverflowError):
-            with self._connection:
-                self._connection.executemany(
-                    "DELETE FROM files WHERE path = ?", [(p,) for p in gone]
+        failing = contextlib.suppress(sqlite3.Error, ValueError, OverflowError)
+        with failing, self._connection:
+            self._connection.executemany("DELETE FROM files WHERE path = ?", [(p,) for p in gone])
+            self._connection.executemany("DELETE FROM facts WHERE path = ?", [(p,) for p in gone])
+            for entry in entries:
+                file = entry.file
+                self._connection.execute(
+                    "INSERT OR REPLACE INTO files VALUES (?,?,?,?,?,?,?,?,?)",
+                    (file.path, file.size, file.mtime_ns, file.ctime_ns, file.inode,
+                     entry.read_ns, entry.digest, entry.header,
+                     _checksum(file.path, entry.digest, entry.header)),
+                )  # fmt: skip
+                self._connection.execute(
+                    "INSERT OR REPLACE INTO facts VALUES (?,?,?)",
+                    (file.path, entry.facts, _checksum(file.path, entry.digest, entry.facts)),
                 )
-                self._connection.executemany(
-                    "DELETE FROM facts WHERE path = ?", [(p,) for p in gone]
-                )
-                for entry in entries:
-                    file = entry.file
-                    self._connection.execute(
-                        "INSERT OR REPLACE INTO files VALUES (?,?,?,?,?,?,?,?,?)",
-                        (file.path, file.size, file.mtime_ns, file.ctime_ns, file.inode,
-                         entry.read_ns, entry.digest, entry.header,
-                         _checksum(file.path, entry.digest, entry.header)),
-                    )  # fmt: skip
-                    self._connection.execute(
-                        "INSERT OR REPLACE INTO facts VALUES (?,?,?)",
-                        (file.path, entry.facts, _checksum(file.path, entry.digest, entry.facts)),
-                    )
 
     def close(self) -> None:
         """Close the file."""

@@ -74,10 +74,7 @@ def open_project(path: Path) -> Project:
         raise PathError(f"{path}: no such file or folder", "Give the path of a project.") from error
     folder = absolute if absolute.is_dir() else absolute.parent
     root, within = _root_of(folder)
-    if absolute == root:
-        target = ""
-    else:
-        target = absolute.relative_to(root).as_posix()
+    target = "" if absolute == root else absolute.relative_to(root).as_posix()
     if absolute.is_file() and absolute.suffix != ".py":
         raise PathError(f"{path} is not a Python file", "Give a folder or a .py file.")
     return Project(root, target, read_config(root), within)

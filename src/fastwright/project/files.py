@@ -86,7 +86,9 @@ def is_ignored(folder: Path, project: Path) -> bool:
     relative = folder.relative_to(project)
     for parent in reversed(relative.parents):
         if (project / parent / ".gitignore").is_file():
-            ignored.add("" if parent == Path() else parent.as_posix(), project / parent / ".gitignore")
+            ignored.add(
+                "" if parent == Path() else parent.as_posix(), project / parent / ".gitignore"
+            )
     parts = relative.parts
     return any(ignored.matches("/".join(parts[: end + 1]) + "/") for end in range(len(parts)))
 
@@ -133,14 +135,12 @@ def _source_file(path: str, stat: os.stat_result) -> SourceFile:
     )
 
 
-def one_file(root: Path, path: str) -> SourceFile:
-    """Return the entry of a single file. Raises OSError."""
-    return _source_file(path, os.stat(root / path))
-
-
 def _stays_inside(path: str, root: Path) -> bool:
-    real = os.path.realpath(path)
-    return os.path.isfile(real) and real.startswith(os.path.realpath(root) + os.sep)
+    try:
+        real = Path(path).resolve(strict=True)
+    except (OSError, RuntimeError):
+        return False
+    return real.is_file() and real.is_relative_to(root.resolve())
 
 
 def _reason(error: OSError) -> str:
@@ -175,7 +175,7 @@ def kind_of(path: str) -> Kind:
         "alembic" in folder or "migration" in folder for folder in lowered
     ):
         return "migration"
-    if lowered and lowered[-1] in {"migrations"} and name[:1].isdigit():
+    if lowered and lowered[-1] == "migrations" and name[:1].isdigit():
         return "migration"
     return "source"
 

@@ -70,14 +70,10 @@ class Module:
         top: list[s.Import | s.ImportFrom] = []
         nested: list[s.Import | s.ImportFrom] = []
         starts = {fact.start for fact in self.header.imports if fact.when == "call"}
-        for node in s.walk_scope(*self.facts.body):
-            if isinstance(node, (s.Import, s.ImportFrom)):
-                top.append(node)
+        top.extend(_imports(self.facts.body))
         if starts:
             for function in self.functions:
-                for node in s.walk_scope(*function.body):
-                    if isinstance(node, (s.Import, s.ImportFrom)):
-                        nested.append(node)
+                nested.extend(_imports(function.body))
         return top + nested
 
     def absolute(self, module: str, level: int) -> str:
@@ -126,6 +122,12 @@ class Module:
             if start <= offset < end:
                 found = name
         return found
+
+
+def _imports(body: list[s.Stmt]) -> Iterator[s.Import | s.ImportFrom]:
+    for node in s.walk_scope(*body):
+        if isinstance(node, (s.Import, s.ImportFrom)):
+            yield node
 
 
 def _qualnames(body: list[s.Stmt], prefix: str) -> Iterator[tuple[int, int, str]]:

@@ -267,7 +267,7 @@ def _type_alias(reader: StatementReader, node: TSNode) -> list[s.Stmt]:
     return [s.TypeAliasStmt(node.start_byte, node.end_byte, name.id, value)]
 
 
-# -------------------------------------------------------------------- imports
+# ----------------------------------------------------------- import statements
 
 
 def _aliases(nodes: list[TSNode]) -> list[s.Alias]:

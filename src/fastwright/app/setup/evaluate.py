@@ -371,7 +371,7 @@ def _call(m: Machine, node: s.Call, frame: Frame) -> Value:
 
 def _super(m: Machine, node: s.Call, frame: Frame) -> Value:
     """``super()``, also as it was written before Python 3."""
-    if len(node.args) == 2:  # noqa: PLR2004 - super(Class, self)
+    if len(node.args) == 2:
         cls, receiver = evaluate(m, node.args[0], frame), evaluate(m, node.args[1], frame)
         return Super(receiver, cls) if isinstance(cls, ClassValue) else UNKNOWN
     for scope in frame.chain():

@@ -105,7 +105,7 @@ def member(m: Machine, value: ModuleValue, name: str, hops: int = 0) -> Value | 
     if found is not None:
         return found
     for star in _stars(m, value):
-        if not name.startswith("_") and hops < 40:  # noqa: PLR2004 - a chain of re-exports
+        if not name.startswith("_") and hops < 40:
             found = member(m, star, name, hops + 1)
             if found is not None:
                 return found
@@ -114,7 +114,7 @@ def member(m: Machine, value: ModuleValue, name: str, hops: int = 0) -> Value | 
 
 def force(m: Machine, deferred: Deferred, hops: int = 0) -> Value | None:
     """Return what an imported name stands for."""
-    if hops > 40:  # noqa: PLR2004 - a circle of re-exports
+    if hops > 40:
         return None
     return member(m, deferred.origin, deferred.name, hops + 1)
 
@@ -177,7 +177,7 @@ def _variable(m: Machine, value: ModuleValue, variable: Variable) -> Value | Non
 def _imported(
     m: Machine, value: ModuleValue, name: str, binding: Imported, hops: int
 ) -> Value | None:
-    if value.state == "running" or hops > 40:  # noqa: PLR2004
+    if value.state == "running" or hops > 40:
         return None
     path = value.module.path
     if binding.is_module:

@@ -274,9 +274,9 @@ _LARGEST_RANGE = 1000
 def _range(_: Machine, given: Arguments) -> Value:
     bounds = [v.value for v in given.positional if isinstance(v, Const)]
     numbers = [b for b in bounds if isinstance(b, int)]
-    if not numbers or len(numbers) != len(given.positional) or len(numbers) > 3:  # noqa: PLR2004
+    if not numbers or len(numbers) != len(given.positional) or len(numbers) > 3:
         return UNKNOWN
-    if len(numbers) == 3 and numbers[2] == 0:  # noqa: PLR2004
+    if len(numbers) == 3 and numbers[2] == 0:
         return UNKNOWN
     return Items("list", [Const(n) for n in range(*numbers)[:_LARGEST_RANGE]])
 

@@ -22,7 +22,8 @@ _PASSES_ON = frozenset({"wait_for", "gather", "shield", "run", "run_in_threadpoo
 
 def http_functions(app: App) -> set[int]:
     """Return functions that speak HTTP: endpoints, dependencies, middleware, exception handlers,
-    and what only dependencies, middleware and handlers call."""
+    and what only dependencies, middleware and handlers call.
+    """
     endpoints = {id(function.node) for function in app.endpoints}
     served = app.calls.reach(app.endpoints)
     others = app.calls.reach([*app.request_roots, *hook_functions(app)])

@@ -24,9 +24,6 @@ from fastwright.rules.evidence import evidence, of_calls, of_route, place
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Rule, case
 
-
-
-
 _BAD_REQUEST = 400
 _SERVER_ERROR = 500
 
@@ -78,7 +75,8 @@ def _of_try(app: App, escaping: Escaping, function: Function, node: s.Try) -> It
 
 def _matters(status: int, chain: tuple[CallSite, ...]) -> bool:
     """Whether hiding a status hides an answer. A 400 from a function below often only checks
-    arguments that this caller gives rightly."""
+    arguments that this caller gives rightly.
+    """
     if status >= _SERVER_ERROR:
         return False
     return not chain or status != _BAD_REQUEST

@@ -4,10 +4,10 @@ Many public methods that work on many tables through many collaborators: every c
 application lands in this class, its tests need everything, and two people cannot work on it at
 once. Split it by what is used together; the message suggests how.
 
-Counted are public methods that the class itself defines, tables that they or what they call
-directly read or write, and other classes and modules of the project that they call. Repositories
-of one or a few tables, ports, controllers, schemas and clients of other servers are no services:
-they fall short of one of the three.
+Counted are public methods that the class itself defines, tables that they, or the repositories
+that they call, read or write, and other services, repositories and adapters that they call. A
+repository counts only the tables that it asks itself. Tables, ports, controllers, schemas and
+clients of other servers are no services.
 """
 
 from __future__ import annotations
@@ -16,18 +16,24 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from fastwright.app.calls import CallSite
 from fastwright.app.model import App
 from fastwright.app.symbols import Class, Function
+from fastwright.app.types import Instance
 from fastwright.rules.evidence import name_place
 from fastwright.rules.finding import Evidence, Hit
 from fastwright.rules.rule import Case, Rule
 
-METHODS = 10
-TABLES = 4
-COLLABORATORS = 4
+METHODS = 12
+TABLES = 5
+COLLABORATORS = 5
+HUGE = 30
+MANY = 8
+"""A class of so many methods over so many tables needs no collaborators to do everything."""
 _SHOWN = 6
 _GROUPS = 3
-_NO_COLLABORATORS = frozenset({"model", "schema", "settings"})
+_WORKING = frozenset({"service", "repository", "adapter"})
+_STORING = frozenset({"repository", "model"})
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,8 @@ def check(app: App) -> Iterator[Hit]:
             used = [_used(app, cls, method) for method in methods]
             tables = sorted({name for u in used for name in u.tables})
             others = sorted({name for u in used for name in u.collaborators})
-            if len(tables) >= TABLES and len(others) >= COLLABORATORS:
+            mixed = len(tables) >= TABLES and len(others) >= COLLABORATORS
+            if mixed or (len(methods) >= HUGE and len(tables) >= MANY):
                 yield _hit(cls, used, tables, others)
 
 
@@ -63,6 +70,8 @@ def _public(app: App, cls: Class) -> list[Function]:
 def _is_service(app: App, cls: Class, methods: list[Function]) -> bool:
     """Whether a class does work itself: no table, schema, port or controller; some of it served."""
     if app.types.is_table(cls) or app.models.is_schema(cls) or app.types.is_port(cls):
+        return False
+    if "__tablename__" in cls.own_attributes:
         return False
     if any(app.routes_for(method) for method in methods):
         return False
@@ -77,28 +86,37 @@ def _used(app: App, cls: Class, method: Function) -> Used:
     own = [step.function for step in inner if step.function is method or step.function.name[0] == "_"]
     tables: set[str] = set()
     collaborators: set[str] = set()
+    layer = app.layers.get(cls.module.path)
+    stores = layer is not None and layer.name in _STORING
     for function in own:
-        called = [target for site in app.calls.sites(function) for target in site.targets]
-        for worker in (function, *called):
-            tables.update(e.table.name for e in app.calls.executions(worker) if e.table is not None)
-        for target in called:
-            name = _collaborator(app, cls, target)
-            if name is not None:
+        tables.update(_tables(app, function))
+        for site in app.calls.sites(function):
+            for target in site.targets:
+                name = _collaborator(app, cls, site, target)
+                if name is None:
+                    continue
                 collaborators.add(name)
+                if not stores:
+                    tables.update(_tables(app, target))
     return Used(method, frozenset(tables), frozenset(collaborators))
 
 
-def _collaborator(app: App, cls: Class, target: Function) -> str | None:
-    """Return the other class, or the module, that a called function belongs to."""
-    if target.module.path == cls.module.path:
-        return None
+def _tables(app: App, function: Function) -> set[str]:
+    return {e.table.name for e in app.calls.executions(function) if e.table is not None}
+
+
+def _collaborator(app: App, cls: Class, site: CallSite, target: Function) -> str | None:
+    """Return the other class, or the module, that a called function belongs to, if it does work."""
     layer = app.layers.get(target.module.path)
-    if layer is not None and layer.name in _NO_COLLABORATORS:
+    if target.module.path == cls.module.path or layer is None or layer.name not in _WORKING:
         return None
     if target.owner is None:
         return target.module.name.rpartition(".")[2]
-    if target.name in {"__init__", "__post_init__"} or app.models.is_schema(target.owner):
+    if target.name.startswith("__") or app.models.is_schema(target.owner):
         return None
+    receiver = site.receiver
+    if isinstance(receiver, Instance) and isinstance(receiver.cls, Class):
+        return receiver.cls.name
     return target.owner.name
 
 
@@ -124,7 +142,7 @@ def together(used: list[Used]) -> list[tuple[str, list[str]]]:
     count = Counter(name for u in used for name in (*u.tables, *u.collaborators))
     groups: dict[str, list[str]] = {}
     for u in used:
-        shared = [n for n in (*u.tables, *u.collaborators) if 2 <= count[n] <= len(used) // 2]  # noqa: PLR2004
+        shared = [n for n in (*u.tables, *u.collaborators) if 2 <= count[n] <= len(used) // 2]
         if shared:
             best = max(sorted(shared), key=lambda name: count[name])
             groups.setdefault(best, []).append(u.method.name)
@@ -167,6 +185,9 @@ class User(SQLModel, table=True):
 
 class Invoice(SQLModel, table=True):
     id: int = Field(primary_key=True)
+
+class Coupon(SQLModel, table=True):
+    id: int = Field(primary_key=True)
 """
 _HELPERS = """
 class Mail:
@@ -180,10 +201,13 @@ class Rates:
 
 class Search:
     def index(self, product: int) -> None: ...
+
+class Audit:
+    def note(self, text: str) -> None: ...
 """
 _SERVICE = """
-from helpers import Mail, Rates, Search, Warehouse
-from models import Invoice, Order, Product, User
+from adapters.all import Audit, Mail, Rates, Search, Warehouse
+from models import Coupon, Invoice, Order, Product, User
 from sqlmodel import Session
 
 class ShopService:  # <-
@@ -193,6 +217,7 @@ class ShopService:  # <-
         self.rates = Rates()
         self.search_index = Search()
         self.warehouse = Warehouse()
+        self.audit = Audit()
 
     def place(self, key: int):
         self.warehouse.tell(key)
@@ -231,10 +256,18 @@ class ShopService:  # <-
     def price(self, key: int):
         self.rates.convert(1)
         return self.session.get(Product, key)
+
+    def coupon(self, key: int):
+        self.audit.note("coupon")
+        return self.session.get(Coupon, key)
+
+    def expire(self, key: int):
+        self.audit.note("expired")
+        return self.session.get(Coupon, key)
 """
 _MAIN = """
 from fastapi import Depends, FastAPI
-from service import ShopService
+from services.shop import ShopService
 
 app = FastAPI()
 
@@ -246,13 +279,13 @@ def place(key: int, service: ShopService = Depends()):
 CASES = (
     Case(
         "orders, invoices, users and products in one class",
-        {"models.py": _TABLES, "helpers.py": _HELPERS, "service.py": _SERVICE, "main.py": _MAIN},
+        {"models.py": _TABLES, "adapters/all.py": _HELPERS, "services/shop.py": _SERVICE, "main.py": _MAIN},
     ),
     Case(
         "many methods of a repository over one table",
         {
             "models.py": _TABLES,
-            "service.py": """
+            "services/shop.py": """
             from models import Order
             from sqlmodel import Session
 
@@ -270,6 +303,8 @@ CASES = (
                 def h(self, key: int): return self.session.get(Order, key)
                 def i(self, key: int): return self.session.get(Order, key)
                 def j(self, key: int): return self.session.get(Order, key)
+                def k(self, key: int): return self.session.get(Order, key)
+                def l(self, key: int): return self.session.get(Order, key)
             """,
             "main.py": _MAIN,
         },
@@ -278,10 +313,10 @@ CASES = (
         "a service of few methods, whatever it calls",
         {
             "models.py": _TABLES,
-            "helpers.py": _HELPERS,
-            "service.py": """
-            from helpers import Mail, Rates, Search, Warehouse
-            from models import Invoice, Order, Product, User
+            "adapters/all.py": _HELPERS,
+            "services/shop.py": """
+            from adapters.all import Audit, Mail, Rates, Search, Warehouse
+            from models import Coupon, Invoice, Order, Product, User
             from sqlmodel import Session
 
             class ShopService:
@@ -289,12 +324,16 @@ CASES = (
                     self.session = session
 
                 def place(self, key: int):
-                    for table in (Order, Product, User, Invoice):
-                        self.session.get(table, key)
+                    self.session.get(Order, key)
+                    self.session.get(Product, key)
+                    self.session.get(User, key)
+                    self.session.get(Invoice, key)
+                    self.session.get(Coupon, key)
                     Mail().send("")
                     Rates().convert(1)
                     Search().index(1)
                     Warehouse().tell(1)
+                    Audit().note("")
             """,
             "main.py": _MAIN,
         },

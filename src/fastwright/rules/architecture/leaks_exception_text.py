@@ -158,7 +158,8 @@ def _sink(
     app: App, function: Function, node: s.Node, *, is_endpoint: bool
 ) -> tuple[str, list[s.Expr], int] | None:
     """Return what a statement sends to the client: its label, the expressions, the status if it
-    is known to be a client's error, else 500."""
+    is known to be a client's error, else 500.
+    """
     if isinstance(node, s.Raise) and isinstance(node.exc, s.Call):
         for raised in app.raises.of(function):
             if raised.node is node and app.raises.is_http(raised.cls):

@@ -23,7 +23,7 @@ from fastwright.app.symbols import Function
 from fastwright.app.types import ClassObject, ExternalValue, Type, alternatives
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
-from fastwright.rules.evidence import call_name, evidence, of_calls, place
+from fastwright.rules.evidence import evidence, of_calls, place
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Case, Rule, case
 

@@ -38,8 +38,7 @@ _PLAIN = frozenset({"dict", "list", "set", "defaultdict", "OrderedDict", "Counte
 _LOCAL_BY_NATURE = re.compile(
     r"lock|task|socket|conn|registr|handler|queue|client|pool|semaphore|flight|pending|metric"
     r"|count|stat(s|istic)|warn|logged|channel|stream|cancel|abort|process|thread|hook|callback"
-    r"|listener|subscri|generation|epoch|engine|model|plugin|route|loaded|initiali|lru|ttl"
-    r"|config|setting",
+    r"|listener|subscri|generation|epoch|engine|model|plugin|route|loaded|initiali|lru|ttl",
     re.IGNORECASE,
 )
 _MEMO = re.compile(r"cache|memo|lookup|resolved", re.IGNORECASE)
@@ -339,7 +338,7 @@ def _named(key: s.Expr) -> str:
 
 def _is_id(app: App, function: Function, key: s.Expr, depth: int = 0) -> bool:
     """Whether a key is another one for each user, session or request."""
-    if depth > 4:  # noqa: PLR2004 - a name of a name of a name
+    if depth > 4:
         return False
     if isinstance(key, (s.Name, s.Attribute)):
         last = s.last_name(key) or ""
@@ -375,7 +374,7 @@ def _is_plain_type(app: App, found: Type, depth: int = 0) -> bool:
     if isinstance(found, (Literal, NoneType)):
         return True
     if isinstance(found, Sequence):
-        return depth < 3 and _inner_is_plain(app, found, depth)  # noqa: PLR2004
+        return depth < 3 and _inner_is_plain(app, found, depth)
     if isinstance(found, Instance):
         if isinstance(found.cls, str):
             return found.cls.startswith(_VALUES)
@@ -459,7 +458,7 @@ def _fetched(app: App, write: _Write) -> str | None:
         if any(site.node is call for call in inside) and site.targets:
             below = app.calls.reach(site.targets)
             for step in below:
-                if len(step.chain) > 2:  # noqa: PLR2004 - near enough to be what is stored
+                if len(step.chain) > 2:
                     break
                 for inner in app.calls.sites(step.function):
                     if _asks_http(inner):

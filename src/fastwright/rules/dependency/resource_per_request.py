@@ -189,7 +189,7 @@ def _is_static(app: App, node: s.Expr | None, where: Where, depth: int = 0) -> b
     """Whether an expression gives the same on every request, as far as can be known."""
     if node is None:
         return True
-    if depth > 8:  # noqa: PLR2004 - deep enough for any configuration
+    if depth > 8:
         return False
     match node:
         case s.Constant():

@@ -124,10 +124,12 @@ def changes(node: s.Node, name: str) -> bool:
 
 def _keeper(node: s.Node, name: str, function: Function) -> str | None:
     """Return ``x`` for ``self.x = name``."""
-    if function.owner is None or not isinstance(node, s.Assign) or not _is(node.value, name):
+    if function.owner is None or not isinstance(node, (s.Assign, s.AnnAssign)):
+        return None
+    if not _is(node.value, name):
         return None
     own = function.node.params[0].name if function.node.params else ""
-    for target in node.targets:
+    for target in node.targets if isinstance(node, s.Assign) else [node.target]:
         if isinstance(target, s.Attribute) and _is(target.value, own):
             return target.attr
     return None
@@ -274,7 +276,7 @@ CASES = (
 
             class Basket:
                 def __init__(self, items=list()) -> None:  # <-
-                    self.items = items
+                    self.items: list[str] = items
 
                 def put(self, item: str) -> None:
                     self.items.append(item)

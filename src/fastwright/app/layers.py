@@ -31,7 +31,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "repository": ("repository", "repositories", "repo", "repos", "crud", "cruds", "dao", "daos",
                    "queries"),
     "service": ("service", "services", "usecase", "usecases", "use_cases", "use_case", "logic",
-                "application", "managers", "manager", "interactors", "interactor"),
+                "application", "managers", "interactors", "interactor"),
     "router": ("router", "routers", "routes", "route", "endpoints", "endpoint", "views", "api",
                "controllers", "controller", "handlers", "handler", "exception_handlers"),
     "schema": ("schema", "schemas", "dto", "dtos", "requests", "responses"),
@@ -42,8 +42,11 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "dependency": ("dependencies", "deps", "dependency", "guards", "guard"),
     "settings": ("settings", "config"),
 }  # fmt: skip
-_WHOLE = frozenset({"settings", "domain"})
+_WHOLE = frozenset({"settings", "domain", "model"})
 """Layers whose words count only as a whole name: a ``retry_config`` is no settings module."""
+_NEUTRAL = frozenset({"utils", "util", "helpers", "helper", "common", "commons", "constants", "types",
+                      "enums", "exceptions", "errors", "tools", "typing", "version"})  # fmt: skip
+"""File names that say that a module is no part of the layer that its folder is named after."""
 _MIXED = 2
 """From so many functions that ask the database, a module of tables is their repository too."""
 
@@ -145,6 +148,8 @@ def _by_name(path: str, contents: Contents) -> tuple[str, str] | None:
     package = parts[-1] == "__init__"
     if package:
         parts = parts[:-1]
+    elif parts[-1].lower().strip("_") in _NEUTRAL and not contents.web:
+        return None
     for part in reversed(parts[-4:]):
         word = part.lower().strip("_")
         last = word.rsplit("_", 1)[-1]
@@ -153,6 +158,12 @@ def _by_name(path: str, contents: Contents) -> tuple[str, str] | None:
             if said and (package or _fits(layer, contents)):
                 return layer, part
     return None
+
+
+def is_layer_word(package: str) -> bool:
+    """Whether a package is named after a layer (``shop.services``), not after a part of the domain."""
+    last = package.rpartition(".")[2].lower().strip("_")
+    return any(last in names for names in _WORDS.values())
 
 
 def _fits(layer: str, c: Contents) -> bool:

@@ -44,4 +44,10 @@ def _blocks(name: str) -> str | None:
         return None
     if last[:1].isupper():  # a class of a module whose functions block
         return None
-    return LIBRARY.blocking.get(f"{owner}.*")
+    if (known := LIBRARY.blocking.get(f"{owner}.*")) is not None:
+        return known
+    while owner:  # client.chat.completions.create
+        if (known := LIBRARY.blocking.get(f"{owner}.**")) is not None:
+            return known
+        owner = owner.rpartition(".")[0]
+    return None

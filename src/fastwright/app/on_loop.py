@@ -1,32 +1,37 @@
-"""What runs on the event loop while requests are served: async entry points and what they call."""
+"""What runs while requests are served: entry points, what they call, and what the event loop runs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
-from fastwright.app.calls import CallSite, Reached
+from fastwright.app.calls import CallSite, Reached, Step
 from fastwright.app.model import App
 from fastwright.app.routes import Route
+from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function
+from fastwright.app.types import Awaitable, Callable_, alternatives
+from fastwright.read import syntax as s
 
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """A function that the framework itself calls.
-
-    ``kind``: endpoint, dependency, middleware or handler. ``route`` is one that starts it, where
-    a route does.
-    """
+    """A function that the framework itself calls. ``kind``: endpoint, dependency, middleware,
+    handler or task. ``route`` is one that starts it, where a route does."""
 
     function: Function
     kind: str
     route: Route | None
+    step: Step | None = None
+    """For a background task: how the function that schedules it is reached."""
+    site: CallSite | None = None
+    """For a background task: the call that schedules it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Loop:
-    """Functions that run on the event loop, and by which entry each was reached."""
+    """Functions that run while a request is served, and by which entry each was reached."""
 
     entries: dict[int, Entry]
     """By ``id(function.node)``."""
@@ -35,6 +40,22 @@ class Loop:
     def entry(self, root: Function) -> Entry:
         """Return the entry that a root of the walk is."""
         return self.entries[id(root.node)]
+
+    def step(self, function: Function) -> Step | None:
+        """Return how ``function`` was reached."""
+        return self.reached.step(function)
+
+
+_SERVED: WeakKeyDictionary[App, Loop] = WeakKeyDictionary()
+_ON_LOOP: WeakKeyDictionary[App, Loop] = WeakKeyDictionary()
+
+_CACHING = frozenset({"lru_cache", "cache", "cached", "alru_cache", "memoize", "memoized", "once"})
+_CONTEXT_MANAGERS = frozenset({"contextmanager"})
+_PLAIN_DECORATORS = frozenset(
+    {"staticmethod", "classmethod", "abstractmethod", "override", "overload", "final", "wraps"}
+)
+_ITERATING = frozenset({"list", "tuple", "set", "dict", "next", "join", "sum", "sorted", "max",
+                        "min", "any", "all", "enumerate", "zip", "map", "filter"})  # fmt: skip
 
 
 def entries(app: App) -> Iterator[Entry]:
@@ -65,16 +86,100 @@ def _asgi_methods(app: App, cls: Class) -> Iterator[Function]:
             yield method
 
 
+def served(app: App) -> Loop:
+    """Return what runs for requests, in threads or on the loop. Start-up and shutdown are left out."""
+    found = _SERVED.get(app)
+    if found is None:
+        known: dict[int, Entry] = {}
+        for entry in entries(app):
+            known.setdefault(id(entry.function.node), entry)
+        reached = app.calls.reach([entry.function for entry in known.values()])
+        found = _SERVED[app] = Loop(known, reached)
+    return found
+
+
 def on_loop(app: App) -> Loop:
     """Return what the event loop runs. Start-up and shutdown are left out: nobody waits then."""
-    found: dict[int, Entry] = {}
+    found = _ON_LOOP.get(app)
+    if found is None:
+        found = _ON_LOOP[app] = _find_on_loop(app)
+    return found
+
+
+def _find_on_loop(app: App) -> Loop:
+    known: dict[int, Entry] = {}
     for entry in entries(app):
         if entry.function.is_async:
-            found.setdefault(id(entry.function.node), entry)
-    reached = app.calls.reach([entry.function for entry in found.values()], stays_on_loop)
-    return Loop(found, reached)
+            known.setdefault(id(entry.function.node), entry)
+
+    def follow(site: CallSite, target: Function) -> bool:
+        return stays_on_loop(app, site, target)
+
+    reached = app.calls.reach([entry.function for entry in known.values()], follow)
+    tasks = [
+        task
+        for task in background_tasks(app, served(app))
+        if task.function.is_async and task.function not in reached
+    ]
+    if tasks:
+        for task in tasks:
+            known.setdefault(id(task.function.node), task)
+        later = app.calls.reach([task.function for task in tasks], follow)
+        for key, step in later.steps.items():
+            reached.steps.setdefault(key, step)
+    return Loop(known, reached)
 
 
-def stays_on_loop(site: CallSite, _target: Function) -> bool:
+def background_tasks(app: App, running: Loop) -> Iterator[Entry]:
+    """Yield the functions that requests hand to ``BackgroundTasks``."""
+    for step in running.reached:
+        for site in app.calls.sites(step.function):
+            given = scheduled(site)
+            if given is None:
+                continue
+            where = Where(site.module, site.caller)
+            for option in alternatives(app.types.of(given, where)):
+                if isinstance(option, Callable_):
+                    route = running.entry(step.root).route
+                    yield Entry(option.function, "task", route, step, site)
+
+
+def scheduled(site: CallSite) -> s.Expr | None:
+    """Return the function given to ``background_tasks.add_task`` or ``BackgroundTask``, or None."""
+    if site.external in {"fastapi.BackgroundTasks.add_task", "starlette.background.BackgroundTask"}:
+        return site.node.argument(0, "func")
+    return None
+
+
+def stays_on_loop(app: App, site: CallSite, target: Function) -> bool:
     """Whether a call made on the event loop runs its target there."""
-    return not site.around.deferred
+    if site.around.deferred:
+        return False
+    names = target.decorator_names
+    if not names.isdisjoint(_CACHING):
+        return False  # read once
+    if target.node.is_generator and not target.is_async:
+        # Starlette iterates over a plain generator in a thread.
+        return not names.isdisjoint(_CONTEXT_MANAGERS) or is_iterated(app, site)
+    if site.around.awaited and not target.is_async and not names <= _PLAIN_DECORATORS:
+        # A decorator makes it awaitable: most often by running it in a thread.
+        returned = app.types.returned(target)
+        return any(isinstance(option, Awaitable) for option in alternatives(returned))
+    return True
+
+
+def is_iterated(app: App, site: CallSite) -> bool:
+    """Whether what a call gives is iterated over where it stands."""
+    for node, _ in app.calls.nodes(site.caller):
+        if isinstance(node, s.For) and node.iter is site.node:
+            return True
+        if isinstance(node, s.Comp) and any(g.iter is site.node for g in node.generators):
+            return True
+        if isinstance(node, s.Yield) and node.value is site.node:
+            return True
+        if isinstance(node, s.Call) and s.last_name(node.func) in _ITERATING:
+            if any(argument is site.node for argument in node.args):
+                return True
+    return False
+
+

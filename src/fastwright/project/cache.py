@@ -80,7 +80,7 @@ class Cache:
                 if "locked" in str(error) or "readonly" in str(error):
                     return cls(None)
                 _remove(path)
-            except sqlite3.Error:
+            except (sqlite3.Error, ValueError):  # a damaged text is a ValueError
                 _remove(path)
         return cls(None)
 

@@ -98,8 +98,10 @@ class Versions(msgspec.Struct, frozen=True):
             return known.parts
         if known.below is None:
             return None
-        *head, last = numbers(known.below)
-        return (*head, last - 1, _ANY) if last > 0 else known.parts
+        excluded = list(numbers(known.below))
+        while excluded and excluded[-1] == 0:
+            excluded.pop()
+        return (*excluded[:-1], excluded[-1] - 1, _ANY) if excluded else known.parts
 
 
 _ANY = 9999

@@ -249,7 +249,7 @@ def _with_call_of_type(target: s.Expr, keyword: TSNode) -> s.Expr | None:
         return s.Subscript(start, target.end, value, target.slice) if value is not None else None
     if isinstance(target, s.Call):
         return None
-    args = target.elts if isinstance(target, s.Tuple) else [target]
+    args: list[s.Expr] = target.elts if isinstance(target, s.Tuple) else [target]
     func = s.Name(start, keyword.end_byte, "type")
     return s.Call(start, target.end + 1, func, args, [])
 

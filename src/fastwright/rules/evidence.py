@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fastwright.app.calls import CallSite
+from fastwright.app.calls import CallSite, Step
 from fastwright.app.on_loop import Entry
 from fastwright.app.routes import Route
 from fastwright.app.symbols import Class, Function
@@ -57,6 +57,16 @@ def of_calls(chain: Iterable[CallSite]) -> tuple[Evidence, ...]:
     )
 
 
+def of_step(step: Step) -> tuple[Evidence, ...]:
+    """Return the links from the root of a walk to the function that ``step`` came to."""
+    links: list[Evidence] = []
+    at: Step | None = step
+    while at is not None and at.site is not None:
+        links.append(evidence(at.site.module, at.site.node, at.function.qualname))
+        at = at.before
+    return tuple(reversed(links))
+
+
 def call_name(site: CallSite) -> str:
     """Return how a call reads: ``requests.post``, ``self.repo.list``."""
     return site.external or s.dotted(site.node.func) or site.method
@@ -65,6 +75,12 @@ def call_name(site: CallSite) -> str:
 def of_entry(entry: Entry) -> tuple[Evidence, ...]:
     """Return the first links of a chain that starts where the framework calls in."""
     named = Evidence(name_place(entry.function), entry.function.qualname)
+    if entry.step is not None and entry.site is not None:
+        scheduled = evidence(
+            entry.site.module, entry.site.node, f"schedules {entry.function.qualname}"
+        )
+        first = of_route(entry.route) if entry.route is not None else ()
+        return (*first, *of_step(entry.step), scheduled)
     if entry.route is None:
         return (named,)
     if entry.kind == "endpoint":

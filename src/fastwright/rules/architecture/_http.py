@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from fastwright.app.calls import CallSite, Step, Surroundings
+from fastwright.app.calls import CallSite, Step
 from fastwright.app.layers import hook_functions
 from fastwright.app.model import App
 from fastwright.app.raises import Raised
 from fastwright.app.scopes import Where
+from fastwright.app.surroundings import Surroundings
 from fastwright.app.symbols import Class, Function
 from fastwright.read import syntax as s
 from fastwright.rules.evidence import of_calls, of_route

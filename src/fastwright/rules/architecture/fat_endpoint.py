@@ -40,7 +40,16 @@ _CLIENTS = ("httpx.AsyncClient.", "httpx.Client.", "aiohttp.ClientSession.", "re
 _VERBS = frozenset({"get", "post", "put", "patch", "delete", "request", "send", "stream", "head"})
 _LOGGING = frozenset({"debug", "info", "warning", "error", "exception", "critical", "log", "print"})
 _COMPOUND = (s.If, s.For, s.While, s.Try, s.With, s.Match)
-_STATEMENTS = (s.Return, s.Assign, s.AnnAssign, s.AugAssign, s.ExprStmt, s.Delete, s.Assert, *_COMPOUND)
+_STATEMENTS = (
+    s.Return,
+    s.Assign,
+    s.AnnAssign,
+    s.AugAssign,
+    s.ExprStmt,
+    s.Delete,
+    s.Assert,
+    *_COMPOUND,
+)
 
 
 @dataclass(frozen=True)
@@ -89,7 +98,9 @@ def check(app: App) -> Iterator[Hit]:
             f"{function.name} decides: {', '.join(counts)}; business logic in lines"
             f" {weight.first}-{weight.last}"
         )
-        work = sorted((*weight.queries, *weight.outside, *weight.calls), key=lambda site: site.node.start)
+        work = sorted(
+            (*weight.queries, *weight.outside, *weight.calls), key=lambda site: site.node.start
+        )
         proof = tuple(evidence(site.module, site.node, call_name(site)) for site in work[:_SHOWN])
         yield Hit(name_place(function), message, (*of_route(routes[0]), *proof))
 
@@ -112,12 +123,14 @@ def weigh(app: App, function: Function) -> Weight:
         for site in app.calls.sites(function)
         if id(site.node) not in taken and any(_is_work(app, t) for t in site.targets)
     )
-    business = [site.node for site in (*queries, *outside, *calls)]
+    business: list[s.Node] = [site.node for site in (*queries, *outside, *calls)]
     business += [node for node in nodes if isinstance(node, (s.For, s.While))]
-    lines = [function.module.facts.line(offset) for n in business for offset in (n.start, n.end - 1)]
+    lines = [
+        function.module.facts.line(offset) for n in business for offset in (n.start, n.end - 1)
+    ]
     first = function.module.line(function.node)
     return Weight(
-        statements=sum(1 for node in nodes if _counts(app, function, node)),
+        statements=sum(map(_counts, nodes)),
         branches=sum(map(_branches, nodes)),
         queries=queries,
         tables=tuple(tables),
@@ -143,7 +156,7 @@ def _is_outside(name: str) -> bool:
     return waits is not None and not waits.startswith(("reads", "writes", "opens", "hashes"))
 
 
-def _counts(app: App, function: Function, node: s.Node) -> bool:
+def _counts(node: s.Node) -> bool:
     """Whether a node is a statement that does something: no logging, docstring or refusal."""
     if not isinstance(node, _STATEMENTS):
         return False

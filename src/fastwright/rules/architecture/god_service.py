@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fastwright.app.calls import CallSite
+from fastwright.app.layers import is_layer_word
 from fastwright.app.model import App
 from fastwright.app.symbols import Class, Function
 from fastwright.app.types import Instance
@@ -52,7 +53,7 @@ def check(app: App) -> Iterator[Hit]:
         if module.kind != "source":
             continue
         for cls in app.classes([module]):
-            methods = _public(app, cls)
+            methods = _public(cls)
             if len(methods) < METHODS or not _is_service(app, cls, methods):
                 continue
             used = [_used(app, cls, method) for method in methods]
@@ -63,8 +64,10 @@ def check(app: App) -> Iterator[Hit]:
                 yield _hit(cls, used, tables, others)
 
 
-def _public(app: App, cls: Class) -> list[Function]:
-    return [m for name, m in cls.own_methods.items() if not name.startswith("_") and not m.is_property]
+def _public(cls: Class) -> list[Function]:
+    return [
+        m for name, m in cls.own_methods.items() if not name.startswith("_") and not m.is_property
+    ]
 
 
 def _is_service(app: App, cls: Class, methods: list[Function]) -> bool:
@@ -83,7 +86,9 @@ def _used(app: App, cls: Class, method: Function) -> Used:
     inner = app.calls.reach(
         [method], lambda _, target: target.owner is not None and target.owner.node is cls.node
     )
-    own = [step.function for step in inner if step.function is method or step.function.name[0] == "_"]
+    own = [
+        step.function for step in inner if step.function is method or step.function.name[0] == "_"
+    ]
     tables: set[str] = set()
     collaborators: set[str] = set()
     layer = app.layers.get(cls.module.path)
@@ -102,7 +107,9 @@ def _used(app: App, cls: Class, method: Function) -> Used:
 
 
 def _tables(app: App, function: Function) -> set[str]:
-    return {e.table.name for e in app.calls.executions(function) if e.table is not None}
+    asked = (e.table for e in app.calls.executions(function))
+    tables = (app.models.table(cls) for cls in asked if cls is not None)
+    return {table.cls.name for table in tables if table is not None and table.columns}
 
 
 def _collaborator(app: App, cls: Class, site: CallSite, target: Function) -> str | None:
@@ -110,6 +117,8 @@ def _collaborator(app: App, cls: Class, site: CallSite, target: Function) -> str
     layer = app.layers.get(target.module.path)
     if target.module.path == cls.module.path or layer is None or layer.name not in _WORKING:
         return None
+    if target.module.package == cls.module.package and not is_layer_word(cls.module.package):
+        return None  # a part of the same domain's package: it is split already
     if target.owner is None:
         return target.module.name.rpartition(".")[2]
     if target.name.startswith("__") or app.models.is_schema(target.owner):
@@ -122,9 +131,10 @@ def _collaborator(app: App, cls: Class, site: CallSite, target: Function) -> str
 
 def _hit(cls: Class, used: list[Used], tables: list[str], others: list[str]) -> Hit:
     message = (
-        f"{cls.name} has {len(used)} public methods over {len(tables)} tables"
-        f" ({_some(tables)}) and {len(others)} collaborators ({_some(others)})"
+        f"{cls.name} has {len(used)} public methods over {len(tables)} tables ({_some(tables)})"
     )
+    if others:
+        message += f" and {len(others)} collaborators ({_some(others)})"
     groups = together(used)
     if len(groups) > 1:
         parts = [f"{_some(methods, 4)} ({what})" for what, methods in groups[:_GROUPS]]
@@ -279,7 +289,12 @@ def place(key: int, service: ShopService = Depends()):
 CASES = (
     Case(
         "orders, invoices, users and products in one class",
-        {"models.py": _TABLES, "adapters/all.py": _HELPERS, "services/shop.py": _SERVICE, "main.py": _MAIN},
+        {
+            "models.py": _TABLES,
+            "adapters/all.py": _HELPERS,
+            "services/shop.py": _SERVICE,
+            "main.py": _MAIN,
+        },
     ),
     Case(
         "many methods of a repository over one table",

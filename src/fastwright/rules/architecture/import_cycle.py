@@ -143,7 +143,6 @@ def _real_edges(uses: Uses, edges: Iterable[ImportEdge], inside: set[str]) -> li
     return found
 
 
-
 # --------------------------------------------------------------------- one group
 
 
@@ -381,9 +380,10 @@ RULE = Rule(
     " the thing in, or import it under `TYPE_CHECKING` if only annotations need it). An import"
     " inside the function is a stopgap.",
     app=check,
-    references=("https://docs.python.org/3/faq/programming.html"
-                "#what-are-the-best-practices-for-using-import-in-a-module",),
-)  # fmt: skip
+    references=(
+        "https://docs.python.org/3/faq/programming.html#what-are-the-best-practices-for-using-import-in-a-module",
+    ),
+)
 
 CASES = (
     Case(

@@ -19,11 +19,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fastwright.app.calls import Surroundings
 from fastwright.app.library import LIBRARY
 from fastwright.app.model import App
 from fastwright.app.raises import status_code
 from fastwright.app.scopes import Where
+from fastwright.app.surroundings import Surroundings
 from fastwright.app.symbols import Function
 from fastwright.read import syntax as s
 from fastwright.rules.architecture._http import from_endpoint
@@ -171,9 +171,9 @@ def _sink(
             name = app.linker.external(value.func, function.module, function) or ""
             if name.startswith("fastapi.responses."):
                 where = Where(function.module, function)
-                status = status_code(value.keyword("status_code"), app.types, where)
-                refused = status if status is not None and status >= _CLIENT_ERROR else _SERVER_ERROR
-                return name.rpartition(".")[2], _given(value), refused
+                given = status_code(value.keyword("status_code"), app.types, where)
+                known = given if given is not None and given >= _CLIENT_ERROR else _SERVER_ERROR
+                return name.rpartition(".")[2], _given(value), known
         if is_endpoint and isinstance(value, (s.Dict, s.JoinedStr)):
             return "the answer", [value], _SERVER_ERROR
     return None
@@ -217,9 +217,7 @@ def _is_narrowed(around: Surroundings, caught: Caught) -> bool:
     return False
 
 
-def _exposing(
-    app: App, function: Function, node: s.Expr, caught: Caught, depth: int
-) -> str | None:
+def _exposing(app: App, function: Function, node: s.Expr, caught: Caught, depth: int) -> str | None:
     """Return how an expression shows the exception's text, or None."""
     if isinstance(node, s.Name):
         if node.id == caught.name:
@@ -254,9 +252,7 @@ def _exposing(
     return None
 
 
-def _of_call(
-    app: App, function: Function, node: s.Call, caught: Caught, depth: int
-) -> str | None:
+def _of_call(app: App, function: Function, node: s.Call, caught: Caught, depth: int) -> str | None:
     name = app.linker.external(node.func, function.module, function) or ""
     if name in _TRACEBACKS:
         return "the traceback"
@@ -308,7 +304,10 @@ RULE = Rule(
     mend="Log it with `logger.exception`, and answer a fixed sentence: what the client did wrong if"
     " it was the client, otherwise only that the server failed.",
     app=check,
-    references=("CWE-209", "https://owasp.org/API-Security/editions/2023/en/0xa8-security-misconfiguration/"),
+    references=(
+        "CWE-209",
+        "https://owasp.org/API-Security/editions/2023/en/0xa8-security-misconfiguration/",
+    ),
 )
 
 CASES = (

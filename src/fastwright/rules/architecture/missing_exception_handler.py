@@ -318,8 +318,8 @@ class _Handling:
         where = Where(given.module, given.function)
         found = self.app.types.of(given.node, where)  # type: ignore[arg-type]
         known = [o for o in alternatives(found) if isinstance(o, (ClassObject, ExternalValue))]
-        for option in known:
-            yield option.cls if isinstance(option, ClassObject) else option.name
+        for named in known:
+            yield named.cls if isinstance(named, ClassObject) else named.name
         function = handler.function
         if known or function is None or len(function.parameters) < len(("request", "exc")):
             return
@@ -378,7 +378,9 @@ RULE = Rule(
     app=check,
     confidence="medium",
     recipe="domain-errors",
-    references=("https://fastapi.tiangolo.com/tutorial/handling-errors/#install-custom-exception-handlers",),
+    references=(
+        "https://fastapi.tiangolo.com/tutorial/handling-errors/#install-custom-exception-handlers",
+    ),
 )
 
 CASES = (

@@ -1,11 +1,14 @@
 """A call that waits, on the event loop, stops every other request.
 
-An `async def` endpoint, dependency, middleware or lifespan runs on the event loop. While code
-below it sleeps, asks another server with a synchronous client, reads a file or hashes a
+An `async def` endpoint, dependency, middleware or background task runs on the event loop. While
+code below it sleeps, asks another server with a synchronous client, reads a file or hashes a
 password, the whole process serves nobody. The call may stand any number of functions away.
 
-Plain `def` endpoints and dependencies are not concerned: FastAPI runs them in a thread pool.
-Calls through `run_in_threadpool`, `asyncio.to_thread` or an executor are right as well.
+Plain `def` endpoints, dependencies and background tasks are not concerned: they run in a thread
+pool. Calls through `run_in_threadpool`, `asyncio.to_thread` or an executor are right as well, and
+so is what is read once and kept (`lru_cache`, `if cache is None: cache = load()`). Start-up and
+shutdown are not looked at: nobody waits then. Database sessions have a rule of their own. What a
+call does that cannot be resolved is not known, and not reported.
 """
 
 from __future__ import annotations
@@ -15,34 +18,105 @@ from collections.abc import Iterator
 from fastwright.app.calls import CallSite
 from fastwright.app.library import LIBRARY
 from fastwright.app.model import App
-from fastwright.app.on_loop import on_loop
-from fastwright.rules.evidence import call_name, evidence, of_calls, of_entry, place
+from fastwright.app.on_loop import Loop, on_loop
+from fastwright.app.scopes import Where
+from fastwright.app.symbols import Function
+from fastwright.app.types import Instance, Literal
+from fastwright.read import syntax as s
+from fastwright.rules.evidence import call_name, evidence, of_entry, of_step, place
 from fastwright.rules.finding import Hit
-from fastwright.rules.rule import Rule, case
+from fastwright.rules.rule import Case, Rule, case
+
+_FILES = frozenset({"builtins.open", "pathlib.Path.open", "pathlib.Path.read_text",
+                    "pathlib.Path.read_bytes"})  # fmt: skip
+_IN_MEMORY = ("/proc/", "/sys/", "/dev/", "/run/", "/var/run/")
+"""Files that the kernel makes up: reading them waits for no disk."""
 
 
 def check(app: App) -> Iterator[Hit]:
-    """Report each blocking call that the event loop reaches, with the shortest way to it."""
+    """Report what blocks in each function that the event loop reaches, with the shortest way to it."""
     loop = on_loop(app)
     for step in loop.reached:
+        waits: dict[str, list[CallSite]] = {}
         for site in app.calls.sites(step.function):
-            waits = _waits(site)
-            if waits is None:
-                continue
-            chain = (
-                *of_entry(loop.entry(step.root)),
-                *of_calls(step.chain),
-                evidence(site.module, site.node, call_name(site)),
-            )
-            message = f"{call_name(site)} {waits} on the event loop"
-            yield Hit(place(site.module, site.node), message, chain)
+            why = _waits(app, site)
+            if why is not None:
+                waits.setdefault(why, []).append(site)
+        for why, sites in waits.items():
+            yield _hit(app, loop, step.function, why, sites)
 
 
-def _waits(site: CallSite) -> str | None:
+def _hit(app: App, loop: Loop, function: Function, why: str, sites: list[CallSite]) -> Hit:
+    first = sites[0]
+    step = loop.reached.steps[id(function.node)]
+    entry = loop.entry(step.root)
+    chain = (
+        *of_entry(entry),
+        *of_step(step),
+        *(evidence(site.module, site.node, call_name(site)) for site in sites[:4]),
+    )
+    more = f" ({len(sites)} calls here)" if len(sites) > 1 else ""
+    routes = len(app.routes_for(step.root)) if entry.kind == "endpoint" else 0
+    by = f", in {routes} routes" if routes > 1 else ""
+    message = f"{call_name(first)} {why} on the event loop{more}{by}"
+    return Hit(place(first.module, first.node), message, chain)
+
+
+def _waits(app: App, site: CallSite) -> str | None:
     """Return what a call waits for, None if it does not block here."""
     if site.external is None or site.around.awaited or site.around.deferred:
         return None
-    return LIBRARY.blocks(site.external)
+    why = LIBRARY.blocks(site.external)
+    if why is None or _is_read_once(site) or (site.external in _FILES and _in_memory(app, site)):
+        return None
+    return why
+
+
+def _is_read_once(site: CallSite) -> bool:
+    """Whether a call stands under ``if x is None:`` that then binds ``x``: read once, then kept."""
+    return any(
+        name in _bound(branch) for branch in site.around.branches for name in _missing(branch.test)
+    )
+
+
+def _missing(test: s.Expr) -> Iterator[str]:
+    """Yield the names that a condition finds to be None or empty."""
+    if isinstance(test, s.Compare) and test.ops == ["is"]:
+        right = test.comparators[0]
+        if isinstance(right, s.Constant) and right.kind == "none":
+            yield s.dotted(test.left) or ""
+    elif isinstance(test, s.UnaryOp) and test.op == "not":
+        yield s.dotted(test.operand) or ""
+    elif isinstance(test, s.BoolOp) and test.op == "or":
+        for value in test.values:
+            yield from _missing(value)
+
+
+def _bound(branch: s.Branch) -> set[str]:
+    """Return the names outside of the function, or attributes, that a branch assigns."""
+    found: set[str] = set()
+    for node in s.walk_scope(*branch.body):
+        if isinstance(node, s.Assign):
+            found.update(filter(None, (s.dotted(target) for target in node.targets)))
+    return {name for name in found if "." in name or name.startswith("_") or name.isupper()}
+
+
+def _in_memory(app: App, site: CallSite) -> bool:
+    """Whether the file that is opened is one of the kernel's."""
+    where = Where(site.module, site.caller)
+    given = site.node.argument(0, "file") if site.external == "builtins.open" else None
+    if given is None and isinstance(site.node.func, s.Attribute):
+        receiver = site.node.func.value
+        if isinstance(receiver, s.Call) and isinstance(site.receiver, Instance):
+            given = receiver.argument(0, "path")
+    if isinstance(given, s.JoinedStr) and given.values:
+        given = given.values[0]
+    found = app.types.of(given, where) if given is not None else None
+    return (
+        isinstance(found, Literal)
+        and isinstance(found.value, str)
+        and found.value.startswith(_IN_MEMORY)
+    )
 
 
 RULE = Rule(
@@ -77,6 +151,97 @@ CASES = (
         """,
     ),
     case(
+        "a dependency blocks too, through a method of an injected object",
+        """
+        import time
+        from fastapi import Depends, FastAPI
+
+        app = FastAPI()
+
+        class Limiter:
+            def wait(self):
+                time.sleep(0.1)  # <-
+
+        def get_limiter() -> Limiter:
+            return Limiter()
+
+        async def limited(limiter=Depends(get_limiter)):
+            limiter.wait()
+
+        @app.get("/", dependencies=[Depends(limited)])
+        def home() -> None: ...
+        """,
+    ),
+    Case(
+        "password hashing, behind a repository that a cached property makes",
+        {
+            "app/security.py": """
+                from passlib.context import CryptContext
+
+                context = CryptContext(schemes=["bcrypt"])
+
+                def hashed(password: str) -> str:
+                    return context.hash(password)  # <-
+                """,
+            "app/users.py": """
+                from functools import cached_property
+                from app.security import hashed
+
+                class Repository:
+                    def create(self, email, password):
+                        return {"email": email, "hash": hashed(password)}
+
+                class Container:
+                    @cached_property
+                    def users(self):
+                        return Repository()
+                """,
+            "app/main.py": """
+                from fastapi import Depends, FastAPI
+                from app.users import Container
+
+                app = FastAPI()
+
+                @app.post("/users")
+                async def register(email: str, password: str, box: Container = Depends(Container)):
+                    return box.users.create(email, password)
+                """,
+        },
+    ),
+    case(
+        "an async background task runs on the loop as well; several calls are one finding",
+        """
+        import smtplib
+        from fastapi import BackgroundTasks, FastAPI
+
+        app = FastAPI()
+
+        async def mail(to: str) -> None:
+            server = smtplib.SMTP("localhost")  # <-
+            server.sendmail("shop@example.com", [to], "hello")
+            server.quit()
+
+        @app.post("/orders")
+        def order(to: str, tasks: BackgroundTasks) -> None:
+            tasks.add_task(mail, to)
+        """,
+    ),
+    case(
+        "in middleware, a client of an SDK with nested resources",
+        """
+        from fastapi import FastAPI, Request
+        from openai import OpenAI
+
+        app = FastAPI()
+        client = OpenAI()
+
+        @app.middleware("http")
+        async def moderate(request: Request, call_next):
+            client.moderations.create(input=str(request.url))  # <-
+            return await call_next(request)
+        """,
+    ),
+    case(
         "a plain def endpoint runs in a thread",
         """
         import time
@@ -98,32 +263,89 @@ CASES = (
 
         app = FastAPI()
 
+        def work() -> None:
+            time.sleep(1)
+
         @app.get("/slow")
         async def slow() -> None:
             await run_in_threadpool(time.sleep, 1)
             await asyncio.to_thread(lambda: time.sleep(1))
+            await asyncio.get_running_loop().run_in_executor(None, work)
         """,
     ),
     case(
-        "a dependency blocks too, through a method of an injected object",
+        "a decorator hands it to a thread",
         """
-        import time
-        from fastapi import Depends, FastAPI
+        import asyncio, functools, time
+        from fastapi import FastAPI
 
         app = FastAPI()
 
-        class Limiter:
-            def wait(self):
-                time.sleep(0.1)  # <-
+        def threaded(function):
+            @functools.wraps(function)
+            async def wrapper(*args):
+                return await asyncio.to_thread(function, *args)
+            return wrapper
 
-        def get_limiter() -> Limiter:
-            return Limiter()
+        @threaded
+        def work() -> None:
+            time.sleep(1)
 
-        async def limited(limiter=Depends(get_limiter)):
-            limiter.wait()
+        @app.get("/slow")
+        async def slow() -> None:
+            await work()
+        """,
+    ),
+    case(
+        "read once and kept",
+        """
+        from functools import lru_cache
+        from pathlib import Path
+        from fastapi import FastAPI
 
-        @app.get("/", dependencies=[Depends(limited)])
-        def home() -> None: ...
+        app = FastAPI()
+        _banner = None
+
+        @lru_cache
+        def key() -> str:
+            return Path("key.pem").read_text()
+
+        def banner() -> str:
+            global _banner
+            if _banner is None:
+                _banner = Path("banner.txt").read_text()
+            return _banner
+
+        def boot_time() -> str:
+            return Path("/proc/stat").read_text()
+
+        @app.get("/")
+        async def home() -> str:
+            return key() + banner() + boot_time()
+        """,
+    ),
+    case(
+        "a plain generator that is streamed runs in a thread; start-up keeps nobody waiting",
+        """
+        from contextlib import asynccontextmanager
+        import time
+        from fastapi import FastAPI
+        from fastapi.responses import StreamingResponse
+
+        @asynccontextmanager
+        async def lifespan(app: FastAPI):
+            time.sleep(1)
+            yield
+
+        app = FastAPI(lifespan=lifespan)
+
+        def lines():
+            with open("log.txt") as file:
+                yield from file
+
+        @app.get("/log")
+        async def log():
+            return StreamingResponse(lines())
         """,
     ),
 )

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 from fastwright.app.model import App
 from fastwright.app.scopes import Where
-from fastwright.app.surroundings import Placed
+from fastwright.app.surroundings import Placed, Surroundings
 from fastwright.app.symbols import Class, Function
 from fastwright.app.types import ClassObject
 from fastwright.read import syntax as s
@@ -64,7 +64,9 @@ def _in_function(app: App, function: Function) -> Iterator[Hit]:
     for node, around in nodes:
         if isinstance(node, s.Call) and isinstance(node.func, s.Attribute) and not around.handled:
             name = node.func.attr
-            if name in _NEW and not _overrides(node.func, function):
+            if name in _NEW and not (
+                _overrides(node.func, function) or _narrowed(node.func, around)
+            ):
                 model = _model(app, node.func, where)
                 if model is not None:
                     message = f"{model.name}.{name}() is of Pydantic 1: write {_NEW[name]}"
@@ -89,6 +91,20 @@ _ASKED = frozenset(
 def _overrides(func: s.Attribute, function: Function) -> bool:
     """``super().dict()`` in a method ``dict``: kept for those who still call it."""
     return func.attr == function.name and s.last_name(func.value) == "super"
+
+
+def _narrowed(func: s.Attribute, around: Surroundings) -> bool:
+    """Whether the call stands under ``isinstance(value, ...)``: its declared type says little."""
+    value = s.dotted(func.value)
+    return any(
+        isinstance(node, s.Call)
+        and s.last_name(node.func) in {"isinstance", "type"}
+        and bool(node.args)
+        and s.dotted(node.args[0]) == value
+        and s.last_name(node.args[-1]) != "BaseModel"
+        for branch in around.branches
+        for node in s.walk(branch.test)
+    )
 
 
 def _model(app: App, func: s.Attribute, where: Where) -> Class | None:
@@ -127,7 +143,9 @@ CASES = (
             name: str
 
         @app.post("/orders")
-        def create(order: Order) -> dict:
+        def create(order: Order, raw: bool = False) -> dict:
+            if isinstance(order, BaseModel) and raw:
+                return order.json()  # <-
             return order.dict(exclude={"name"})  # <-
         """,
         pydantic="2.9.0",
@@ -175,6 +193,11 @@ CASES = (
 
         def three(data):
             return data.dict()
+
+        def four(data: Order | None):
+            if isinstance(data, dict):
+                return data.copy()
+            return data
         """,
         pydantic="2.9.0",
     ),

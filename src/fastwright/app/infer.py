@@ -369,11 +369,23 @@ class Inference:
             name = self.linker.external(node.func, where.module, where.function)
             if name in {"fastapi.Depends", "fastapi.Security", "fast_depends.Depends"}:
                 return node, where
-            return None
+            return self._made_marker(node, where) if name is None else None
         if isinstance(node, s.Name):  # a marker kept in a variable
             symbol = self.linker.name(node.id, where.module, where.function)
             if isinstance(symbol, Variable) and isinstance(symbol.value, s.Call):
                 return self.depends_call(symbol.value, Where(symbol.module))
+        return None
+
+    def _made_marker(self, node: s.Call, where: Where) -> tuple[s.Call, Where] | None:
+        """Return the ``Depends(...)`` that a function of the project returns: ``Limit()``."""
+        symbol = self.linker.expression(node.func, where.module, where.function)
+        if not isinstance(symbol, Function) or "Depends" not in symbol.node.called:
+            return None
+        for inner in s.walk_scope(*symbol.node.body):
+            if isinstance(inner, s.Return) and isinstance(inner.value, s.Call):
+                name = self.linker.external(inner.value.func, symbol.module, symbol)
+                if name in {"fastapi.Depends", "fastapi.Security"}:
+                    return inner.value, Where(symbol.module, symbol)
         return None
 
     def metadata(self, node: s.Expr | None, where: Where) -> list[tuple[s.Expr, Where]]:

@@ -252,8 +252,9 @@ def _metadata(app: App) -> Landmark | None:
 
 
 def _base_of(app: App, cls: Class) -> Class | Variable | None:
-    """Return what gives tables their metadata: a class on a declarative base, or that base kept
-    in a variable (``Base = declarative_base()``).
+    """Return what gives tables their metadata.
+
+    A class on a declarative base, or that base kept in a variable (``Base = declarative_base()``).
     """
     for ancestor in app.linker.mro(cls):
         if not isinstance(ancestor, Class):

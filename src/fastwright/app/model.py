@@ -272,6 +272,14 @@ class App:
         names = self.linker.ancestors(found.cls)
         return any(name.startswith(_RESPONSES) for name in names)
 
+    def is_table_type(self, found: Type) -> bool:
+        """Whether a type is a row of a mapped table."""
+        return (
+            isinstance(found, Instance)
+            and isinstance(found.cls, Class)
+            and self.types.is_table(found.cls)
+        )
+
     # -------------------------------------------------------------- on the loop
 
     @cached_property

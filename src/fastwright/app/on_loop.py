@@ -181,5 +181,3 @@ def is_iterated(app: App, site: CallSite) -> bool:
             if any(argument is site.node for argument in node.args):
                 return True
     return False
-
-

@@ -484,12 +484,21 @@ class Linker:
         hops = 0
         while isinstance(symbol, Variable) and hops < _MAX_HOPS:
             hops += 1
-            value = symbol.value
-            if isinstance(value, s.Call):  # Base = declarative_base()
-                made = self.external(value.func, symbol.module)
-                return External(f"{made}()") if made is not None else None
-            symbol = self.expression(value, symbol.module)
+            made = next((v for v in symbol.values if isinstance(v, s.Call)), None)
+            if made is not None:  # Base = declarative_base(), also beside a Base = Any for checkers
+                return self._made(made, symbol.module)
+            symbol = self.expression(symbol.value, symbol.module)
         return symbol
+
+    def _made(self, call: s.Call, module: Module) -> External | None:
+        """Return what a base is that a call makes: ``declarative_base()``, ``registry().generate_base()``."""
+        name = self.external(call.func, module)
+        if name is None and isinstance(call.func, s.Attribute):
+            owner = self.expression(call.func.value, module)
+            if isinstance(owner, Variable) and isinstance(owner.value, s.Call):
+                made = self.external(owner.value.func, owner.module)
+                name = f"{made}.{call.func.attr}" if made is not None else None
+        return External(f"{name}()") if name is not None else None
 
     def mro(self, cls: Class) -> tuple[Class | External, ...]:
         """Return the class and its ancestors, nearest first (depth first, duplicates dropped)."""

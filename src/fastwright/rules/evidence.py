@@ -13,6 +13,9 @@ from fastwright.read.module import Module
 from fastwright.rules.finding import Evidence, Place
 
 
+_INFERRED = ("Statement.", "Result.", "Sequence.", "LoadOption.", "column.")
+
+
 def place(module: Module, node: s.Node) -> Place:
     """Return where ``node`` stands."""
     facts = module.facts
@@ -69,7 +72,10 @@ def of_step(step: Step) -> tuple[Evidence, ...]:
 
 def call_name(site: CallSite) -> str:
     """Return how a call reads: ``requests.post``, ``self.repo.list``."""
-    return site.external or s.dotted(site.node.func) or site.method
+    written = s.dotted(site.node.func) or site.method
+    if site.external is None or site.external.startswith(_INFERRED):
+        return written
+    return site.external
 
 
 def of_entry(entry: Entry) -> tuple[Evidence, ...]:

@@ -13,7 +13,7 @@ from fastwright.app.scopes import Where
 from fastwright.app.surroundings import Surroundings
 from fastwright.app.symbols import Class, Function
 from fastwright.read import syntax as s
-from fastwright.rules.evidence import of_calls, of_route
+from fastwright.rules.evidence import evidence, of_route
 from fastwright.rules.finding import Evidence
 
 _DEPTH = 4
@@ -22,8 +22,9 @@ _PASSES_ON = frozenset({"wait_for", "gather", "shield", "run", "run_in_threadpoo
 
 
 def http_functions(app: App) -> set[int]:
-    """Return functions that speak HTTP: endpoints, dependencies, middleware, exception handlers,
-    and what only dependencies, middleware and handlers call.
+    """Return functions that speak HTTP.
+
+    Endpoints, dependencies, middleware, exception handlers, and what only the last three call.
     """
     endpoints = {id(function.node) for function in app.endpoints}
     served = app.calls.reach(app.endpoints)
@@ -37,7 +38,12 @@ def from_endpoint(app: App, step: Step) -> tuple[Evidence, ...]:
     """Return the chain from the request to a function that requests reach."""
     routes = app.routes_for(step.root)
     first = of_route(routes[0]) if routes else ()
-    return (*first, *of_calls(step.chain))
+    calls: list[Evidence] = []
+    at: Step | None = step
+    while at is not None and at.site is not None:
+        calls.append(evidence(at.site.module, at.site.node, at.function.qualname))
+        at = at.before
+    return (*first, *reversed(calls))
 
 
 def runs_inline(site: CallSite, target: Function) -> bool:

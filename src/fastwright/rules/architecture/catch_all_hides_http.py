@@ -5,8 +5,9 @@
 the client. Let it through first: `except HTTPException: raise`.
 
 Reported only where the body is seen to raise an HTTPException of another status than the handler
-gives, and the handler neither re-raises nor looks at what it caught. Handlers that give the caught
-exception to a function are trusted to do so.
+gives, and the handler answers without a condition, neither re-raises nor looks at what it caught.
+Handlers that give the caught exception to a function are trusted to do so. A function's refusal
+that goes on as another 4xx with its text is not reported: the client still learns the reason.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from fastwright.rules.rule import Rule, case
 
 _BAD_REQUEST = 400
 _SERVER_ERROR = 500
+_FAR = 3
+"""Beyond so many calls, what was checked on the way is anybody's guess."""
 
 
 def check(app: App) -> Iterator[Hit]:
@@ -49,10 +52,14 @@ def _of_try(app: App, escaping: Escaping, function: Function, node: s.Try) -> It
         return
     where = Where(function.module, function)
     replacement, status = answer
+    passes_on = status < _SERVER_ERROR and _shows(handler)
     hidden = [
         (raised, chain)
         for raised, chain in _raised_inside(app, escaping, function, node)
-        if raised.status is not None and raised.status != status and _matters(raised.status, chain)
+        if raised.status is not None
+        and raised.status != status
+        and _matters(raised.status, chain)
+        and not (chain and passes_on)
     ]
     if not hidden:
         return
@@ -74,12 +81,23 @@ def _of_try(app: App, escaping: Escaping, function: Function, node: s.Try) -> It
 
 
 def _matters(status: int, chain: tuple[CallSite, ...]) -> bool:
-    """Whether hiding a status hides an answer. A 400 from a function below often only checks
-    arguments that this caller gives rightly.
+    """Whether hiding a status hides an answer.
+
+    A 400 from a function below often only checks arguments that this caller gives rightly.
     """
-    if status >= _SERVER_ERROR:
+    if status >= _SERVER_ERROR or len(chain) > _FAR:
         return False
     return not chain or status != _BAD_REQUEST
+
+
+def _shows(handler: s.ExceptHandler) -> bool:
+    """Whether the answer holds the text of what was caught: the client still learns the reason."""
+    for node in handler.body:
+        given = node.exc if isinstance(node, s.Raise) else None
+        given = node.value if isinstance(node, s.Return) else given
+        if given is not None and any(_is_name(inner, handler.name) for inner in s.walk(given)):
+            return True
+    return False
 
 
 def _header(handler: s.ExceptHandler) -> s.Node:
@@ -142,9 +160,12 @@ def _only_shows(call: s.Call) -> bool:
 
 
 def _answer(app: App, function: Function, handler: s.ExceptHandler) -> tuple[str, int] | None:
-    """Return what the handler answers instead: ``HTTPException(500)``, a response; and its status."""
+    """Return what the handler always answers instead (``HTTPException(500)``), and its status.
+
+    An answer that it gives on a condition is taken for a decision.
+    """
     where = Where(function.module, function)
-    for node in s.walk_scope(*handler.body):
+    for node in handler.body:
         if isinstance(node, s.Raise) and isinstance(node.exc, s.Call):
             for raised in app.raises.of(function):
                 if raised.node is node and app.raises.is_http(raised.cls):
@@ -279,6 +300,44 @@ CASES = (
             except Exception:
                 print("failed")
                 raise
+        """,
+    ),
+    case(
+        "a function's refusal, passed on with its text",
+        """
+        from fastapi import FastAPI, HTTPException
+
+        app = FastAPI()
+
+        def team(key: int):
+            raise HTTPException(404, "no such team")
+
+        @app.get("/a")
+        def a(key: int):
+            try:
+                return team(key)
+            except Exception as e:
+                raise HTTPException(400, detail=str(e)) from e
+        """,
+    ),
+    case(
+        "an answer that the handler decides about",
+        """
+        from fastapi import FastAPI, HTTPException
+
+        app = FastAPI()
+
+        def team(key: int):
+            raise HTTPException(404)
+
+        @app.get("/a")
+        def a(key: int, admin: bool):
+            try:
+                return team(key)
+            except Exception:
+                if not admin:
+                    raise HTTPException(400, "no such team")
+            return None
         """,
     ),
     case(

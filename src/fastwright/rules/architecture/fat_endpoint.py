@@ -189,6 +189,7 @@ RULE = Rule(
     mend="Move the business logic into a service (`extract-service`): the endpoint reads the"
     " request, calls it, and shapes the answer.",
     app=check,
+    confidence="medium",
     recipe="extract-service",
 )
 

@@ -6,8 +6,9 @@ is imported first; a new import anywhere, or a test that imports the other one, 
 are imported and only used later it keeps working, but nobody can read, test or reuse one without
 the other: they are really one module, or something in one of them belongs in a third.
 
-Only imports that run on import count: those under `TYPE_CHECKING` and inside functions are no
-cycle. `import package` in a module of that package is none either, as long as the package is only
+Only imports that run on import count: those under `TYPE_CHECKING`, inside functions, in a `try`
+that catches ImportError and below the definitions of a module (where somebody put them because of
+the cycle, and it works) are not reported. `import package` in a module of that package is none either, as long as the package is only
 asked for something later: the package always starts first. Each group of modules that import each
 other is reported once, at the import that is cheapest to cut.
 """
@@ -31,6 +32,7 @@ Graph = Mapping[str, list[str]]
 _TRIED = 400
 """How many imports of a group are looked at for the cheapest or shortest cycle."""
 _WORD = re.compile(r"[A-Za-z_]\w*")
+_IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception"})
 _LONG = 200
 """Longer texts are no annotations."""
 _FEW = 6
@@ -130,12 +132,19 @@ def _pop_until(node: str, stack: list[str], on_stack: set[str]) -> list[str]:
 
 
 def _real_edges(uses: Uses, edges: Iterable[ImportEdge], inside: set[str]) -> list[ImportEdge]:
-    """Leave out imports of a package by its own modules that ask it for something only later."""
+    """Leave out imports that no order of importing can make fail.
+
+    Those that may fail (``try: ... except ImportError``) or stand below the definitions that the
+    others need (somebody has seen to it, and said so with a ``noqa``), and those of a package by its own modules
+    that ask it for something only later: the package always starts first.
+    """
     app, found = uses.app, []
     for edge in edges:
         if edge.imported not in inside:
             continue
         importer, imported = app.modules[edge.importer], app.modules[edge.imported]
+        if edge.start in uses.guarded(importer):
+            continue
         within = imported.is_package and importer.name.startswith(f"{imported.name}.")
         if within and not edge.names and not uses.of(edge).on_import:
             continue
@@ -280,6 +289,17 @@ class Uses:
 
     app: App
     known: dict[str, Names] = field(default_factory=dict)
+    _guarded: dict[str, frozenset[int]] = field(default_factory=dict)
+
+    def guarded(self, module: Module) -> frozenset[int]:
+        """Return the starts of imports that are made safe.
+
+        In a ``try`` that catches ImportError, or below the classes and functions of the module.
+        """
+        if module.path not in self._guarded:
+            late = [] if module.is_package else _late(module.facts.body)
+            self._guarded[module.path] = frozenset((*_guarded(module.facts.body), *late))
+        return self._guarded[module.path]
 
     def names(self, module: Module) -> Names:
         """Return the names of a module."""
@@ -317,6 +337,35 @@ def _bound(statement: s.Import | s.ImportFrom, edge: ImportEdge) -> frozenset[st
     if not found and not edge.names:  # a submodule that is a package: its folder's name
         found = [a for a in statement.names if f"/{a.name}/__init__" in f"/{edge.imported}"]
     return frozenset(a.asname or a.name for a in found if a.name != "*")
+
+
+def _guarded(body: list[s.Stmt]) -> Iterator[int]:
+    for statement in body:
+        if isinstance(statement, s.If):
+            for branch in statement.branches:
+                yield from _guarded(branch.body)
+            yield from _guarded(statement.orelse)
+        elif isinstance(statement, s.Try):
+            caught = {s.last_name(n) for h in statement.handlers for n in _kinds(h.type)}
+            if caught & _IMPORT_ERRORS:
+                for inner in s.walk_scope(*statement.body):
+                    if isinstance(inner, (s.Import, s.ImportFrom)):
+                        yield inner.start
+
+
+def _late(body: list[s.Stmt]) -> Iterator[int]:
+    """Yield the starts of imports that stand below a class or function of the module."""
+    first = min((n.start for n in body if isinstance(n, (s.ClassDef, s.FunctionDef))), default=None)
+    if first is not None:
+        for node in s.walk_scope(*body):
+            if isinstance(node, (s.Import, s.ImportFrom)) and node.start > first:
+                yield node.start
+
+
+def _kinds(node: s.Expr | None) -> list[s.Expr]:
+    if node is None:
+        return [s.Name(0, 0, "Exception")]
+    return node.elts if isinstance(node, s.Tuple) else [node]
 
 
 def _names(module: Module) -> Iterator[str]:
@@ -476,6 +525,41 @@ CASES = (
             from services import Service
 
             def show(service: Service) -> None: ...
+            """,
+        },
+    ),
+    Case(
+        "an import below what the other module needs",
+        {
+            "block.py": """
+            class Block: ...
+
+            from export import ExportBlock  # noqa: E402
+
+            KINDS = [Block, ExportBlock]
+            """,
+            "export.py": """
+            from block import Block
+
+            class ExportBlock(Block): ...
+            """,
+        },
+    ),
+    Case(
+        "an import that may fail",
+        {
+            "a.py": """
+            try:
+                from b import B
+            except ImportError:
+                B = None
+
+            class A: ...
+            """,
+            "b.py": """
+            from a import A
+
+            class B(A): ...
             """,
         },
     ),

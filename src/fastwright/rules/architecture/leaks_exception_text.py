@@ -157,8 +157,9 @@ def _hit(
 def _sink(
     app: App, function: Function, node: s.Node, *, is_endpoint: bool
 ) -> tuple[str, list[s.Expr], int] | None:
-    """Return what a statement sends to the client: its label, the expressions, the status if it
-    is known to be a client's error, else 500.
+    """Return what a statement sends to the client: its label, the expressions, the status.
+
+    The status is 500 where it is not known to be an error of the client.
     """
     if isinstance(node, s.Raise) and isinstance(node.exc, s.Call):
         for raised in app.raises.of(function):

@@ -138,8 +138,9 @@ def _calls(node: s.Node) -> Iterator[s.Call]:
 
 
 def _is_script(test: s.Expr) -> bool:
+    """Whether a test asks how the process was started (``__name__``, ``sys.argv``, a runner)."""
     names = {s.last_name(node) for node in s.walk(test) if isinstance(node, (s.Name, s.Attribute))}
-    return not names.isdisjoint({"__name__", "TYPE_CHECKING"})
+    return not names.isdisjoint({"__name__", "TYPE_CHECKING", "modules", "argv"})
 
 
 def _of_call(app: App, module: Module, call: s.Call) -> Iterator[Hit]:

@@ -1,144 +1,219 @@
-"""A coroutine that nobody awaits never runs.
+"""Calling a coroutine function runs nothing: `await` does.
 
-Calling an `async def` function only makes a coroutine object. Without `await` (or
-`asyncio.create_task`) its body does not run: the mail is not sent, the row is not written, and
-Python mentions it in a warning at best.
+`record(event)` as a statement, where `record` is an `async def`, makes a coroutine and throws it
+away. Nothing of it happens; Python only warns when the garbage collector finds it.
 
-Only calls whose value is dropped are reported: a coroutine that is returned, kept or passed on may
-be awaited elsewhere.
+Reported are statements that call an `async def` of the project, or a method of an async session
+(`session.commit()`), and drop what it gives. Coroutines
+that are awaited, returned, assigned or handed to `create_task`, `gather` and the like are right.
+Where a call may run one of several functions, all of them must be coroutine functions; decorators
+that may change what a call gives are not known, and such functions are left alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fastwright.app.calls import CallSite
 from fastwright.app.model import App
-from fastwright.app.symbols import Class, Function
-from fastwright.app.types import Awaitable, Callable_
+from fastwright.app.on_loop import served
+from fastwright.app.symbols import Function
+from fastwright.app.types import Awaitable, alternatives
 from fastwright.read import syntax as s
-from fastwright.rules.evidence import evidence, name_place, place
-from fastwright.rules.finding import Evidence, Hit
+from fastwright.rules.evidence import Evidence, evidence, name_place, of_entry, of_step, place
+from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Rule, case
+
+_SESSION_COROUTINES = frozenset(
+    {"commit", "rollback", "flush", "execute", "exec", "scalar", "scalars", "refresh", "delete",
+     "merge", "get", "close"}
+)  # fmt: skip
+_KEEPING = frozenset(
+    {"staticmethod", "classmethod", "abstractmethod", "override", "wraps", "get", "post", "put",
+     "patch", "delete", "route", "websocket", "middleware", "exception_handler", "on_event"}
+)  # fmt: skip
+"""Decorators after which an ``async def`` is still one."""
 
 
 def check(app: App) -> Iterator[Hit]:
-    """Report calls of the project's coroutine functions as bare statements."""
-    seen: set[int] = set()
-    for function in _functions(app):
-        if id(function.node) in seen:
-            continue
-        seen.add(id(function.node))
-        dropped = {
-            id(node.value)
-            for node, _ in app.calls.nodes(function)
-            if isinstance(node, s.ExprStmt) and isinstance(node.value, s.Call)
-        }
+    """Report each coroutine that requests make and drop."""
+    running = served(app)
+    for step in running.reached:
+        function = step.function
+        dropped = _statements(app, function)
         if not dropped:
             continue
         for site in app.calls.sites(function):
-            if id(site.node) not in dropped or not isinstance(site.callee, Callable_):
+            if id(site.node) not in dropped:
                 continue
-            target = site.callee.function
-            if not _is_coroutine(app, target) or len(site.targets) != 1:
-                continue
-            message = f"{target.qualname}() is a coroutine that nobody awaits: it never runs"
-            chain = (
-                evidence(site.module, site.node, "called and dropped"),
-                Evidence(name_place(target), f"async def {target.qualname}"),
-            )
-            yield Hit(place(site.module, site.node), message, chain)
+            way = (*of_entry(running.entry(step.root)), *of_step(step))
+            if _makes_coroutine(app, site):
+                yield _hit(site, site.targets[0].qualname, way, site.targets[0])
+            elif _on_async_session(app, site):
+                yield _hit(site, s.dotted(site.node.func) or site.method, way, None)
 
 
-def _functions(app: App) -> Iterator[Function]:
-    """Everything requests reach, and every function of modules that have to do with the web."""
-    for step in app.reached:
-        yield step.function
-    for module in app.web_modules:
-        yield from app.functions(module)
+def _hit(site: CallSite, name: str, way: tuple[Evidence, ...], target: Function | None) -> Hit:
+    dropped = evidence(site.module, site.node, f"{name}() is not awaited")
+    last = () if target is None else (Evidence(name_place(target), f"async def {target.name}"),)
+    message = f"{name}() is a coroutine that nobody awaits: it never runs"
+    return Hit(place(site.module, site.node), message, (*way, dropped, *last))
 
 
-def _is_coroutine(app: App, target: Function) -> bool:
-    """Whether calling a function surely gives a coroutine: no generator, no decorator around it."""
-    if not target.is_async or target.node.is_generator:
+def _on_async_session(app: App, site: CallSite) -> bool:
+    """Whether a call is that of a coroutine method of an async session."""
+    if site.receiver is None or site.around.deferred or site.targets:
         return False
-    harmless = {"staticmethod", "classmethod", "abstractmethod", "override", "final", "overload"}
-    if not target.decorator_names <= harmless:
+    if len(alternatives(site.callee)) > 1 or site.method not in _SESSION_COROUTINES:
         return False
-    owner = target.owner
-    if isinstance(owner, Class) and app.types.is_port(owner):
-        return True
-    return isinstance(app.types.returned(target), Awaitable)
+    return app.types.session_kind(site.receiver) == "async"
+
+
+def _statements(app: App, function: Function) -> set[int]:
+    """Return the calls that are statements of their own."""
+    return {
+        id(node.value)
+        for node, _ in app.calls.nodes(function)
+        if isinstance(node, s.ExprStmt) and isinstance(node.value, s.Call)
+    }
+
+
+def _makes_coroutine(app: App, site: CallSite) -> bool:
+    """Whether a call surely gives a coroutine."""
+    if site.external is not None or not site.targets:
+        return False
+    if any(isinstance(o, Awaitable) for o in alternatives(site.callee)):
+        return False
+    if not all(_is_coroutine_function(target) for target in site.targets):
+        return False
+    where_known = {id(target.node) for target in site.targets}
+    return len(alternatives(site.callee)) <= len(where_known)
+
+
+def _is_coroutine_function(function: Function) -> bool:
+    node = function.node
+    if not node.is_async or node.is_generator or function.name.startswith("__"):
+        return False
+    return function.decorator_names <= _KEEPING and len(node.decorators) == len(
+        function.decorator_names
+    )
 
 
 RULE = Rule(
-    summary="a coroutine that nobody awaits",
+    summary="a coroutine is called and dropped",
     severity="error",
-    mend="Await it; or, if the request should not wait for it, give it to `BackgroundTasks` or keep"
-    " the task that `asyncio.create_task` returns.",
+    mend="Put `await` before the call, or hand it to a task group if it should run beside.",
     app=check,
-    references=(
-        "https://docs.python.org/3/library/asyncio-dev.html#detect-never-awaited-coroutines",
-    ),
+    references=("https://docs.python.org/3/library/asyncio-task.html#awaitables",),
 )
 
 CASES = (
     case(
-        "a mail that is never sent",
+        "an audit record that is never written",
         """
         from fastapi import FastAPI
 
         app = FastAPI()
 
-        class Mail:
+        async def record(event: str) -> None: ...
+
+        class Mailer:
             async def send(self, to: str) -> None: ...
 
-        mail = Mail()
-
-        async def welcome(to: str) -> None:
-            mail.send(to)  # <-
-            await mail.send(to)
+        def get_mailer() -> Mailer:
+            return Mailer()
 
         @app.post("/users")
-        async def create(to: str) -> None:
-            welcome(to)  # <-
+        async def create(email: str) -> None:
+            record("created")  # <-
+            get_mailer().send(email)  # <-
         """,
     ),
     case(
-        "awaited later, kept, returned or scheduled",
+        "a commit that never happens",
+        """
+        from fastapi import Depends, FastAPI
+        from sqlalchemy.ext.asyncio import AsyncSession
+
+        app = FastAPI()
+
+        async def get_db() -> AsyncSession: ...
+
+        @app.post("/users")
+        async def create(row: dict, db: AsyncSession = Depends(get_db)) -> None:
+            db.add(row)
+            db.commit()  # <-
+            await db.refresh(row)
+        """,
+    ),
+    case(
+        "awaited, returned, assigned or scheduled",
         """
         import asyncio
-        from fastapi import BackgroundTasks, FastAPI
+        from fastapi import FastAPI
 
         app = FastAPI()
 
-        async def work() -> None: ...
+        async def record(event: str) -> None: ...
 
-        def later():
-            return work()
+        def later(event: str):
+            return record(event)
 
-        @app.post("/a")
-        async def a(tasks: BackgroundTasks) -> None:
-            tasks.add_task(work)
-            task = asyncio.create_task(work())
-            await asyncio.gather(work(), task)
-            coroutine = work()
+        @app.post("/users")
+        async def create(email: str) -> None:
+            await record("created")
+            task = asyncio.create_task(record("task"))
+            await asyncio.gather(record("a"), record("b"))
+            coroutine = record("kept")
             await coroutine
+            await later("x")
+            await task
         """,
     ),
     case(
-        "a decorator may make a plain function of it",
+        "a plain function with the same name, a decorated one, a port with a plain implementation",
         """
-        from fastapi import FastAPI
-        from jobs import job
+        from typing import Protocol
+        from celery import shared_task
+        from fastapi import Depends, FastAPI
 
         app = FastAPI()
 
-        @job
-        async def work() -> None: ...
+        @shared_task
+        async def crunch(n: int) -> None: ...
 
-        @app.post("/a")
-        async def a() -> None:
-            work()
+        class Sink(Protocol):
+            async def write(self, line: str) -> None: ...
+
+        class PlainSink:
+            def write(self, line: str) -> None: ...
+
+        class Log:
+            def record(self, event: str) -> None: ...
+
+        def get_sink() -> PlainSink:
+            return PlainSink()
+
+        @app.post("/users")
+        async def create(email: str, sink: PlainSink = Depends(get_sink)) -> None:
+            Log().record("created")
+            crunch(1)
+            sink.write(email)
+        """,
+    ),
+    case(
+        "an async context manager or generator is no coroutine",
+        """
+        from fastapi import FastAPI
+
+        app = FastAPI()
+
+        async def numbers():
+            yield 1
+
+        @app.get("/")
+        async def home() -> None:
+            numbers()
         """,
     ),
 )

@@ -1,0 +1,138 @@
+"""Code that runs only when a parameter was given, or only when it was not.
+
+``if grants is None: grants = load()`` asks nothing when the caller hands the grants in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from fastwright.app.calls import CallSite
+from fastwright.app.model import App
+from fastwright.app.symbols import Function
+from fastwright.read import syntax as s
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """A range of a function that depends on a parameter; ``absent``: runs when it is None or empty."""
+
+    name: str
+    absent: bool
+    start: int
+    end: int
+
+
+@dataclass(eq=False)
+class Guards:
+    """The guarded ranges of functions, and what a call fills in."""
+
+    app: App
+    _known: dict[int, tuple[Guarded, ...]] = field(default_factory=dict)
+
+    def of(self, function: Function) -> tuple[Guarded, ...]:
+        """Return the ranges of a function that depend on one of its parameters."""
+        key = id(function.node)
+        found = self._known.get(key)
+        if found is None:
+            names = {parameter.name for parameter in function.parameters}
+            found = self._known[key] = tuple(
+                guarded
+                for node, _ in self.app.calls.nodes(function)
+                for guarded in _ranges(node)
+                if guarded.name in names
+            )
+        return found
+
+    def skipped(self, site: CallSite, target: Function) -> frozenset[Guarded]:
+        """Return the ranges of ``target`` that this call does not run."""
+        ranges = self.of(target)
+        if not ranges:
+            return frozenset()
+        given = _given(site, target)
+        return frozenset(
+            guarded
+            for guarded in ranges
+            if (state := given.get(guarded.name)) is not None and state == guarded.absent
+        )
+
+
+def is_in(node: s.Node, ranges: frozenset[Guarded]) -> bool:
+    """Whether ``node`` stands in one of the ranges."""
+    return any(guarded.start <= node.start < guarded.end for guarded in ranges)
+
+
+def _given(site: CallSite, target: Function) -> dict[str, bool]:
+    """Return parameter -> whether the call gives it; what is not known is left out."""
+    call = site.node
+    starred = any(isinstance(arg, s.Starred) for arg in call.args) or any(
+        keyword.arg is None for keyword in call.keywords
+    )
+    found: dict[str, bool] = {}
+    for position, parameter in enumerate(target.parameters):
+        given = call.argument(position, parameter.name)
+        if given is None:
+            if not starred and _is_nothing(parameter.default):
+                found[parameter.name] = False
+        elif _is_nothing(given):
+            found[parameter.name] = False
+        elif _is_something(given):
+            found[parameter.name] = True
+    return found
+
+
+def _is_nothing(node: s.Expr | None) -> bool:
+    return isinstance(node, s.Constant) and (node.kind == "none" or node.value is False)
+
+
+def _is_something(node: s.Expr) -> bool:
+    """Whether an argument is surely a value: a name handed through may itself be None."""
+    if isinstance(node, s.Constant):
+        return bool(node.value)
+    if isinstance(node, s.Call):  # grants.get(key, []) rather than grants.get(key)
+        return s.last_name(node.func) not in {"get", "first", "one_or_none", "getattr"} or (
+            len(node.args) > 1
+        )
+    return isinstance(node, (s.List, s.Dict, s.Tuple, s.Set, s.Comp, s.JoinedStr, s.Subscript,
+                             s.Attribute, s.Await, s.BinOp))  # fmt: skip
+
+
+def _ranges(node: s.Node) -> Iterator[Guarded]:
+    if isinstance(node, s.If):
+        for position, branch in enumerate(node.branches):
+            found = _tested(branch.test)
+            if found is None or not branch.body:
+                continue
+            name, absent = found
+            yield Guarded(name, absent, branch.body[0].start, branch.body[-1].end)
+            if position == len(node.branches) - 1 and node.orelse:
+                yield Guarded(name, not absent, node.orelse[0].start, node.orelse[-1].end)
+    elif isinstance(node, s.IfExp):
+        found = _tested(node.test)
+        if found is not None:
+            yield Guarded(found[0], found[1], node.body.start, node.body.end)
+            yield Guarded(found[0], not found[1], node.orelse.start, node.orelse.end)
+    elif isinstance(node, s.BoolOp) and node.op == "or" and isinstance(node.values[0], s.Name):
+        yield Guarded(node.values[0].id, True, node.values[1].start, node.end)
+
+
+def _tested(test: s.Expr) -> tuple[str, bool] | None:
+    """Return the name that a condition tests, and whether it holds when the name is absent."""
+    if isinstance(test, s.Name):
+        return test.id, False
+    if isinstance(test, s.UnaryOp) and test.op == "not" and isinstance(test.operand, s.Name):
+        return test.operand.id, True
+    if isinstance(test, s.Compare) and isinstance(test.left, s.Name) and len(test.ops) == 1:
+        right = test.comparators[0]
+        if isinstance(right, s.Constant) and right.kind == "none":
+            if test.ops[0] in {"is", "=="}:
+                return test.left.id, True
+            if test.ops[0] in {"is not", "!="}:
+                return test.left.id, False
+    if isinstance(test, s.BoolOp) and test.op == "and":
+        for value in test.values:
+            found = _tested(value)
+            if found is not None:
+                return found
+    return None

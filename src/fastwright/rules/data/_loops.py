@@ -1,0 +1,392 @@
+"""Loops that repeat something for each row or each item of the input, as the rules here see them.
+
+A loop counts when what stands in it depends on the loop's variable, and when nothing bounds it:
+literals, constants, enums, ranges, chunks and searches that stop at the first hit are left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TypeAlias, Union
+
+from fastwright.app.calls import CallSite, Execution
+from fastwright.app.model import App
+from fastwright.app.on_loop import Loop
+from fastwright.app.scopes import Where
+from fastwright.app.surroundings import Surroundings
+from fastwright.app.symbols import Class, Function, Variable, targets
+from fastwright.app.types import ClassObject, Instance, Literal
+from fastwright.read import syntax as s
+from fastwright.rules.data._guards import Guarded, Guards, is_in
+from fastwright.rules.evidence import evidence, of_entry, of_step
+from fastwright.rules.finding import Evidence
+
+Repeating: TypeAlias = Union[s.For, s.Comp]
+
+_WRAPPERS = frozenset({"enumerate", "list", "sorted", "reversed", "zip", "set", "tuple", "iter",
+                       "items", "values", "keys", "copy", "tqdm"})  # fmt: skip
+_PIECES = re.compile(r"chunk|batch|page|partition|split|window|stream", re.IGNORECASE)
+_SEARCHES = frozenset({"next", "any", "all"})
+_CACHING = frozenset({"lru_cache", "cache", "cached", "alru_cache", "memoize", "memoized"})
+_FIXED = re.compile(r"settings?|config|constants?|options", re.IGNORECASE)
+_DEPTH = 4
+_CONDITIONS = 1
+
+
+@dataclass(frozen=True, eq=False)
+class PerItem:
+    """That something is done once for each item: in which loop, over what."""
+
+    loop: Repeating
+    source: s.Expr
+    target: s.Expr
+
+
+def per_item(app: App, site: CallSite) -> PerItem | None:
+    """Return the loop that repeats a call for each row or item, the innermost first, or None."""
+    around = site.around
+    if around.handled or around.deferred:
+        return None
+    for loop in reversed(around.loops):
+        if isinstance(loop, s.While):
+            return None  # pagination, retries, polling: bounded by something else
+        found = _repeats(app, site, loop)
+        if found is not None:
+            return found
+    return None
+
+
+def _repeats(app: App, site: CallSite, loop: Repeating) -> PerItem | None:
+    where = Where(site.module, site.caller)
+    for source, target in _clauses(loop, site.node):
+        names = derived(loop, target)
+        if not _mentions(site.node, names) or is_bounded(app, source, where):
+            continue
+        if _is_search(app, site, loop) or _is_remembered(site.around, loop):
+            return None
+        return PerItem(loop, source, target)
+    return None
+
+
+def _clauses(loop: Repeating, node: s.Node) -> Iterator[tuple[s.Expr, s.Expr]]:
+    """Yield what a loop iterates over, with its variables, as far as it repeats ``node``."""
+    if isinstance(loop, s.For):
+        yield loop.iter, loop.target
+        return
+    for generator in reversed(loop.generators):
+        inside_source = generator.iter.start <= node.start < generator.iter.end
+        if not inside_source:
+            yield generator.iter, generator.target
+
+
+def derived(loop: Repeating, target: s.Expr) -> set[str]:
+    """Return the loop's variables and the names that the loop computes from them."""
+    names = {part.id for part in targets(target) if isinstance(part, s.Name)}
+    if isinstance(loop, s.Comp):
+        for generator in loop.generators:
+            if _mentions(generator.iter, names):
+                names |= _names(generator.target)
+        return names
+    for node in s.walk_scope(*loop.body):
+        if isinstance(node, s.Assign) and _mentions(node.value, names):
+            for each in node.targets:
+                names |= _names(each)
+        elif (
+            (isinstance(node, s.AnnAssign) and node.value and _mentions(node.value, names))
+            or (isinstance(node, s.NamedExpr) and _mentions(node.value, names))
+            or (isinstance(node, s.For) and _mentions(node.iter, names))
+        ):
+            names |= _names(node.target)
+        elif isinstance(node, s.With):
+            for item in node.items:
+                if item.optional_vars is not None and _mentions(item.context_expr, names):
+                    names |= _names(item.optional_vars)
+    return names
+
+
+def _names(target: s.Expr) -> set[str]:
+    return {part.id for part in targets(target) if isinstance(part, s.Name)}
+
+
+def _mentions(node: s.Node, names: set[str]) -> bool:
+    return any(isinstance(inner, s.Name) and inner.id in names for inner in s.walk(node))
+
+
+# ----------------------------------------------------------------------- bounded
+
+
+def is_bounded(app: App, source: s.Expr, where: Where, depth: int = 0) -> bool:
+    """Whether what is iterated over is small by nature: a literal, a constant, a range, a chunk."""
+    if depth > 6:
+        return False
+    if isinstance(source, (s.List, s.Tuple, s.Set)):
+        return not any(isinstance(element, s.Starred) for element in source.elts)
+    if isinstance(source, (s.Dict, s.Constant, s.JoinedStr)):
+        return True
+    if isinstance(source, s.IfExp):
+        return is_bounded(app, source.body, where, depth + 1) and is_bounded(
+            app, source.orelse, where, depth + 1
+        )
+    if isinstance(source, s.BoolOp):
+        return all(is_bounded(app, value, where, depth + 1) for value in source.values)
+    if isinstance(source, s.Await):
+        return is_bounded(app, source.value, where, depth + 1)
+    if isinstance(source, s.Call):
+        return _is_bounded_call(app, source, where, depth)
+    if isinstance(source, s.Subscript):
+        return isinstance(source.slice, s.Slice) and isinstance(source.slice.upper, s.Constant)
+    found = app.types.of(source, where)
+    if isinstance(found, ClassObject):  # the members of an enum
+        return True
+    if isinstance(found, Literal):
+        return True
+    if isinstance(source, s.Name):
+        return _is_bounded_name(app, source, where, depth)
+    if isinstance(source, s.Attribute):
+        return source.attr.isupper() or _is_setting(app, source, where)
+    return False
+
+
+def _is_bounded_call(app: App, call: s.Call, where: Where, depth: int) -> bool:
+    name = s.last_name(call.func) or ""
+    if name == "range":
+        return (
+            not any(isinstance(arg, s.Call) and s.last_name(arg.func) == "len" for arg in call.args)
+            or len(call.args) == 3
+        )
+    if name in _WRAPPERS:
+        inner = call.args[0] if call.args else None
+        if inner is None and isinstance(call.func, s.Attribute):
+            inner = call.func.value
+        return inner is not None and is_bounded(app, inner, where, depth + 1)
+    return bool(_PIECES.search(name))
+
+
+def _is_bounded_name(app: App, name: s.Name, where: Where, depth: int) -> bool:
+    if _PIECES.search(name.id):
+        return True
+    if where.function is not None:
+        bounds = [
+            bound
+            for bound in app.types.locals.of(where.function).get(name.id, [])
+            if bound.inside is None or bound.inside[0] <= name.start < bound.inside[1]
+        ]
+        if bounds:
+            return all(
+                bound.how == "assign"
+                and bound.value is not None
+                and not _is_empty(bound.value)
+                and is_bounded(app, bound.value, where, depth + 1)
+                for bound in bounds
+            ) and not _grows(where.function, name.id)
+    symbol = app.linker.name(name.id, where.module, where.function)
+    if isinstance(symbol, Variable):
+        return symbol.name.isupper() or (
+            symbol.value is not None
+            and not _is_empty(symbol.value)
+            and is_bounded(app, symbol.value, Where(symbol.module), depth + 1)
+        )
+    return False
+
+
+def _is_empty(node: s.Expr) -> bool:
+    """``[]``, ``{}``: filled later."""
+    if isinstance(node, (s.List, s.Set, s.Tuple)):
+        return not node.elts
+    return isinstance(node, s.Dict) and not node.keys
+
+
+def _grows(function: Function, name: str) -> bool:
+    """Whether a local list is added to in a loop."""
+    for node in s.walk_scope(*function.node.body):
+        if isinstance(node, s.Call) and isinstance(node.func, s.Attribute):
+            if s.dotted(node.func.value) == name and node.func.attr in {
+                "append", "extend", "add", "update", "insert", "setdefault",
+            }:  # fmt: skip
+                return True
+        if isinstance(node, s.Assign) and any(
+            isinstance(target, s.Subscript) and s.dotted(target.value) == name
+            for target in node.targets
+        ):
+            return True
+    return False
+
+
+def _is_setting(app: App, source: s.Attribute, where: Where) -> bool:
+    """Whether an attribute is one of a settings object: as long as somebody wrote it."""
+    owner = app.types.of(source.value, where)
+    if isinstance(owner, Instance) and isinstance(owner.cls, Class):
+        schema = app.models.schema(owner.cls)
+        if schema is not None and schema.is_settings:
+            return True
+    return bool(_FIXED.search(s.last_name(source.value) or ""))
+
+
+# ------------------------------------------------------------------- not repeated
+
+
+def _is_search(app: App, site: CallSite, loop: Repeating) -> bool:
+    """Whether a loop ends with the first item that fits: most often after one or two."""
+    if isinstance(loop, s.Comp):
+        return any(
+            isinstance(node, s.Call)
+            and s.last_name(node.func) in _SEARCHES
+            and node.args
+            and node.args[0] is loop
+            for node, _ in app.calls.nodes(site.caller)
+        )
+    return any(_leaves(statement) for statement in loop.body)
+
+
+def _leaves(statement: s.Stmt, refusing: bool = False) -> bool:
+    """Whether a statement of a loop's body ends the loop for another reason than a missing row."""
+    if isinstance(statement, s.Return):
+        return not refusing
+    if isinstance(statement, s.Flow):
+        return statement.keyword == "break" and not refusing
+    if isinstance(statement, s.If):
+        for branch in statement.branches:
+            refuses = refusing or _is_absence(branch.test)
+            if any(_leaves(inner, refuses) for inner in branch.body):
+                return True
+        return any(_leaves(inner, refusing) for inner in statement.orelse)
+    if isinstance(statement, s.Try):
+        inner_handlers = [inner for handler in statement.handlers for inner in handler.body]
+        return any(
+            _leaves(inner, refusing) for inner in (*statement.body, *statement.orelse)
+        ) or any(_leaves(inner, True) for inner in inner_handlers)
+    if isinstance(statement, s.With):
+        return any(_leaves(inner, refusing) for inner in statement.body)
+    return False
+
+
+def _is_absence(test: s.Expr) -> bool:
+    """``not x``, ``x is None``, ``x != y``: the loop ends because something is wrong."""
+    if isinstance(test, s.UnaryOp):
+        return test.op == "not"
+    if isinstance(test, s.Compare):
+        return test.ops[0] in {"is", "!=", "not in", "<", "<="}
+    if isinstance(test, s.BoolOp):
+        return all(_is_absence(value) for value in test.values)
+    return False
+
+
+def _is_remembered(around: Surroundings, loop: Repeating) -> bool:
+    """Whether a place is skipped for what was seen before: ``if key not in cache``."""
+    return any(
+        loop.start <= branch.start < loop.end and _asks_memory(branch.test)
+        for branch in around.branches
+    )
+
+
+def _asks_memory(test: s.Expr) -> bool:
+    return any(isinstance(node, s.Compare) and "not in" in node.ops for node in s.walk(test))
+
+
+# ------------------------------------------------------------------------ leading
+
+
+Chain: TypeAlias = tuple[CallSite, ...]
+
+
+@dataclass(eq=False)
+class Leading:
+    """Which calls lead to an execution of some kind, and how.
+
+    What stands under conditions upon conditions is not counted: it may hardly ever run.
+    """
+
+    app: App
+    counts: Callable[[Execution], bool]
+    guards: Guards = field(init=False)
+    _known: dict[tuple[int, frozenset[Guarded]], tuple[Chain, Execution, int] | None] = field(
+        default_factory=dict
+    )
+
+    def __post_init__(self) -> None:
+        self.guards = Guards(self.app)
+
+    def from_site(self, site: CallSite) -> tuple[Chain, Execution] | None:
+        """Return the calls below ``site`` that lead to an execution, and the execution."""
+        if site.around.deferred:
+            return None
+        for target in site.targets:
+            found = self._first(target, self.guards.skipped(site, target), 0)
+            if found is not None and found[2] <= _CONDITIONS:
+                return found[0], found[1]
+        return None
+
+    def _first(
+        self, function: Function, skipped: frozenset[Guarded], depth: int
+    ) -> tuple[Chain, Execution, int] | None:
+        key = (id(function.node), skipped)
+        if key in self._known or depth > _DEPTH:
+            return self._known.get(key)
+        self._known[key] = None
+        if not function.decorator_names.isdisjoint(_CACHING):
+            return None
+        found = self._search(function, skipped, depth)
+        self._known[key] = found
+        return found
+
+    def _search(
+        self, function: Function, skipped: frozenset[Guarded], depth: int
+    ) -> tuple[Chain, Execution, int] | None:
+        best: tuple[Chain, Execution, int] | None = None
+        for execution in self.app.calls.executions(function):
+            around = execution.site.around
+            if (
+                not around.deferred
+                and not around.handled
+                and not is_in(execution.site.node, skipped)
+                and self.counts(execution)
+            ):
+                cost = len(around.branches)
+                if best is None or cost < best[2]:
+                    best = ((), execution, cost)
+        if best is not None and best[2] == 0:
+            return best
+        for site in self.app.calls.sites(function):
+            if site.around.deferred or site.around.handled or is_in(site.node, skipped):
+                continue
+            for target in site.targets:
+                inner = self.guards.skipped(site, target)
+                found = self._first(target, inner, depth + 1)
+                if found is not None:
+                    cost = found[2] + len(site.around.branches)
+                    if best is None or cost < best[2]:
+                        best = ((site, *found[0]), found[1], cost)
+        return best
+
+
+def of_request(running: Loop, function: Function) -> tuple[Evidence, ...]:
+    """Return the chain from the request to a function that requests reach."""
+    step = running.reached.steps[id(function.node)]
+    return (*of_entry(running.entry(step.root)), *of_step(step))
+
+
+def request_label(running: Loop, function: Function) -> str:
+    """Return `` (GET /orders)``: a request that reaches a function, or nothing."""
+    step = running.reached.steps[id(function.node)]
+    route = running.entry(step.root).route
+    return f" ({route.label})" if route is not None else ""
+
+
+def of_loop(site: CallSite, repeated: PerItem) -> Evidence:
+    """Return the link that shows the loop."""
+    node = repeated.loop.iter if isinstance(repeated.loop, s.For) else repeated.source
+    return evidence(site.module, node, f"once for each item of {written(site, node)}")
+
+
+def written(site: CallSite, node: s.Expr) -> str:
+    """Return how a short expression reads: a chain of names, or the call of one."""
+    if isinstance(node, s.Await):
+        node = node.value
+    if isinstance(node, s.Call):
+        name = s.dotted(node.func) or s.last_name(node.func)
+        if name in {"enumerate", "list", "sorted", "reversed", "zip", "set"} and node.args:
+            return written(site, node.args[0])
+        return f"{name}()" if name else "a result"
+    return s.dotted(node) or "a list"

@@ -1,0 +1,320 @@
+"""One statement for all rows, not one statement for each row.
+
+A query in a loop over rows, or over items of the request, costs a round trip to the database for
+each of them: a page of a hundred orders asks a hundred and one times. The query is often some
+functions away from the loop, where nobody sees both.
+
+Reported is the call in the loop, when what it runs depends on the loop's variable, and a read or
+a changing statement is executed there or in what it calls. Left alone are loops that something
+bounds (literals, constants, enums, ranges, chunks, pages), searches that stop at the first hit,
+lookups that are remembered (`if key not in cache`), what is cached, and `session.add`, which asks
+nothing. Where it is not known what a call runs, nothing is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fastwright.app import orm
+from fastwright.app.calls import CallSite, Execution
+from fastwright.app.model import App
+from fastwright.app.on_loop import Loop, served
+from fastwright.app.scopes import Where
+from fastwright.app.symbols import Function
+from fastwright.app.types import Literal
+from fastwright.read import syntax as s
+from fastwright.rules.data._loops import (
+    Chain,
+    Leading,
+    PerItem,
+    of_loop,
+    of_request,
+    per_item,
+    request_label,
+    written,
+)
+from fastwright.rules.evidence import call_name, evidence, of_calls, place
+from fastwright.rules.finding import Hit
+from fastwright.rules.rule import Case, Rule, case
+
+_STATEMENTS = ("select", "insert", "update", "delete", "with")
+
+
+def check(app: App) -> Iterator[Hit]:
+    """Report each call that asks the database once for each item of a loop."""
+    running = served(app)
+    leading = Leading(app, lambda execution: asks(app, execution))
+    for step in running.reached:
+        seen: set[int] = set()
+        own = {id(e.site.node): e for e in app.calls.executions(step.function) if asks(app, e)}
+        for site in app.calls.sites(step.function):
+            if not site.around.loops:
+                continue
+            execution = own.get(id(site.node))
+            found = ((), execution) if execution is not None else leading.from_site(site)
+            if found is None or found[1] is None:
+                continue
+            repeated = per_item(app, site)
+            if repeated is None or id(repeated.loop) in seen:
+                continue
+            seen.add(id(repeated.loop))
+            yield _hit(app, running, step.function, site, repeated, found[0], found[1])
+
+
+def _hit(
+    app: App,
+    running: Loop,
+    function: Function,
+    site: CallSite,
+    repeated: PerItem,
+    chain: Chain,
+    execution: Execution,
+) -> Hit:
+    last = execution.site
+    known = execution.table is not None and app.models.table(execution.table) is not None
+    table = f" on {execution.table.name}" if known and execution.table is not None else ""
+    through = f" (through {site.targets[0].qualname})" if site.targets else ""
+    message = (
+        f"{_verb(execution)}{table} runs once for each item of {written(site, repeated.source)}"
+        f"{through}{request_label(running, function)}"
+    )
+    calls = of_calls((site, *chain)) if execution.site is not site else ()
+    proof = (
+        *of_request(running, function),
+        of_loop(site, repeated),
+        *calls,
+        evidence(last.module, last.node, call_name(last)),
+    )
+    return Hit(place(site.module, site.node), message, proof)
+
+
+def _verb(execution: Execution) -> str:
+    if execution.query is not None and execution.query.kind in {"insert", "update", "delete"}:
+        article = "a" if execution.query.kind == "delete" else "an"
+        return f"{article} {execution.query.kind.upper()}"
+    return "a query" if execution.kind == "read" else "a statement"
+
+
+def asks(app: App, execution: Execution) -> bool:
+    """Whether an execution sends a statement of its own."""
+    site = execution.site
+    if site.method in {"refresh", "executemany"}:
+        return False
+    if execution.session == "raw":
+        given = site.node.argument(0, "query")
+        found = app.types.of(_head(given), Where(site.module, site.caller))
+        text = found.value if isinstance(found, Literal) else ""
+        return not text or str(text).strip().lower().startswith(_STATEMENTS)
+    if execution.kind == "read":
+        return True
+    return execution.kind == "write" and (
+        site.method in orm.EXECUTING or (execution.query is not None and execution.query.legacy)
+    )
+
+
+def _head(node: s.Expr | None) -> s.Expr | None:
+    return node.values[0] if isinstance(node, s.JoinedStr) and node.values else node
+
+
+RULE = Rule(
+    summary="a query for each item of a loop",
+    severity="warning",
+    mend="Ask once before the loop (`select(...).where(Table.id.in_(ids))`, a join, or"
+    " `selectinload`) and look the rows up in a dictionary; aggregate in the database.",
+    app=check,
+    recipe="eager-load",
+    references=("https://docs.sqlalchemy.org/en/20/orm/queryguide/relationships.html",),
+)
+
+_MODELS = """
+    from sqlmodel import Field, Session, SQLModel
+
+    class Order(SQLModel, table=True):
+        id: int | None = Field(default=None, primary_key=True)
+
+    class Item(SQLModel, table=True):
+        id: int | None = Field(default=None, primary_key=True)
+        order_id: int = Field(foreign_key="order.id")
+
+    def get_session() -> Session: ...
+    """
+
+CASES = (
+    Case(
+        "the query is two functions below the loop",
+        {
+            "app/models.py": _MODELS,
+            "app/repository.py": """
+                from sqlmodel import Session, select
+                from app.models import Item, Order
+
+                class Orders:
+                    def __init__(self, session: Session):
+                        self.session = session
+
+                    def recent(self):
+                        return self.session.exec(select(Order).limit(50)).all()
+
+                    def items_of(self, order_id: int):
+                        return self.session.exec(select(Item).where(Item.order_id == order_id)).all()
+                """,
+            "app/main.py": """
+                from fastapi import Depends, FastAPI
+                from sqlmodel import Session
+                from app.models import get_session
+                from app.repository import Orders
+
+                app = FastAPI()
+
+                class Service:
+                    def __init__(self, session: Session = Depends(get_session)):
+                        self.orders = Orders(session)
+
+                    def history(self):
+                        return [
+                            {"id": order.id, "items": self.orders.items_of(order.id)}  # <-
+                            for order in self.orders.recent()
+                        ]
+
+                @app.get("/orders")
+                def orders(service: Service = Depends(Service)):
+                    return service.history()
+                """,
+        },
+    ),
+    Case(
+        "over the ids of the request",
+        {
+            "app/models.py": _MODELS,
+            "app/main.py": """
+                from fastapi import Depends, FastAPI, HTTPException
+                from sqlalchemy import update
+                from sqlmodel import Session
+                from app.models import Order, get_session
+
+                app = FastAPI()
+
+                @app.post("/orders/close")
+                def close(ids: list[int], session: Session = Depends(get_session)):
+                    for order_id in ids:
+                        order = session.get(Order, order_id)  # <-
+                        if order is None:
+                            raise HTTPException(404)
+                    for order_id in ids:
+                        session.execute(update(Order).where(Order.id == order_id))  # <-
+                    session.commit()
+                """,
+        },
+    ),
+    Case(
+        "one query before the loop; adding asks nothing",
+        {
+            "app/models.py": _MODELS,
+            "app/main.py": """
+                from fastapi import Depends, FastAPI
+                from sqlmodel import Session, select
+                from app.models import Item, Order, get_session
+
+                app = FastAPI()
+
+                @app.post("/orders/{order_id}/items")
+                def add(order_id: int, names: list[str], session: Session = Depends(get_session)):
+                    known = session.exec(select(Item).where(Item.order_id == order_id)).all()
+                    for item in known:
+                        item.order_id = order_id
+                    for name in names:
+                        session.add(Item(order_id=order_id))
+                    session.commit()
+                """,
+        },
+    ),
+    Case(
+        "bounded by nature: constants, enums, ranges, chunks, the first hit",
+        {
+            "app/models.py": _MODELS,
+            "app/main.py": """
+                from enum import Enum
+                from fastapi import Depends, FastAPI
+                from sqlmodel import Session, col, func, select
+                from app.models import Item, Order, get_session
+
+                app = FastAPI()
+                TABLES = (Order, Item)
+
+                class Kind(Enum):
+                    new = "new"
+                    old = "old"
+
+                def chunks(ids: list[int], size: int): ...
+
+                @app.get("/stats")
+                def stats(ids: list[int], session: Session = Depends(get_session)):
+                    for model in TABLES:
+                        session.exec(select(func.count()).select_from(model)).one()
+                    for kind in Kind:
+                        session.exec(select(Order).where(Order.id == kind.value)).all()
+                    for day in range(7):
+                        session.exec(select(Order).where(Order.id == day)).all()
+                    for some in chunks(ids, 500):
+                        session.exec(select(Order).where(col(Order.id).in_(some))).all()
+                    for start in range(0, len(ids), 500):
+                        session.exec(select(Order).where(col(Order.id).in_(ids[start:]))).all()
+                    for order_id in ids:
+                        order = session.get(Order, order_id)
+                        if order is not None:
+                            return order
+                """,
+        },
+    ),
+    Case(
+        "remembered, cached, or the same for every item",
+        {
+            "app/models.py": _MODELS,
+            "app/main.py": """
+                from functools import lru_cache
+                from fastapi import Depends, FastAPI
+                from sqlmodel import Session, select
+                from app.models import Order, get_session
+
+                app = FastAPI()
+
+                @lru_cache
+                def order_of(order_id: int):
+                    return get_session().get(Order, order_id)
+
+                @app.get("/orders")
+                def orders(ids: list[int], session: Session = Depends(get_session)):
+                    known = {}
+                    for order_id in ids:
+                        if order_id not in known:
+                            known[order_id] = session.get(Order, order_id)
+                    for order_id in ids:
+                        order_of(order_id)
+                    for attempt in range(3):
+                        session.exec(select(Order)).first()
+                    return known
+                """,
+        },
+    ),
+    case(
+        "while there are pages",
+        """
+        from fastapi import Depends, FastAPI
+        from sqlalchemy import select
+        from sqlalchemy.orm import Session
+
+        app = FastAPI()
+
+        def get_session() -> Session: ...
+
+        @app.get("/export")
+        def export(session: Session = Depends(get_session)):
+            offset = 0
+            while True:
+                rows = session.execute(select().limit(100).offset(offset)).all()
+                if not rows:
+                    return offset
+                offset += 100
+        """,
+    ),
+)

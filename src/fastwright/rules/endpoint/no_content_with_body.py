@@ -1,0 +1,110 @@
+"""204 and 304 have no body.
+
+A response with status 204 (No Content) or 304 must not carry a body (RFC 9110, 15.3.5 and 15.4.5).
+What the endpoint returns is dropped, or, sent by hand, confuses the client about where the next
+response begins. Return nothing, or answer 200.
+
+`return None`, a bare `return` and responses made by hand are right. A response model on such a route is
+reported too: FastAPI refuses it at start-up, or documents a body that never comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fastwright.app.model import App
+from fastwright.app.routes import Route
+from fastwright.app.scopes import Where
+from fastwright.app.types import NoneType, alternatives
+from fastwright.read import syntax as s
+from fastwright.rules.evidence import of_route, place
+from fastwright.rules.finding import Hit
+from fastwright.rules.rule import Rule, case
+
+_EMPTY = frozenset({204, 304})
+
+
+def check(app: App) -> Iterator[Hit]:
+    """Report values returned from routes that have no body."""
+    seen: set[int] = set()
+    for route in app.routes:
+        if (
+            route.status_code not in _EMPTY
+            or route.endpoint is None
+            or id(route.endpoint.node) in seen
+        ):
+            continue
+        seen.add(id(route.endpoint.node))
+        node = _returned(app, route)
+        if node is not None:
+            message = f"{route.label} answers {route.status_code}, which has no body: this value is dropped"
+            yield Hit(place(route.endpoint.module, node), message, of_route(route))
+
+
+def _returned(app: App, route: Route) -> s.Expr | None:
+    """Return the first value that the endpoint surely returns as a body."""
+    endpoint = route.endpoint
+    if endpoint is None:
+        return None
+    where = Where(endpoint.module, endpoint)
+    for node, _ in app.calls.nodes(endpoint):
+        if isinstance(node, s.Return) and isinstance(node.value, (s.Dict, s.List, s.JoinedStr)):
+            return node.value
+        if isinstance(node, s.Return) and isinstance(node.value, s.Constant):
+            if node.value.kind not in {"none", "ellipsis"}:
+                return node.value
+        if isinstance(node, s.Return) and isinstance(node.value, (s.Name, s.Attribute)):
+            found = alternatives(app.types.of(node.value, where))
+            if any(app.is_table_type(option) for option in found) and not any(
+                isinstance(option, NoneType) for option in found
+            ):
+                return node.value
+    return None
+
+
+RULE = Rule(
+    summary="a body on a response that has none",
+    severity="warning",
+    mend="Return nothing, or answer 200.",
+    app=check,
+    references=("https://www.rfc-editor.org/rfc/rfc9110#section-15.3.5",),
+)
+
+CASES = (
+    case(
+        "a message that nobody gets",
+        """
+        from fastapi import APIRouter, FastAPI, status
+
+        app = FastAPI()
+
+        @app.delete("/a/{id}", status_code=204)
+        def a(id: int):
+            return {"deleted": id}  # <-
+
+        @app.delete("/b/{id}", status_code=status.HTTP_204_NO_CONTENT)
+        def b(id: int):
+            return "gone"  # <-
+        """,
+    ),
+    case(
+        "nothing, None, or a response",
+        """
+        from fastapi import FastAPI, Response
+
+        app = FastAPI()
+
+        @app.delete("/a", status_code=204)
+        def a() -> None:
+            return None
+
+        @app.delete("/b", status_code=204)
+        def b():
+            return Response(status_code=204)
+
+        @app.delete("/c")
+        def c():
+            return {"deleted": 1}
+        """,
+    ),
+)

@@ -1,0 +1,126 @@
+"""A parameter of the path is taken by somebody.
+
+`/tenants/{tenant_id}/orders` promises that the tenant counts. If neither the endpoint nor one of its
+dependencies takes `tenant_id`, every tenant gets the same answer, and where the parameter should have
+limited the query, other tenants' rows. The name often comes from a prefix in another file, or is
+misspelt in the signature.
+
+Silent where anything on the way reads the request itself (`request.path_params`), and where a
+dependency is not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fastwright.app.model import App
+from fastwright.app.routes import Route
+from fastwright.app.symbols import Function
+from fastwright.rules.endpoint._paths import is_certain, names
+from fastwright.rules.evidence import evidence, of_route, place
+from fastwright.rules.finding import Hit
+from fastwright.rules.rule import Rule, case
+
+
+def check(app: App) -> Iterator[Hit]:
+    """Report names of the full path that nothing takes."""
+    reported: set[tuple[int, str]] = set()
+    for route in app.routes:
+        if route.kind != "http" or not is_certain(route) or not _is_understood(route):
+            continue
+        taken = {p.name for p in route.parameters} | {p.alias for p in route.parameters}
+        for name in names(route.path):
+            if name in taken or (id(route.node), name) in reported:
+                continue
+            reported.add((id(route.node), name))
+            yield _hit(route, name)
+
+
+def _is_understood(route: Route) -> bool:
+    """Whether everything that could take a parameter is known, and reads no path by itself."""
+    if route.endpoint is None or route.record.starlette or _takes_anything(route.endpoint):
+        return False
+    if any(parameter.kind == "special" for parameter in route.parameters):
+        return False
+    return all(
+        (d.function is not None and not _takes_anything(d.function)) or d.external is not None
+        for d in route.all_dependencies()
+    )
+
+
+def _takes_anything(function: Function) -> bool:
+    """``**kwargs``, or a decorator that may give the function another signature."""
+    if any(parameter.kind in {"kwargs", "args"} for parameter in function.node.params):
+        return True
+    known = {"get", "post", "put", "patch", "delete", "head", "options", "api_route", "trace",
+             "staticmethod", "classmethod"}  # fmt: skip
+    return not function.decorator_names <= known
+
+
+def _hit(route: Route, name: str) -> Hit:
+    where = "" if f"{{{name}" in route.record.own_path else ", which comes from a prefix,"
+    message = f"{{{name}}} of {route.path}{where} is taken by neither the endpoint nor a dependency"
+    layers = tuple(
+        evidence(layer.module, layer.node, f"{layer.kind} adds {{{name}}}")
+        for layer in route.record.inherited
+        if (prefix := layer.keywords.get("prefix")) is not None
+        and f"{{{name}" in str(getattr(prefix.node, "value", ""))
+    )
+    return Hit(place(route.module, route.node), message, (*layers, *of_route(route)))
+
+
+RULE = Rule(
+    summary="a path parameter that nobody takes",
+    severity="warning",
+    mend="Take it (and use it in the query), or leave it out of the path.",
+    app=check,
+    references=("https://fastapi.tiangolo.com/tutorial/path-params/",),
+)
+
+CASES = (
+    case(
+        "from the prefix of an include, and misspelt",
+        """
+        from fastapi import APIRouter, FastAPI
+
+        app = FastAPI()
+        orders = APIRouter(prefix="/orders")
+
+        @orders.get("/")  # <-
+        def list_orders() -> None: ...
+
+        @orders.get("/{order_id}")  # <-
+        def read(tenant_id: int, orderid: int) -> None: ...
+
+        app.include_router(orders, prefix="/tenants/{tenant_id}")
+        """,
+    ),
+    case(
+        "taken by a dependency, an alias, or read from the request",
+        """
+        from typing import Annotated
+        from fastapi import APIRouter, Depends, FastAPI, Path, Request
+
+        def tenant(tenant_id: int) -> int:
+            return tenant_id
+
+        app = FastAPI()
+        router = APIRouter(prefix="/tenants/{tenant_id}", dependencies=[Depends(tenant)])
+
+        @router.get("/a")
+        def a() -> None: ...
+
+        @app.get("/b/{item-id}")
+        def b(item: Annotated[int, Path(alias="item-id")]) -> None: ...
+
+        @app.get("/c/{key}")
+        def c(request: Request) -> None:
+            print(request.path_params["key"])
+
+        @app.get("/d/{path:path}")
+        def d(path: str) -> None: ...
+
+        app.include_router(router)
+        """,
+    ),
+)

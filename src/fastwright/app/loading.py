@@ -7,13 +7,14 @@ for it, or when no option in the whole project ever names it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
 from fastwright.app.calls import CallSite
 from fastwright.app.model import App
 from fastwright.app.models import Relationship, Schema, Table
+from fastwright.app.origins import Origin
 from fastwright.app.scopes import Where
 from fastwright.app.surroundings import Surroundings
 from fastwright.app.symbols import Class, Function
@@ -94,8 +95,16 @@ class Loading:
         """Whether touching a relationship of a row that ``query`` loaded surely asks the database."""
         return self.is_lazy_path((relationship,), query)
 
-    def is_lazy_path(self, path: tuple[Relationship, ...], query: Query | None) -> bool:
-        """The same for the last of several relationships, each of the rows of the one before."""
+    def is_lazy_path(
+        self,
+        path: tuple[Relationship, ...],
+        query: Query | None,
+        came_from: Iterable[Origin] = (),
+    ) -> bool:
+        """The same for the last of several relationships, each of the rows of the one before.
+
+        Where ``query`` is not known, ``came_from`` may say from which statements the rows come.
+        """
         last = path[-1]
         if not _by_default(last):
             return False
@@ -110,6 +119,9 @@ class Loading:
                 return False
             if len(path) == 1:
                 return True
+        known = list(came_from)
+        if query is None and known and all(_names_no_option(origin) for origin in known):
+            return True
         named, opaque = self.named
         return not opaque and last.name not in named
 
@@ -287,6 +299,17 @@ def schema_class(found: Type) -> Class | None:
     if isinstance(found, (ClassObject, Instance)) and isinstance(found.cls, Class):
         return found.cls
     return None
+
+
+def _names_no_option(origin: Origin) -> bool:
+    """Whether rows were surely loaded without any option."""
+    execution = origin.execution
+    if execution is None or execution.kind != "read":
+        return False
+    if execution.by_key:
+        return execution.site.node.keyword("options") is None
+    query = execution.query
+    return query is not None and query.options_known and not query.options
 
 
 def _by_default(relationship: Relationship) -> bool:

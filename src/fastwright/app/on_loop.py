@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -94,7 +94,9 @@ def served(app: App) -> Loop:
         for entry in entries(app):
             known.setdefault(id(entry.function.node), entry)
         reached = app.calls.reach([entry.function for entry in known.values()])
-        found = _SERVED[app] = Loop(known, reached)
+        found = Loop(known, reached)
+        _add_tasks(app, found, list(background_tasks(app, found)))
+        _SERVED[app] = found
     return found
 
 
@@ -116,18 +118,24 @@ def _find_on_loop(app: App) -> Loop:
         return stays_on_loop(app, site, target)
 
     reached = app.calls.reach([entry.function for entry in known.values()], follow)
-    tasks = [
-        task
-        for task in background_tasks(app, served(app))
-        if task.function.is_async and task.function not in reached
-    ]
-    if tasks:
-        for task in tasks:
-            known.setdefault(id(task.function.node), task)
-        later = app.calls.reach([task.function for task in tasks], follow)
-        for key, step in later.steps.items():
-            reached.steps.setdefault(key, step)
-    return Loop(known, reached)
+    found = Loop(known, reached)
+    tasks = [task for task in background_tasks(app, served(app)) if task.function.is_async]
+    _add_tasks(app, found, tasks, follow)
+    return found
+
+
+def _add_tasks(
+    app: App,
+    running: Loop,
+    tasks: list[Entry],
+    follow: Callable[[CallSite, Function], bool] = lambda _site, _target: True,
+) -> None:
+    """Add background tasks that nothing else reaches, and what they call."""
+    new = [task for task in tasks if task.function not in running.reached]
+    for task in new:
+        running.entries.setdefault(id(task.function.node), task)
+    for key, step in app.calls.reach([task.function for task in new], follow).steps.items():
+        running.reached.steps.setdefault(key, step)
 
 
 def background_tasks(app: App, running: Loop) -> Iterator[Entry]:

@@ -72,6 +72,8 @@ def _ranked(app: App, path: str) -> Layer | None:
         return None
     if layer.name == "router" and not layer.certain:
         return None  # a helper in a folder of routers may be anything
+    if layer.name == "repository" and layer.by == "contents":
+        return None  # tables with the functions that query them: two layers in one module
     return layer
 
 

@@ -25,6 +25,7 @@ from fastwright.app.raises import status_code
 from fastwright.app.scopes import Where
 from fastwright.app.surroundings import Surroundings
 from fastwright.app.symbols import Function
+from fastwright.app.types import Instance, alternatives
 from fastwright.read import syntax as s
 from fastwright.rules.architecture._http import from_endpoint
 from fastwright.rules.evidence import evidence, name_place, place
@@ -37,6 +38,7 @@ _BROAD_LIBRARIES = ("sqlalchemy.exc.", "asyncpg.exceptions.", "psycopg2.", "psyc
 _TRACEBACKS = frozenset({"traceback.format_exc", "traceback.format_exception",
                          "traceback.format_tb", "traceback.format_stack"})  # fmt: skip
 _TEXT = frozenset({"str", "repr", "format"})
+_WEBSOCKET = "fastapi.websockets.WebSocket"
 _FOLLOWED = 3
 
 
@@ -58,12 +60,22 @@ def check(app: App) -> Iterator[Hit]:
     for step in app.reached:
         function = step.function
         done.add(id(function.node))
-        if caught := list(_caught(app, function)):
+        caught = list(_caught(app, function))
+        if caught and not _is_websocket(app, function):
             yield from _sent(app, function, caught, from_endpoint(app, step))
     for function, caught_one in _handlers(app):
         if id(function.node) not in done:
             chain = (Evidence(name_place(function), function.qualname),)
             yield from _sent(app, function, [caught_one], chain)
+
+
+def _is_websocket(app: App, function: Function) -> bool:
+    """Whether a function serves a WebSocket: an HTTPException reaches nobody there."""
+    for parameter in function.parameters:
+        found = app.types.parameter(parameter, function)
+        if any(isinstance(o, Instance) and o.cls == _WEBSOCKET for o in alternatives(found)):
+            return True
+    return False
 
 
 # ------------------------------------------------------------------ what is caught
@@ -431,6 +443,21 @@ CASES = (
                 return yaml.safe_load(text)
             except Exception as e:
                 raise HTTPException(422, detail=f"not YAML: {e}")
+        """,
+    ),
+    case(
+        "on a WebSocket an HTTPException reaches nobody",
+        """
+        from fastapi import FastAPI, HTTPException, WebSocket
+
+        app = FastAPI()
+
+        @app.websocket("/a")
+        async def a(websocket: WebSocket):
+            try:
+                await websocket.accept()
+            except Exception as e:
+                raise HTTPException(500, detail=str(e))
         """,
     ),
     case(

@@ -5,7 +5,7 @@ document shows. Without one a path or query parameter is an unchecked string, an
 goes unnoticed. It is also the first of FastAPI's ideas: types first.
 
 Parameters filled through `Depends` are left alone (their type is what the dependency returns), and so
-are `self`, `*args` and `**kwargs`.
+are `self`, `*args`, `**kwargs` and names that begin with an underscore.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ def check(app: App) -> Iterator[Hit]:
         if route.record.starlette:
             continue
         for parameter in route.parameters:
+            if parameter.name.startswith("_"):  # taken and left alone on purpose
+                continue
             if id(parameter.node) in seen or parameter.node.annotation is not None:
                 continue
             seen.add(id(parameter.node))
@@ -82,7 +84,7 @@ CASES = (
             return helper(1)
 
         @app.get("/")
-        def home(service=Depends(get_service), **extra) -> None: ...
+        def home(service=Depends(get_service), _=None, **extra) -> None: ...
         """,
     ),
 )

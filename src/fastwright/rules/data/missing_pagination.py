@@ -1,0 +1,451 @@
+"""A list of rows that grows needs pages.
+
+An endpoint that answers all rows of a table works on the day it is written. With the data grows the
+answer, the memory of the process and the time that the database is busy, until it fails.
+
+Reported is a GET whose answer is made of the rows of a statement without `limit`, followed back
+through services and repositories, where requests add rows to that table (a table that only
+migrations fill does not grow with use), and no filter narrows it to the rows of one parent. An
+endpoint that takes `limit`, `page`, `cursor` and the like, or that goes through a paginating
+helper, is taken to page. Tables of settings, roles, categories and other things that people keep
+few of are left alone; statements that cannot be read, too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from weakref import WeakKeyDictionary
+
+from fastwright.app.loading import rows_of
+from fastwright.app.model import App
+from fastwright.app.on_loop import served
+from fastwright.app.origins import Origin, origins, returns
+from fastwright.app.routes import Route
+from fastwright.app.scopes import Where
+from fastwright.app.symbols import Class, Function
+from fastwright.app.types import ClassObject, Instance, Query, Sequence, Type, alternatives
+from fastwright.read import syntax as s
+from fastwright.rules.evidence import evidence, name_place, of_calls, of_route
+from fastwright.rules.finding import Hit
+from fastwright.rules.rule import Case, Rule, case
+
+_PAGING = re.compile(
+    r"^(limit|offset|skip|page|size|cursor|per_page|page_size|after|before|start|end|top|top_k|count"
+    r"|since|until|next|max_results|take|first|last|pagination|paging|params|commons|range)$|page"
+    r"|pagina|limit|cursor|offset",
+    re.IGNORECASE,
+)
+_FEW = re.compile(
+    r"role|permission|setting|config|categor|tag|countr|currenc|language|locale|plan|tier|type"
+    r"|status|feature|flag|provider|template|scope|department|unit|version|license|region|level"
+    r"|preference|option|theme|menu|group|label|connection|secret|variable|key$|client|server"
+    r"|model|prompt|tool|function|workspace|tenant|organi[sz]ation|team|pool|policy|credential"
+    r"|integration|plugin|component|skill|webhook|schedule|trigger|domain|channel|backend|engine",
+    re.IGNORECASE,
+)
+"""Names of tables of which there are few, whoever uses the application."""
+_PARENT = re.compile(r"(^|_)(id|ids|uuid|key|slug|name|email|token|sku|code|hash|by|of)$", re.I)
+_CONSTRUCTING = frozenset({"model_validate", "from_orm", "parse_obj", "model_construct"})
+
+
+def check(app: App) -> Iterator[Hit]:
+    """Report list endpoints that answer a whole table."""
+    growing = _growing(app)
+    seen: set[int] = set()
+    for route in app.routes:
+        endpoint = route.endpoint
+        if endpoint is None or route.methods != ("GET",) or id(endpoint.node) in seen:
+            continue
+        if route.kind != "http" or _pages(app, route):
+            continue
+        for table, origin in _whole_tables(app, endpoint):
+            if id(table.node) in growing and not _FEW.search(table.name):
+                seen.add(id(endpoint.node))
+                yield _hit(app, route, table, origin)
+                break
+
+
+def _hit(app: App, route: Route, table: Class, origin: Origin) -> Hit:
+    execution = origin.execution
+    assert execution is not None  # noqa: S101 - only known origins come here
+    site = execution.site
+    chain = (
+        *of_route(route),
+        *of_calls(origin.chain),
+        evidence(site.module, site.node, f"reads every row of {table.name}: no limit"),
+    )
+    message = f"{route.label} answers every row of {table.name}: no limit on the way"
+    assert route.endpoint is not None  # noqa: S101
+    return Hit(name_place(route.endpoint), message, chain)
+
+
+# --------------------------------------------------------------------- the answer
+
+
+def _pages(app: App, route: Route) -> bool:
+    """Whether a route looks as if it pages: by its parameters, its response or what it calls."""
+    if any(_PAGING.search(parameter.name) for parameter in route.parameters):
+        return True
+    if route.endpoint is None or any(
+        _PAGING.search(parameter.name) for parameter in route.endpoint.parameters
+    ):
+        return True
+    for option in alternatives(route.response.type):
+        if isinstance(option, Instance) and _PAGING.search(option.name.rpartition(".")[2]):
+            return True
+    return any(
+        re.search(r"paginat", site.method, re.IGNORECASE)
+        for site in app.calls.sites(route.endpoint)
+    )
+
+
+def _whole_tables(app: App, endpoint: Function) -> Iterator[tuple[Class, Origin]]:
+    """Yield the tables of which an endpoint's answer holds every row, and where it reads them."""
+    for returned in returns(app, endpoint):
+        for value in _lists(app, returned, endpoint, 0):
+            found = origins(app).of(value, endpoint)
+            if any(origin.execution is None for origin in found):
+                continue
+            for origin in found:
+                table = _whole_table(app, origin, value, endpoint)
+                if table is not None:
+                    yield table, origin
+
+
+def _lists(app: App, node: s.Expr, function: Function, depth: int) -> Iterator[s.Expr]:
+    """Yield the parts of an answer that may be lists of rows."""
+    if depth > 3:
+        return
+    if isinstance(node, s.Await):
+        node = node.value
+    if isinstance(node, s.Dict):
+        for value in node.values:
+            yield from _lists(app, value, function, depth + 1)
+    elif isinstance(node, s.Call) and _makes_schema(app, node, function):
+        for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
+            yield from _lists(app, argument, function, depth + 1)
+    elif isinstance(node, s.Subscript):
+        return
+    else:
+        yield node
+
+
+def _makes_schema(app: App, node: s.Call, function: Function) -> bool:
+    """Whether a call makes the answer from its arguments: a schema, or its ``model_validate``."""
+    where = Where(function.module, function)
+    found = app.types.of(node.func, where)
+    if isinstance(found, ClassObject) and isinstance(found.cls, Class):
+        return app.models.is_schema(found.cls)
+    return s.last_name(node.func) in _CONSTRUCTING
+
+
+def _whole_table(app: App, origin: Origin, value: s.Expr, endpoint: Function) -> Class | None:
+    """Return the table of which an origin reads every row, or None."""
+    execution = origin.execution
+    if execution is None or execution.kind != "read" or execution.by_key:
+        return None
+    query = execution.query
+    if query is None or query.kind != "select" or query.limited or query.aggregate or query.grouped:
+        return None
+    if _takes_one(app, execution.site.caller, execution.site.node):
+        return None
+    if query.legacy and execution.site.method not in {"all", "__iter__", "scalars"}:
+        return None
+    if any(s.last_name(step) in {"limit", "slice", "fetch", "params"} for step in query.steps):
+        return None
+    if _narrowed(query) or _limited_elsewhere(app, execution.site.caller):
+        return None
+    table = query.entity or _generic_table(app, origin) or _row_class(app, value, endpoint)
+    return table if table is not None and app.models.table(table) is not None else None
+
+
+def _generic_table(app: App, origin: Origin) -> Class | None:
+    """Return what ``self.model`` is in ``select(self.model)``: the repository says it."""
+    query = origin.query
+    node = query.node if query is not None else None
+    given = node.args[0] if isinstance(node, s.Call) and node.args else None
+    if not (isinstance(given, s.Attribute) and isinstance(given.value, s.Name)):
+        return None
+    for site in reversed(origin.chain):
+        found = app.types.attribute(site.receiver, given.attr) if site.receiver else None
+        if isinstance(found, ClassObject) and isinstance(found.cls, Class):
+            return found.cls
+    return None
+
+
+def _row_class(app: App, value: s.Expr, endpoint: Function) -> Class | None:
+    found: Type = app.types.awaited(app.types.of(value, Where(endpoint.module, endpoint)))
+    if not any(isinstance(option, Sequence) for option in alternatives(found)):
+        return None
+    rows = rows_of(found)
+    return rows[0].cls if rows is not None and isinstance(rows[0].cls, Class) else None
+
+
+def _takes_one(app: App, function: Function, call: s.Call) -> bool:
+    """Whether only one row is taken of what a call gives: ``.first()``, ``.one()``, ``scalar()``."""
+    if s.last_name(call.func) in {"scalar", "scalar_one", "scalar_one_or_none", "first", "one"}:
+        return True
+    for node, _ in app.calls.nodes(function):
+        if isinstance(node, s.Call) and isinstance(node.func, s.Attribute):
+            one = node.func.attr in {"first", "one", "one_or_none", "scalar", "scalar_one",
+                                     "scalar_one_or_none", "fetchone", "fetchmany"}  # fmt: skip
+            if one and node.start <= call.start and call.end <= node.end:
+                return True
+    return False
+
+
+def _narrowed(query: Query) -> bool:
+    """Whether a filter keeps only the rows of one parent, or those that are asked for by id."""
+    for condition in query.filters:
+        for node in s.walk(condition):
+            if isinstance(node, s.Attribute) and _PARENT.search(node.attr):
+                return True
+            if isinstance(node, s.Starred):
+                return True
+            if isinstance(node, s.Name) and not _is_plain_condition(condition):
+                return True
+    return any(s.last_name(step) == "filter_by" for step in query.steps) and any(
+        _PARENT.search(keyword.arg or "x_id")
+        for step in query.steps
+        if isinstance(step, s.Call) and s.last_name(step) == "filter_by"
+        for keyword in step.keywords
+    )
+
+
+def _is_plain_condition(condition: s.Expr) -> bool:
+    """``Table.column == value`` and the like: not a condition that was built elsewhere."""
+    return isinstance(condition, (s.Compare, s.UnaryOp, s.Call, s.Constant, s.Attribute))
+
+
+def _limited_elsewhere(app: App, function: Function) -> bool:
+    """Whether the function that runs the statement knows of pages, on some path at least."""
+    if any(_PAGING.search(parameter.name) for parameter in function.parameters):
+        return True
+    return bool({"limit", "slice", "paginate", "fetchmany"} & set(function.node.called))
+
+
+# ------------------------------------------------------------------------ growing
+
+
+_GROWING: WeakKeyDictionary[App, set[int]] = WeakKeyDictionary()
+
+
+def _growing(app: App) -> set[int]:
+    """Return the tables to which requests add rows, by ``id(node)``."""
+    found = _GROWING.get(app)
+    if found is None:
+        found = _GROWING[app] = set(_inserted(app))
+    return found
+
+
+def _inserted(app: App) -> Iterator[int]:
+    for step in served(app).reached:
+        for site in app.calls.sites(step.function):
+            for option in alternatives(site.callee):
+                cls = option.cls if isinstance(option, ClassObject) else None
+                if cls is None and site.method in _CONSTRUCTING:
+                    made = site.receiver
+                    cls = made.cls if isinstance(made, ClassObject) else None
+                if isinstance(cls, Class) and app.types.is_table(cls):
+                    yield id(cls.node)
+        for execution in app.calls.executions(step.function):
+            query = execution.query
+            if query is not None and query.kind == "insert" and execution.table is not None:
+                yield id(execution.table.node)
+
+
+RULE = Rule(
+    summary="a list endpoint without pages",
+    severity="warning",
+    confidence="medium",
+    mend="Take `limit` (bounded) and an offset or a cursor, pass them down to the statement, and"
+    " order it by a unique column.",
+    app=check,
+    references=(
+        "https://owasp.org/API-Security/editions/2023/en/0xa4-unrestricted-resource-consumption/",
+        "CWE-770",
+    ),
+)
+
+_HEAD = """
+    from typing import Annotated
+    from fastapi import Depends, FastAPI
+    from sqlmodel import Field, Session, SQLModel, create_engine, func, select
+
+    class User(SQLModel, table=True):
+        id: int | None = Field(default=None, primary_key=True)
+
+    class Order(SQLModel, table=True):
+        id: int | None = Field(default=None, primary_key=True)
+        user_id: int = Field(foreign_key="user.id")
+        status: str = "new"
+
+    class Role(SQLModel, table=True):
+        id: int | None = Field(default=None, primary_key=True)
+
+    class Holiday(SQLModel, table=True):
+        id: int | None = Field(default=None, primary_key=True)
+
+    engine = create_engine("sqlite://")
+
+    def get_session():
+        with Session(engine) as session:
+            yield session
+
+    SessionDep = Annotated[Session, Depends(get_session)]
+    app = FastAPI()
+
+    @app.post("/orders")
+    def create(session: SessionDep, user_id: int) -> None:
+        session.add(Order(user_id=user_id))
+        session.add(Role())
+        session.commit()
+    """
+
+CASES = (
+    Case(
+        "through a service and a generic repository, and in an envelope",
+        {
+            "app/base.py": _HEAD,
+            "app/repository.py": """
+                from typing import Generic, TypeVar
+                from sqlmodel import Session, SQLModel, select
+                from app.base import Order
+
+                T = TypeVar("T", bound=SQLModel)
+
+                class Repository(Generic[T]):
+                    model: type[T]
+
+                    def __init__(self, session: Session):
+                        self.session = session
+
+                    def all(self) -> list[T]:
+                        return self.session.exec(select(self.model)).all()
+
+                class Orders(Repository[Order]):
+                    model = Order
+
+                def open_orders(session: Session):
+                    query = select(Order).where(Order.status == "new")
+                    return session.exec(query.order_by(Order.id)).all()
+                """,
+            "app/main.py": """
+                from sqlmodel import SQLModel
+                from app.base import Order, SessionDep, app
+                from app.repository import Orders, open_orders
+
+                class OrderList(SQLModel):
+                    data: list[Order]
+
+                @app.get("/orders")
+                def orders(session: SessionDep):  # <-
+                    return Orders(session).all()
+
+                def public(order: Order) -> dict:
+                    return {"id": order.id}
+
+                @app.get("/public")
+                def public_orders(session: SessionDep) -> list[dict]:  # <-
+                    return [public(order) for order in Orders(session).all()]
+
+                @app.get("/open")
+                def open_(session: SessionDep):  # <-
+                    rows = open_orders(session)
+                    result = []
+                    for row in rows:
+                        result.append({"id": row.id})
+                    return {"orders": result}
+
+                @app.get("/envelope")
+                def envelope(session: SessionDep):  # <-
+                    return OrderList(data=open_orders(session))
+                """,
+        },
+    ),
+    Case(
+        "limited, narrowed to a parent, one row, an aggregate, a page",
+        {
+            "app/base.py": _HEAD,
+            "app/main.py": """
+                from sqlmodel import func, select
+                from app.base import Order, SessionDep, app
+
+                @app.get("/a")
+                def a(session: SessionDep):
+                    return session.exec(select(Order).limit(100)).all()
+
+                @app.get("/b/{user_id}")
+                def b(session: SessionDep, user_id: int):
+                    return session.exec(select(Order).where(Order.user_id == user_id)).all()
+
+                @app.get("/c")
+                def c(session: SessionDep):
+                    return session.exec(select(Order)).first()
+
+                @app.get("/d")
+                def d(session: SessionDep):
+                    return session.exec(select(func.count()).select_from(Order)).one()
+
+                @app.get("/e")
+                def e(session: SessionDep, skip: int = 0, limit: int = 100):
+                    return session.exec(select(Order).offset(skip).limit(limit)).all()
+
+                @app.get("/f")
+                def f(session: SessionDep):
+                    return session.exec(select(Order)).all()[:10]
+                """,
+        },
+    ),
+    Case(
+        "tables that stay small: roles, and what requests never add to",
+        {
+            "app/base.py": _HEAD,
+            "app/main.py": """
+                from sqlmodel import select
+                from app.base import Holiday, Role, SessionDep, app
+
+                @app.get("/roles")
+                def roles(session: SessionDep):
+                    return session.exec(select(Role)).all()
+
+                @app.get("/holidays")
+                def holidays(session: SessionDep):
+                    return session.exec(select(Holiday)).all()
+                """,
+        },
+    ),
+    Case(
+        "a paginating library",
+        {
+            "app/base.py": _HEAD,
+            "app/main.py": """
+                from fastapi_pagination import Page
+                from fastapi_pagination.ext.sqlmodel import paginate
+                from sqlmodel import select
+                from app.base import Order, SessionDep, app
+
+                @app.get("/orders", response_model=Page[Order])
+                def orders(session: SessionDep):
+                    return paginate(session, select(Order))
+                """,
+        },
+    ),
+    case(
+        "how a statement limits is not known where it is made elsewhere",
+        """
+        from fastapi import Depends, FastAPI
+        from sqlalchemy.orm import Session
+        from statements import recent_orders
+
+        app = FastAPI()
+
+        def get_session() -> Session: ...
+
+        @app.get("/orders")
+        def orders(session: Session = Depends(get_session)):
+            return session.scalars(recent_orders()).all()
+        """,
+    ),
+)

@@ -1,0 +1,116 @@
+"""Secrets are compared in constant time.
+
+`==` stops at the first byte that differs. How long it takes tells an attacker how much of a token or
+signature was right already, and the rest can be guessed byte by byte (CWE-208). `hmac.compare_digest`
+and `secrets.compare_digest` take the same time for every input.
+
+Reported where both sides are values and one is named as a secret: keys, tokens, signatures. Comparisons
+with literals, lengths, types, ids, and of values that are no secrets (`token_type`) are left alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from fastwright.project.versions import Versions
+from fastwright.read import syntax as s
+from fastwright.read.module import Module
+from fastwright.rules.evidence import place
+from fastwright.rules.finding import Hit
+from fastwright.rules.rule import Rule, case
+
+_SECRET = re.compile(
+    r"(^|_)(api_?key|secret|secret_?key|signature|hmac|csrf_?token|auth_?token|access_?token"
+    r"|bearer_?token|webhook_?secret|admin_?token|master_?key|service_?key|internal_?token"
+    r"|expected_?token|api_?token|x_?api_?key|shared_?secret)$",
+    re.IGNORECASE,
+)
+_WEB = frozenset({"fastapi", "starlette", "FastAPI", "APIRouter", "Depends"})
+
+
+def check(module: Module, _versions: Versions) -> Iterator[Hit]:
+    """Report ``==`` and ``!=`` between two values of which one is a secret."""
+    if _WEB.isdisjoint(module.header.marks):
+        return
+    for function in module.functions:
+        for node in s.walk_scope(*function.body):
+            if isinstance(node, s.Compare) and len(node.ops) == 1 and node.ops[0] in {"==", "!="}:
+                name = _secret(node.left, node.comparators[0])
+                if name is not None:
+                    message = f"{name} is compared with {node.ops[0]}: the time it takes tells how much was right"
+                    yield Hit(place(module, node), message)
+
+
+def _secret(left: s.Expr, right: s.Expr) -> str | None:
+    """Return the name of the secret if both sides are values."""
+    if not (_is_value(left) and _is_value(right)):
+        return None
+    names = [_name(side) for side in (left, right)]
+    return next((name for name in names if name is not None and _SECRET.search(name)), None)
+
+
+def _is_value(node: s.Expr) -> bool:
+    if isinstance(node, s.Attribute) and node.attr.isupper() and isinstance(node.value, s.Name):
+        return node.value.id[:1].islower()  # settings.API_KEY, not Kind.API_KEY
+    return isinstance(node, (s.Name, s.Attribute, s.Subscript, s.JoinedStr, s.Call))
+
+
+def _name(node: s.Expr) -> str | None:
+    """Return the name by which a value goes: the last of a chain, the key of a lookup."""
+    if isinstance(node, s.Subscript):
+        return s.string(node.slice)
+    if isinstance(node, s.Call):
+        if s.last_name(node.func) in {"get", "getenv", "get_secret_value"}:
+            if node.args:
+                key = s.string(node.args[0])
+                return key.replace("-", "_") if key is not None else None
+            return s.last_name(node.func.value) if isinstance(node.func, s.Attribute) else None
+        return None
+    return s.last_name(node)
+
+
+RULE = Rule(
+    summary="a secret compared with ==",
+    severity="warning",
+    mend="`secrets.compare_digest(given.encode(), expected.encode())`.",
+    module=check,
+    references=("https://docs.python.org/3/library/hmac.html#hmac.compare_digest", "CWE-208"),
+)
+
+CASES = (
+    case(
+        "an API key and a signature",
+        """
+        from fastapi import FastAPI, Header, HTTPException
+
+        app = FastAPI()
+
+        @app.post("/hook")
+        def hook(settings, x_api_key: str = Header(), signature: str = Header()) -> None:
+            if x_api_key != settings.api_key:  # <-
+                raise HTTPException(403)
+            expected = sign()
+            if signature == expected:  # <-
+                return
+        """,
+    ),
+    case(
+        "compared in constant time; literals, types and things that are no secrets",
+        """
+        import secrets
+        from fastapi import FastAPI
+
+        app = FastAPI()
+
+        @app.post("/hook")
+        def hook(token: str, api_key: str | None, kind, token_type: str, settings) -> None:
+            if secrets.compare_digest(token, settings.secret):
+                return
+            if api_key == "" or api_key == None or kind == Kind.API_KEY:
+                return
+            if token_type == settings.token_type or len(token) == settings.length:
+                return
+        """,
+    ),
+)

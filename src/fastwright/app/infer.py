@@ -766,8 +766,8 @@ class Inference:
             if not isinstance(wanted, TypeVariable):
                 continue
             given = self.of(node.argument(position, parameter.name), where)
-            if given is not UNKNOWN:
-                bindings[wanted.name] = instance_of(given)
+            if given is not UNKNOWN and not isinstance(given, Statement):
+                bindings[wanted.name] = instance_of(given)  # a statement may come back changed
         return bindings
 
     def _call_external(

@@ -41,11 +41,13 @@ _FEW = re.compile(
     r"|status|feature|flag|provider|template|scope|department|unit|version|license|region|level"
     r"|preference|option|theme|menu|group|label|connection|secret|variable|key$|client|server"
     r"|model|prompt|tool|function|workspace|tenant|organi[sz]ation|team|pool|policy|credential"
-    r"|integration|plugin|component|skill|webhook|schedule|trigger|domain|channel|backend|engine",
+    r"|integration|plugin|component|skill|webhook|schedule|trigger|domain|channel|backend|engine|apps?$|application",
     re.IGNORECASE,
 )
 """Names of tables of which there are few, whoever uses the application."""
 _PARENT = re.compile(r"(^|_)(id|ids|uuid|key|slug|name|email|token|sku|code|hash|by|of)$", re.I)
+_EVERYTHING = re.compile(r"export|download|dump|backup", re.IGNORECASE)
+"""Paths that promise everything."""
 _CONSTRUCTING = frozenset({"model_validate", "from_orm", "parse_obj", "model_construct"})
 
 
@@ -84,7 +86,9 @@ def _hit(app: App, route: Route, table: Class, origin: Origin) -> Hit:
 
 
 def _pages(app: App, route: Route) -> bool:
-    """Whether a route looks as if it pages: by its parameters, its response or what it calls."""
+    """Whether a route pages by its looks (parameters, response, calls), or must answer all."""
+    if _EVERYTHING.search(route.path):
+        return True
     if any(_PAGING.search(parameter.name) for parameter in route.parameters):
         return True
     if route.endpoint is None or any(

@@ -88,6 +88,10 @@ def _literal(module: Module, value: s.Expr | None) -> s.Expr | None:
 def _is_key(text: str, name: str) -> bool:
     if _NO_KEY.search(text) or len(text) < 8 or text.lower() == name.lower():
         return False
+    if re.fullmatch(r"[a-z]+([-_.][a-z]+)+", text) and re.sub(r"[-_.]", "", text) in re.sub(
+        r"_", "", name.lower()
+    ):
+        return False  # SECRET_KEY = "secret-key": a name for the thing
     return len(set(text)) > 4  # ruff's "xxxxxxxx" and the like are placeholders
 
 
@@ -131,6 +135,7 @@ CASES = (
         from pydantic_settings import BaseSettings
 
         SECRET = "secret"
+        SECRET_KEY_KIND = AWS_SECRET_KEY = "secret-key"
         CLIENT_SECRET = "CLIENT_SECRET"
         API_KEY_HEADER = "X-API-Key"
         SECRET_KEY = os.environ["SECRET_KEY"]

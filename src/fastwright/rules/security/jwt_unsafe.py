@@ -4,58 +4,93 @@
 holds `none` does too (RFC 8725, sections 3.1 and 3.2; OWASP API2:2023). With `verify_exp: False` a
 stolen token is good for ever.
 
-Reading an unverified header or claim to find the right key is right when the same function verifies the
-token afterwards. Only PyJWT's and python-jose's own functions are looked at.
+Only tokens that come from the request are looked at, through the calls that pass them on: one that the
+application has just been given by an identity provider was checked by the connection. Reading an
+unverified claim to find the right key is right when the same function verifies the token afterwards;
+switching off the check of the expiry is, when the function looks at `exp` itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fastwright.project.versions import Versions
+from fastwright.app.model import App
+from fastwright.app.symbols import Function
 from fastwright.read import syntax as s
-from fastwright.read.module import Module
-from fastwright.rules.evidence import place
-from fastwright.rules.finding import Hit
+from fastwright.rules.evidence import evidence, name_place, place
+from fastwright.rules.finding import Evidence, Hit
 from fastwright.rules.rule import Rule, case
 
 _DECODE = frozenset({"jwt.decode", "jwt.api_jwt.decode", "jose.jwt.decode"})
-_CHECKS = {
-    "verify_signature": "its signature is not checked: anybody can write it",
-    "verify_exp": "its expiry is not checked: a stolen one is good for ever",
-}
+_UNSIGNED = "its signature is not checked: anybody can write it"
+_DEPTH = 4
 
 
-def check(module: Module, _versions: Versions) -> Iterator[Hit]:
-    """Report calls that decode a token and leave out what makes it trustworthy."""
-    if "jwt" not in module.imported.values() and not any(
-        name.startswith(("jwt.", "jose")) for name in module.imported.values()
-    ):
-        return
-    for function in module.functions:
-        calls = [
-            node
-            for node in s.walk_scope(*function.body)
-            if isinstance(node, s.Call) and module.qualify(node.func) in _DECODE
-        ]
-        verified = [call for call in calls if _problem(call) is None]
-        for call in calls:
-            problem = _problem(call)
-            if problem is not None and not verified:
-                yield Hit(place(module, call), f"the token is believed though {problem}")
+def check(app: App) -> Iterator[Hit]:
+    """Report decodes of a token from the request that leave out what makes it trustworthy."""
+    reported: set[int] = set()
+    for root in app.request_roots:
+        for parameter in root.parameters:
+            for call, function, chain in _decodes(app, root, parameter.name, _DEPTH):
+                problem = _problem(call, function)
+                if problem is None or id(call) in reported or _verified(app, function):
+                    continue
+                reported.add(id(call))
+                start = Evidence(name_place(root), root.qualname)
+                yield Hit(
+                    place(function.module, call),
+                    f"the token is believed though {problem}",
+                    (start, *chain),
+                )
 
 
-def _problem(call: s.Call) -> str | None:
+def _decodes(
+    app: App, function: Function, name: str, depth: int
+) -> Iterator[tuple[s.Call, Function, tuple[Evidence, ...]]]:
+    """Yield the decodes that a parameter comes to, through calls that pass it on."""
+    for site in app.calls.sites(function):
+        given = [*site.node.args, *(keyword.value for keyword in site.node.keywords)]
+        if not any(_is(argument, name) for argument in given):
+            continue
+        link = evidence(site.module, site.node, site.external or site.method)
+        if site.external in _DECODE:
+            yield site.node, function, (link,)
+        elif depth and len(site.targets) == 1:
+            target = site.targets[0]
+            for parameter, argument in zip(target.parameters, site.node.args, strict=False):
+                if _is(argument, name):
+                    for call, inner, chain in _decodes(app, target, parameter.name, depth - 1):
+                        yield call, inner, (link, *chain)
+
+
+def _is(node: s.Expr, name: str) -> bool:
+    return isinstance(node, s.Name) and node.id == name
+
+
+def _verified(app: App, function: Function) -> bool:
+    """Whether a function also decodes the token as it should: then it only looked for the key."""
+    return any(
+        site.external in _DECODE and _problem(site.node, function) is None
+        for site in app.calls.sites(function)
+    )
+
+
+def _problem(call: s.Call, function: Function) -> str | None:
     """Return what a decode leaves out, None if it checks what it should."""
     verify = call.keyword("verify")
     if isinstance(verify, s.Constant) and verify.value is False:
-        return _CHECKS["verify_signature"]
+        return _UNSIGNED
     options = call.keyword("options")
     if isinstance(options, s.Dict):
-        for key, value in zip(options.keys, options.values, strict=True):
-            name = s.string(key)
-            if name in _CHECKS and isinstance(value, s.Constant) and value.value is False:
-                return _CHECKS[name]
+        off = {
+            s.string(key)
+            for key, value in zip(options.keys, options.values, strict=True)
+            if isinstance(value, s.Constant) and value.value is False
+        }
+        if "verify_signature" in off:
+            return _UNSIGNED
+        if "verify_exp" in off and not _looks_at_expiry(function):
+            return "its expiry is not checked: a stolen one is good for ever"
     algorithms = call.argument(2, "algorithms")
     if isinstance(algorithms, (s.List, s.Tuple, s.Set)):
         for element in algorithms.elts:
@@ -64,11 +99,18 @@ def _problem(call: s.Call) -> str | None:
     return None
 
 
+def _looks_at_expiry(function: Function) -> bool:
+    return any(
+        (isinstance(node, s.Attribute) and node.attr == "exp") or s.string(node) == "exp"
+        for node in s.walk_scope(*function.node.body)
+    )
+
+
 RULE = Rule(
     summary="a token that is believed without being checked",
     severity="error",
     mend='Verify it: `jwt.decode(token, key, algorithms=["HS256"])`, with expiry, audience and issuer.',
-    module=check,
+    app=check,
     references=(
         "https://www.rfc-editor.org/rfc/rfc8725",
         "https://owasp.org/API-Security/editions/2023/en/0xa2-broken-authentication/",
@@ -81,31 +123,55 @@ CASES = (
         "no signature, no expiry, the algorithm none",
         """
         import jwt
+        from fastapi import FastAPI
 
-        def a(token: str) -> dict:
+        app = FastAPI()
+
+        def read(token: str) -> dict:
             return jwt.decode(token, options={"verify_signature": False})  # <-
 
-        def b(token: str, key: str) -> dict:
-            return jwt.decode(token, key, algorithms=["HS256"], options={"verify_exp": False})  # <-
+        @app.get("/a")
+        def a(token: str) -> dict:
+            return read(token)
 
-        def c(token: str, key: str) -> dict:
-            return jwt.decode(token, key, algorithms=["HS256", "none"])  # <-
+        @app.get("/b")
+        def b(token: str) -> dict:
+            return jwt.decode(token, KEY, algorithms=["HS256"], options={"verify_exp": False})  # <-
+
+        @app.get("/c")
+        def c(token: str) -> dict:
+            return jwt.decode(token, KEY, algorithms=["HS256", "none"])  # <-
         """,
     ),
     case(
-        "verified, or read first to find the key",
+        "verified, read first to find the key, or not from the request",
         """
+        import time
         import jwt
+        from fastapi import FastAPI
 
-        def a(token: str, key: str) -> dict:
-            return jwt.decode(token, key, algorithms=["HS256"])
+        app = FastAPI()
 
-        def b(token: str, keys: dict) -> dict:
+        @app.get("/a")
+        def a(token: str) -> dict:
+            return jwt.decode(token, KEY, algorithms=["HS256"])
+
+        @app.get("/b")
+        def b(token: str) -> dict:
             issuer = jwt.decode(token, options={"verify_signature": False})["iss"]
-            return jwt.decode(token, keys[issuer], algorithms=["RS256"])
+            return jwt.decode(token, KEYS[issuer], algorithms=["RS256"])
 
-        def c(text: str) -> str:
-            return text.encode().decode()
+        @app.get("/c")
+        def c(code: str) -> dict:
+            id_token = provider.exchange(code)["id_token"]
+            return jwt.decode(id_token, options={"verify_signature": False})
+
+        @app.get("/d")
+        def d(token: str) -> dict:
+            claims = jwt.decode(token, KEY, algorithms=["HS256"], options={"verify_exp": False})
+            if claims["exp"] < time.time() - 60:
+                raise ValueError
+            return claims
         """,
     ),
 )

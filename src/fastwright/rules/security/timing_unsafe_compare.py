@@ -4,7 +4,8 @@
 signature was right already, and the rest can be guessed byte by byte (CWE-208). `hmac.compare_digest`
 and `secrets.compare_digest` take the same time for every input.
 
-Reported where both sides are values and one is named as a secret: keys, tokens, signatures. Comparisons
+Reported in functions that refuse (401, 403, an exception that says so), where both sides are values and
+one is named as a secret: keys, tokens, signatures. Comparisons
 with literals, lengths, types, ids, and of values that are no secrets (`token_type`) are left alone.
 """
 
@@ -34,12 +35,31 @@ def check(module: Module, _versions: Versions) -> Iterator[Hit]:
     if _WEB.isdisjoint(module.header.marks):
         return
     for function in module.functions:
+        if not _decides_access(function):
+            continue
         for node in s.walk_scope(*function.body):
             if isinstance(node, s.Compare) and len(node.ops) == 1 and node.ops[0] in {"==", "!="}:
                 name = _secret(node.left, node.comparators[0])
                 if name is not None:
                     message = f"{name} is compared with {node.ops[0]}: the time it takes tells how much was right"
                     yield Hit(place(module, node), message)
+
+
+def _decides_access(function: s.FunctionDef) -> bool:
+    """Whether a function lets somebody in or refuses: it answers 401 or 403, or says so by name."""
+    for node in s.walk_scope(*function.body):
+        if isinstance(node, s.Constant) and node.kind == "int" and node.value in {401, 403}:
+            return True
+        name = s.last_name(node) if isinstance(node, (s.Attribute, s.Name)) else None
+        if name is not None and re.search(r"HTTP_40[13]|UNAUTHORIZED|FORBIDDEN", name):
+            return True
+        if isinstance(node, s.Raise) and re.search(
+            r"unauthori|forbidden|authenticat|permission|credential|signature",
+            s.last_name(node.exc) or "",
+            re.IGNORECASE,
+        ):
+            return True
+    return False
 
 
 def _secret(left: s.Expr, right: s.Expr) -> str | None:
@@ -53,6 +73,8 @@ def _secret(left: s.Expr, right: s.Expr) -> str | None:
 def _is_value(node: s.Expr) -> bool:
     if isinstance(node, s.Attribute) and node.attr.isupper() and isinstance(node.value, s.Name):
         return node.value.id[:1].islower()  # settings.API_KEY, not Kind.API_KEY
+    if isinstance(node, s.Name) and node.id.isupper() and not _SECRET.search(node.id):
+        return False  # a constant of the program: DEFAULT, SENTINEL
     return isinstance(node, (s.Name, s.Attribute, s.Subscript, s.JoinedStr, s.Call))
 
 
@@ -93,6 +115,11 @@ CASES = (
             expected = sign()
             if signature == expected:  # <-
                 return
+
+        @app.post("/cache")
+        def cache(api_key: str, cached) -> None:
+            if cached.api_key != api_key:
+                cached.clear()
         """,
     ),
     case(

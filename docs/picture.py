@@ -12,14 +12,24 @@ from rich.console import Console
 from rich.text import Text
 
 ROOT = Path(__file__).parents[1]
-COMMAND = ["review", "examples/shop", "--select", "n-plus-one-query,blocking-call-in-async,orm-leak"]
+COMMAND = [
+    "review",
+    "examples/shop",
+    "--select",
+    "n-plus-one-query,blocking-call-in-async,orm-leak",
+]
 WIDTH = 110
 LINES = 64
 
 
 def terminal() -> str:
     """Return what the command prints on a colour terminal."""
-    environment = {**os.environ, "FORCE_COLOR": "1", "COLUMNS": str(WIDTH), "TERM": "xterm-256color"}
+    environment = {
+        **os.environ,
+        "FORCE_COLOR": "1",
+        "COLUMNS": str(WIDTH),
+        "TERM": "xterm-256color",
+    }
     environment.pop("NO_COLOR", None)
     command = [sys.executable, "-m", "fastwright", *COMMAND]
     run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False)

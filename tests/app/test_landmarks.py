@@ -97,9 +97,7 @@ def found(files: dict[str, str]) -> dict[str, Landmark | None]:
 
 
 def names(files: dict[str, str]) -> dict[str, str | None]:
-    return {
-        what: mark and f"{mark.module.path}:{mark.name}" for what, mark in found(files).items()
-    }
+    return {what: mark and f"{mark.module.path}:{mark.name}" for what, mark in found(files).items()}
 
 
 def test_every_landmark_of_an_application() -> None:

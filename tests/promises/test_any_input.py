@@ -140,7 +140,9 @@ def mutate(data: bytes, random_: random.Random) -> bytes:
         elif how == 1:
             data = data[:end] + data[start:]
         elif how == 2:
-            data = data[:start] + bytes(random_.choices(b"()[]{}:'\"\\\n\t @#=,.*", k=3)) + data[end:]
+            data = (
+                data[:start] + bytes(random_.choices(b"()[]{}:'\"\\\n\t @#=,.*", k=3)) + data[end:]
+            )
         else:
             data = data[:start] + data[start:end][::-1] + data[end:]
     return data

@@ -23,7 +23,10 @@ def shop(tmp_path: Path) -> Path:
 
 def findings(folder: Path, *options: str) -> str:
     output = folder.parent / "review.json"
-    assert main(["review", "--format", "json", "--output", str(output), *options, str(folder)]) in {0, 1}
+    assert main(["review", "--format", "json", "--output", str(output), *options, str(folder)]) in {
+        0,
+        1,
+    }
     return json.dumps(json.loads(output.read_text())["findings"], indent=1)
 
 

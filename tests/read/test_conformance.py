@@ -15,7 +15,29 @@ from fastwright.read.facts import decode_facts, encode
 from fastwright.read.reader import read, to_utf8
 
 STDLIB = Path(sysconfig.get_path("stdlib"))
-SAMPLE = ["asyncio/base_events.py", "argparse.py", "ast.py", "contextlib.py", "dataclasses.py", "datetime.py", "decimal.py", "email/message.py", "enum.py", "functools.py", "http/client.py", "inspect.py", "json/encoder.py", "logging/__init__.py", "pathlib.py", "pickle.py", "subprocess.py", "tarfile.py", "typing.py", "unittest/mock.py", "urllib/request.py"]
+SAMPLE = [
+    "asyncio/base_events.py",
+    "argparse.py",
+    "ast.py",
+    "contextlib.py",
+    "dataclasses.py",
+    "datetime.py",
+    "decimal.py",
+    "email/message.py",
+    "enum.py",
+    "functools.py",
+    "http/client.py",
+    "inspect.py",
+    "json/encoder.py",
+    "logging/__init__.py",
+    "pathlib.py",
+    "pickle.py",
+    "subprocess.py",
+    "tarfile.py",
+    "typing.py",
+    "unittest/mock.py",
+    "urllib/request.py",
+]
 
 SAME = {
     ast.FunctionDef: s.FunctionDef,

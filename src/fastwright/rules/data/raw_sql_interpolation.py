@@ -27,6 +27,7 @@ from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function
 from fastwright.app.types import UNKNOWN, Instance, Literal, Sequence, Type, alternatives
 from fastwright.read import syntax as s
+from fastwright.read.module import Module
 from fastwright.rules.evidence import Evidence, call_name, evidence, of_route, place
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Case, Rule, case
@@ -55,6 +56,7 @@ def check(app: App) -> Iterator[Hit]:
     """Report values of a request that become text of a statement."""
     running = served(app)
     tracing = _Tracing(app, running)
+    seen: set[int] = set()
     for step in running.reached:
         function = step.function
         if function.node.called and not _may_run(function):
@@ -63,9 +65,10 @@ def check(app: App) -> Iterator[Hit]:
             given = _statement_text(app, site)
             if given is None:
                 continue
-            found = next(tracing.interpolated(given, function), None)
-            if found is not None:
-                yield _hit(site, found)
+            for found in tracing.interpolated(given, function):
+                if id(found.node) not in seen:
+                    seen.add(id(found.node))
+                    yield _hit(site, found)
 
 
 def _may_run(function: Function) -> bool:
@@ -93,7 +96,7 @@ def _hit(site: CallSite, found: Source) -> Hit:
         " SQL injection"
     )
     last = evidence(site.module, site.node, call_name(site))
-    return Hit(place(site.module, found.node), message, (*route_links, last))
+    return Hit(place(found.module, found.node), message, (*route_links, last))
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +106,7 @@ class Source:
     parameter: str
     node: s.Expr
     links: tuple[Evidence, ...]
+    module: Module
 
 
 @dataclass(eq=False)
@@ -124,12 +128,33 @@ class _Tracing:
         if isinstance(node, s.Name):
             for value in self._texts(node, function):
                 yield from self.interpolated(value, function, depth + 1)
+            yield from self._given_texts(node, function, depth)
             return
         for part in _parts(node):
             for origin in self._origins(part, function, depth):
-                yield Source(origin[0], node, origin[1])
+                yield Source(origin[0], node, origin[1], function.module)
         for inner in _inner_texts(node):
             yield from self.interpolated(inner, function, depth + 1)
+
+    def _given_texts(self, node: s.Name, function: Function, depth: int) -> Iterator[Source]:
+        """Yield what callers put into a text that they hand to ``function``."""
+        bound = self.app.types.locals.lookup(node.id, node.start, function)
+        names = [parameter.name for parameter in function.parameters]
+        mark = (id(function.node), f"text {node.id}")
+        if bound is None or bound.how != "parameter" or node.id not in names:
+            return
+        if mark in self._active:
+            return
+        self._active.add(mark)
+        try:
+            for site in self.callers(function):
+                given = site.node.argument(names.index(node.id), node.id)
+                if given is not None:
+                    for found in self.interpolated(given, site.caller, depth + 1):
+                        link = evidence(site.module, site.node, function.qualname)
+                        yield Source(found.parameter, found.node, (*found.links, link), found.module)
+        finally:
+            self._active.discard(mark)
 
     def _texts(self, name: s.Name, function: Function) -> Iterator[s.Expr]:
         """Yield the expressions that make the text that a local name holds, additions included."""
@@ -282,7 +307,7 @@ class _Tracing:
                 for site in self.app.calls.sites(step.function):
                     for target in site.targets:
                         self._callers.setdefault(id(target.node), []).append(site)
-        return self._callers.get(id(function.node), [])[:12]
+        return self._callers.get(id(function.node), [])
 
     def _is_text(self, found: Type) -> bool:
         """Whether a value is surely text, or a schema that may hold some."""
@@ -514,6 +539,34 @@ CASES = (
                     sql += f" order by {COLUMNS[sort]}, {column} {direction.value} limit {limit}"
                     pattern = f"%{name}%"
                     return session.execute(text(sql), {"name": pattern}).all()
+                """,
+        },
+    ),
+    Case(
+        "the statement is made here and run by a helper",
+        {
+            "app/base.py": _HEAD,
+            "app/store.py": """
+                import asyncpg
+
+                class Store:
+                    def __init__(self, pool: asyncpg.Pool):
+                        self.pool = pool
+
+                    async def run(self, query: str, *args):
+                        return await self.pool.fetch(query, *args)
+                """,
+            "app/main.py": """
+                from fastapi import Depends
+                from app.base import app
+                from app.store import Store
+
+                def get_store() -> Store: ...
+
+                @app.get("/names")
+                async def names(sort: str, name: str, store: Store = Depends(get_store)):
+                    await store.run("select * from a where name = $1", name)
+                    return await store.run(f"select * from a order by {sort}")  # <-
                 """,
         },
     ),

@@ -22,9 +22,9 @@ from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Rule, case
 
 _SECRET = re.compile(
-    r"(^|_)(api_?key|secret|secret_?key|signature|hmac|csrf_?token|auth_?token|access_?token"
-    r"|bearer_?token|webhook_?secret|admin_?token|master_?key|service_?key|internal_?token"
-    r"|expected_?token|api_?token|x_?api_?key|shared_?secret)$",
+    r"(^|_)(api_?key|secret|secret_?key|signature|hmac|webhook_?secret|master_?key|service_?key"
+    r"|x_?api_?key|shared_?secret)$"
+    r"|(?<!page_)(?<!next_)(?<!sync_)(?<!stop_)(?<!cancel_)(?<!unk_)(?<!eos_)(?<!pad_)token$",
     re.IGNORECASE,
 )
 _WEB = frozenset({"fastapi", "starlette", "FastAPI", "APIRouter", "Depends"})

@@ -77,6 +77,8 @@ class Inference:
     """Concrete classes of a Protocol or abstract class, once the App can tell."""
     class_named: Callable[[str], Type] = lambda _name: UNKNOWN
     """Find a table class by its plain name, once the App can tell."""
+    callers_complete: bool = False
+    """Set once all that requests reach was walked: later questions must not change answers."""
     _known: dict[int, Type] = field(default_factory=dict)
     _active: set[int] = field(default_factory=set)
     _returns: dict[int, Type] = field(default_factory=dict)
@@ -305,6 +307,8 @@ class Inference:
 
     def called_by(self, function: Function, node: s.Call, where: Where) -> None:
         """Take note of a call of ``function``: it tells what its untyped parameters are."""
+        if self.callers_complete:
+            return
         known = self._callers.setdefault(id(function.node), [])
         if len(known) < _MAX_CALLERS:
             known.append((node, where))

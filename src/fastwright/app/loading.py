@@ -320,13 +320,19 @@ def _by_default(relationship: Relationship) -> bool:
     if not isinstance(call, s.Call):
         return False
     for keyword in call.keywords:
-        if keyword.arg is None or keyword.arg in {"sa_relationship", "collection_class", "viewonly"}:
+        if keyword.arg is None or keyword.arg in {
+            "sa_relationship",
+            "collection_class",
+            "viewonly",
+        }:
             return False
         if keyword.arg == "lazy" and s.string(keyword.value) is None:
             return False
         if keyword.arg == "sa_relationship_kwargs" and not isinstance(keyword.value, s.Dict):
             return False
-    annotation = relationship.node.annotation if isinstance(relationship.node, s.AnnAssign) else None
+    annotation = (
+        relationship.node.annotation if isinstance(relationship.node, s.AnnAssign) else None
+    )
     wrapper = s.last_name(annotation.value) if isinstance(annotation, s.Subscript) else None
     return wrapper not in {"DynamicMapped", "WriteOnlyMapped"}
 

@@ -297,7 +297,9 @@ class App:
     @cached_property
     def reached(self) -> Reached:
         """Every function that a request may run, with the shortest way to it."""
-        return self.calls.reach(self.request_roots)
+        reached = self.calls.reach(self.request_roots)
+        self.types.callers_complete = True
+        return reached
 
     @cached_property
     def executions(self) -> list[Execution]:

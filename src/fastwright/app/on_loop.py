@@ -17,8 +17,11 @@ from fastwright.read import syntax as s
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """A function that the framework itself calls. ``kind``: endpoint, dependency, middleware,
-    handler or task. ``route`` is one that starts it, where a route does."""
+    """A function that the framework itself calls.
+
+    ``kind``: endpoint, dependency, middleware, handler or task. ``route`` is one that starts it,
+    where a route does.
+    """
 
     function: Function
     kind: str

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 from fastwright.app.calls import CallSite, Execution
 from fastwright.app.model import App
-from fastwright.app.scopes import Bound, Where
+from fastwright.app.scopes import Bound
 from fastwright.app.symbols import Function
 from fastwright.app.types import Query
 from fastwright.read import syntax as s

@@ -59,7 +59,7 @@ class ClassObject:
 
 
 @dataclass(frozen=True)
-class Callable_:
+class Callable_:  # noqa: N801 - typing has taken the name
     """A function of the project as a value; ``receiver`` is what it is bound to.
 
     ``given`` counts leading parameters that ``functools.partial`` already filled.

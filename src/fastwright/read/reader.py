@@ -34,6 +34,12 @@ MARKS = (
     "Depends",
     "BaseModel",
     "HTTPException",
+    "jwt",
+    "secret",
+    "SECRET",
+    "password",
+    "PASSWORD",
+    "private_key",
 )
 """Words that say to whom a file matters; a file without any of them is read only when a name leads to it."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import traceback
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -21,6 +21,7 @@ from fastwright.project.errors import FastwrightError
 from fastwright.project.files import matches
 from fastwright.read.facts import Suppression
 from fastwright.review import baseline, change, fingerprint, module_rules
+from fastwright.review.app_rules import run_app_rules
 from fastwright.review.catalogue import known_rules
 from fastwright.review.result import (
     BrokenFile,
@@ -179,7 +180,8 @@ def _find(
     loaded = load_project(project, options, given, cache)
     app = loaded.app
     chosen = _choose(project, options, app.modules)
-    ran = _run(loaded, chosen) if app.is_fastapi else _Ran([], [], {})
+    jobs = options.jobs or project.config.jobs or os.cpu_count() or 1
+    ran = _run(loaded, chosen, jobs) if app.is_fastapi else _Ran([], [], {})
     findings = [
         finding
         for finding in sort_findings(ran.findings)
@@ -213,22 +215,22 @@ def _choose(project: Project, options: Options, files: Iterable[str]) -> Chosen:
     return choose(known_rules(), said, narrowed)
 
 
-def _run(loaded: Loaded, chosen: Chosen) -> _Ran:
+def _run(loaded: Loaded, chosen: Chosen, jobs: int) -> _Ran:
     """Run the chosen rules; one that raises becomes a failure."""
     wanted = chosen.rules()
     ran = _Ran([], [], {})
-    for rule in rules().values():
-        if (
-            rule.name in wanted
-            and rule.rule.app
-            and module_rules.applies(rule, loaded.app.versions)
-        ):
-            start = perf_counter()
-            try:
-                ran.findings.extend(_finding(rule, hit) for hit in rule.rule.app(loaded.app))
-            except Exception:  # noqa: BLE001 - a rule that fails must not stop the others
-                ran.failures.append(RuleFailure(rule.name, traceback.format_exc()))
-            ran.seconds[rule.name] = perf_counter() - start
+    about_app = [
+        rule
+        for rule in rules().values()
+        if rule.name in wanted
+        and rule.rule.app is not None
+        and module_rules.applies(rule, loaded.app.versions)
+    ]
+    for answer in run_app_rules(loaded.app, about_app, jobs):
+        ran.findings.extend(_finding(rules()[answer.rule], hit) for hit in answer.hits)
+        if answer.failure is not None:
+            ran.failures.append(RuleFailure(answer.rule, answer.failure))
+        ran.seconds[answer.rule] = answer.seconds
     for path, data in loaded.notes.items():
         for note in module_rules.read_notes(data):
             if note.rule in wanted:

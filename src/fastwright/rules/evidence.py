@@ -12,7 +12,6 @@ from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.rules.finding import Evidence, Place
 
-
 _INFERRED = ("Statement.", "Result.", "Sequence.", "LoadOption.", "column.")
 
 

@@ -67,16 +67,64 @@ def _waits(app: App, site: CallSite) -> str | None:
     if site.external is None or site.around.awaited or site.around.deferred:
         return None
     why = LIBRARY.blocks(site.external)
-    if why is None or _is_read_once(site) or (site.external in _FILES and _in_memory(app, site)):
+    if why is None or _is_read_once(site):
+        return None
+    if site.external in _FILES and (_in_memory(app, site) or _is_read_elsewhere(app, site)):
         return None
     return why
 
 
-def _is_read_once(site: CallSite) -> bool:
-    """Whether a call stands under ``if x is None:`` that then binds ``x``: read once, then kept."""
+def _is_read_elsewhere(app: App, site: CallSite) -> bool:
+    """``with open(path) as file: await to_thread(file.read)``: only the opening is on the loop."""
+    name: str | None = None
+    for node, _ in app.calls.nodes(site.caller):
+        if isinstance(node, s.With):
+            for item in node.items:
+                if item.context_expr is site.node:
+                    name = s.dotted(item.optional_vars)
+        elif isinstance(node, s.Assign) and node.value is site.node:
+            name = s.dotted(node.targets[0])
+    if name is None:
+        return False
     return any(
-        name in _bound(branch) for branch in site.around.branches for name in _missing(branch.test)
+        other.external in LIBRARY.elsewhere
+        and any(
+            isinstance(inner, s.Name) and inner.id == name for inner in s.walk(*other.node.args)
+        )
+        for other in app.calls.sites(site.caller)
     )
+
+
+def _is_read_once(site: CallSite) -> bool:
+    """Whether what a call gives is kept: ``if x is None: x = load()``, ``if x is not None: return x``."""
+    if any(
+        name in _bound(branch.body)
+        for branch in site.around.branches
+        for name in _missing(branch.test)
+    ):
+        return True
+    body = site.caller.node.body
+    return any(
+        name in _bound(body)
+        for node in body
+        if isinstance(node, s.If) and node.start < site.node.start
+        for branch in node.branches
+        if any(isinstance(inner, s.Return) for inner in branch.body)
+        for name in _present(branch.test)
+    )
+
+
+def _present(test: s.Expr) -> Iterator[str]:
+    """Yield the names that a condition finds to hold something."""
+    if isinstance(test, s.Compare) and test.ops == ["is not"]:
+        right = test.comparators[0]
+        if isinstance(right, s.Constant) and right.kind == "none":
+            yield s.dotted(test.left) or ""
+    elif isinstance(test, (s.Name, s.Attribute)):
+        yield s.dotted(test) or ""
+    elif isinstance(test, s.BoolOp) and test.op == "and":
+        for value in test.values:
+            yield from _present(value)
 
 
 def _missing(test: s.Expr) -> Iterator[str]:
@@ -92,10 +140,10 @@ def _missing(test: s.Expr) -> Iterator[str]:
             yield from _missing(value)
 
 
-def _bound(branch: s.Branch) -> set[str]:
-    """Return the names outside of the function, or attributes, that a branch assigns."""
+def _bound(body: list[s.Stmt]) -> set[str]:
+    """Return the names outside of the function, or attributes, that statements assign."""
     found: set[str] = set()
-    for node in s.walk_scope(*branch.body):
+    for node in s.walk_scope(*body):
         if isinstance(node, s.Assign):
             found.update(filter(None, (s.dotted(target) for target in node.targets)))
     return {name for name in found if "." in name or name.startswith("_") or name.isupper()}
@@ -266,6 +314,11 @@ CASES = (
         def work() -> None:
             time.sleep(1)
 
+        @app.get("/file")
+        async def file() -> bytes:
+            with open("data.bin", "rb") as data:
+                return await asyncio.to_thread(data.read, 100_000)
+
         @app.get("/slow")
         async def slow() -> None:
             await run_in_threadpool(time.sleep, 1)
@@ -319,9 +372,19 @@ CASES = (
         def boot_time() -> str:
             return Path("/proc/stat").read_text()
 
+        _terms = None
+
+        def terms() -> str:
+            global _terms
+            if _terms is not None:
+                return _terms
+            with open("terms.txt") as file:
+                _terms = file.read()
+            return _terms
+
         @app.get("/")
         async def home() -> str:
-            return key() + banner() + boot_time()
+            return key() + banner() + boot_time() + terms()
         """,
     ),
     case(

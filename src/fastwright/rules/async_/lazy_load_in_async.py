@@ -5,28 +5,36 @@ there is no await to run it in: SQLAlchemy raises `MissingGreenlet`, and the cli
 it with the row (`select(Order).options(selectinload(Order.items))`), make that the relationship's
 own strategy (`lazy="selectin"`), or await it (`await order.awaitable_attrs.items`).
 
-It counts too when the response schema reads the relationship. Rows of which the statement is not
-known, and statements with options that cannot be read, are left alone.
+It counts too when the response schema reads the relationship, or a function that is given the row.
+Rows of which the statement is not known, statements with options that cannot be read, and functions
+that load by name (`refresh(order, ["items"])`) or set the relationship themselves are left alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fastwright.app.calls import Step
+from fastwright.app.calls import CallSite
+from fastwright.app.loading import (
+    Loading,
+    Serialised,
+    given_for,
+    loading,
+    rows_of,
+    schema_class,
+)
 from fastwright.app.model import App
 from fastwright.app.models import Relationship
-from fastwright.app.on_loop import entries
+from fastwright.app.on_loop import Loop, served
 from fastwright.app.routes import Route
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function
-from fastwright.app.types import Instance, Query, Sequence, Type, alternatives
+from fastwright.app.types import Instance, Query, alternatives
 from fastwright.read import syntax as s
-from fastwright.rules.evidence import evidence, of_calls, of_entry, of_route, place
+from fastwright.rules.data._loops import of_request, request_label
+from fastwright.rules.evidence import evidence, of_calls, of_route, place
 from fastwright.rules.finding import Evidence, Hit
 from fastwright.rules.rule import Rule, case
-
-_LAZY = frozenset({None, "select", "True", "raise"})
 
 
 def check(app: App) -> Iterator[Hit]:
@@ -38,122 +46,169 @@ def check(app: App) -> Iterator[Hit]:
     }
     if not asynchronous:
         return
-    known = {id(entry.function.node): entry for entry in reversed(list(entries(app)))}
-    for step in app.reached:
-        for node, row, relationship in _touched(app, step, asynchronous):
-            entry = known.get(id(step.root.node))
-            chain = (
-                *(of_entry(entry) if entry is not None else ()),
-                *of_calls(step.chain),
-                _loaded(row),
-                evidence(step.function.module, node, f"touches {relationship.name}"),
-            )
-            yield Hit(place(step.function.module, node), _message(row, relationship), chain)
-    seen: set[int] = set()
-    for route in app.routes:
-        for hit_node, row, relationship in _serialised(app, route, asynchronous):
-            endpoint = route.endpoint
-            if endpoint is None or id(hit_node) in seen:
-                continue
-            seen.add(id(hit_node))
-            chain = (
-                *of_route(route),
-                _loaded(row),
-                evidence(
-                    endpoint.module, hit_node, f"the response schema reads {relationship.name}"
-                ),
-            )
-            yield Hit(place(endpoint.module, hit_node), _message(row, relationship), chain)
+    running = served(app)
+    known = loading(app)
+    seen: set[tuple[str, int]] = set()
+    for hit in (
+        *_touched(app, running, known, asynchronous),
+        *_answered(app, known, asynchronous),
+    ):
+        key = (hit.place.file, hit.place.line)
+        if key not in seen:
+            seen.add(key)
+            yield hit
 
 
-def _message(row: Query, relationship: Relationship) -> str:
-    table = row.entity.name if row.entity is not None else "the row"
-    return (
-        f"{table}.{relationship.name} is not loaded by the statement: touching it outside of an"
-        " await raises MissingGreenlet"
-    )
-
-
-def _loaded(row: Query) -> Evidence:
-    return evidence(row.module, row.node, "loads the rows without it")
-
-
-def _touched(
-    app: App, step: Step, asynchronous: set[int]
-) -> Iterator[tuple[s.Attribute, Query, Relationship]]:
-    function = step.function
-    where = Where(function.module, function)
-    nodes = app.calls.nodes(function)
-    stored = {
-        id(target) for node, _ in nodes if isinstance(node, s.Assign) for target in node.targets
-    }
-    if _refreshes(app, function):
-        return
-    reported: set[tuple[int, str]] = set()
-    for node, around in nodes:
-        if not isinstance(node, s.Attribute) or id(node) in stored or around.deferred:
-            continue
-        for option in alternatives(app.types.of(node.value, where)):
-            found = _lazy(app, option, node.attr, asynchronous)
-            if found is not None and (id(found[0].node), node.attr) not in reported:
-                reported.add((id(found[0].node), node.attr))
-                yield node, *found
-
-
-def _refreshes(app: App, function: Function) -> bool:
-    """Whether a function loads relationships by name: ``refresh(order, ["items"])``."""
-    return any(
-        site.method == "refresh" and (len(site.node.args) > 1 or site.node.keywords)
-        for site in app.calls.sites(function)
-    )
-
-
-def _lazy(
-    app: App, option: Type, name: str, asynchronous: set[int]
-) -> tuple[Query, Relationship] | None:
-    """Return statement and relationship if ``row.name`` would have to load something."""
-    if not isinstance(option, Instance) or not isinstance(option.cls, Class):
-        return None
-    query = option.query
+def _is_missing(
+    known: Loading, path: tuple[Relationship, ...], row: Instance, asynchronous: set[int]
+) -> bool:
+    """Whether a row surely came from an async session without a relationship."""
+    query = row.query
     if query is None or id(query.node) not in asynchronous or query.kind != "select":
+        return False
+    return known.is_lazy_path(path, query)
+
+
+def _message(relationship: Relationship, label: str) -> str:
+    return (
+        f"{relationship.owner.name}.{relationship.name} is not loaded by the statement: touching it"
+        f" outside of an await raises MissingGreenlet{label}"
+    )
+
+
+def _loaded(row: Query, name: str) -> Evidence:
+    return evidence(row.module, row.node, f"loads the rows without {name}")
+
+
+# ------------------------------------------------------------------------ touches
+
+
+def _touched(app: App, running: Loop, known: Loading, asynchronous: set[int]) -> Iterator[Hit]:
+    for step in running.reached:
+        function = step.function
+        for touch in known.touches(function):
+            relationship = touch.relationship
+            if touch.around.deferred or not _is_missing(
+                known, (relationship,), touch.row, asynchronous
+            ):
+                continue
+            if not _is_loaded_by_hand(app, function, relationship.name):
+                yield _touch_hit(running, function, relationship, touch.row, touch.node, ())
+        for site in app.calls.sites(function):
+            yield from _through_call(app, running, known, asynchronous, site)
+
+
+def _through_call(
+    app: App, running: Loop, known: Loading, asynchronous: set[int], site: CallSite
+) -> Iterator[Hit]:
+    """Report what a function touches of a row that it is given."""
+    for target in site.targets[:1]:
+        for inner in known.of_parameters(target):
+            given = given_for(site, target, inner.parameter)
+            relationship = inner.touch.relationship
+            if given is None or inner.touch.row.query is not None or inner.touch.around.branches:
+                continue
+            where = Where(site.module, site.caller)
+            for option in alternatives(app.types.of(given, where)):
+                if not isinstance(option, Instance):
+                    continue
+                if not _is_missing(known, (relationship,), option, asynchronous):
+                    continue
+                if _is_loaded_by_hand(app, site.caller, relationship.name):
+                    continue
+                chain = (site, *inner.chain)
+                yield _touch_hit(running, site.caller, relationship, option, inner.touch.node,
+                                 chain, inner.touch.function)  # fmt: skip
+
+
+def _touch_hit(
+    running: Loop,
+    function: Function,
+    relationship: Relationship,
+    row: Instance,
+    node: s.Attribute,
+    chain: tuple[CallSite, ...],
+    inner: Function | None = None,
+) -> Hit:
+    at = (inner or function).module
+    loaded = (_loaded(row.query, relationship.name),) if row.query is not None else ()
+    proof = (
+        *of_request(running, function),
+        *loaded,
+        *of_calls(chain),
+        evidence(at, node, f"touches {relationship.name}"),
+    )
+    return Hit(place(at, node), _message(relationship, request_label(running, function)), proof)
+
+
+def _is_loaded_by_hand(app: App, function: Function, name: str) -> bool:
+    """Whether a function refreshes rows by name, or sets the relationship itself."""
+    for node, _ in app.calls.nodes(function):
+        if isinstance(node, s.Call) and s.last_name(node.func) == "refresh":
+            if len(node.args) > 1 or node.keywords:
+                return True
+        if isinstance(node, s.Call) and s.last_name(node.func) == "set_committed_value":
+            return True
+        if isinstance(node, s.Assign) and any(
+            isinstance(target, s.Attribute) and target.attr == name for target in node.targets
+        ):
+            return True
+    return False
+
+
+# ------------------------------------------------------------------------ answers
+
+
+def _answered(app: App, known: Loading, asynchronous: set[int]) -> Iterator[Hit]:
+    for route in app.routes:
+        endpoint = route.endpoint
+        declared = rows_of(route.response.type)
+        schema = schema_class(declared[0]) if declared is not None else None
+        if endpoint is None or schema is None or app.types.is_table(schema):
+            continue  # SQLModel leaves relationships of tables out
+        where = Where(endpoint.module, endpoint)
+        for node, _ in app.calls.nodes(endpoint):
+            if not isinstance(node, s.Return) or node.value is None:
+                continue
+            found = rows_of(app.types.awaited(app.types.of(node.value, where)))
+            if found is None or not isinstance(found[0].cls, Class):
+                continue
+            missing = _missing_in(app, known, asynchronous, endpoint, schema, found[0])
+            if missing is not None:
+                yield _answer_hit(route, endpoint, node.value, found[0], missing)
+
+
+def _missing_in(
+    app: App,
+    known: Loading,
+    asynchronous: set[int],
+    endpoint: Function,
+    schema: Class,
+    row: Instance,
+) -> Serialised | None:
+    table = known.table_of(row)
+    if table is None:
         return None
-    table = app.models.table(option.cls)
-    relationship = table.relationships.get(name) if table is not None else None
-    if relationship is None or relationship.lazy not in _LAZY or not query.options_known:
-        return None
-    if any(given.path and given.path[0] == name for given in query.options):
-        return None
-    return query, relationship
+    for found in known.serialised(schema, table):
+        name = found.relationship.name
+        if _is_missing(known, found.path, row, asynchronous):
+            if not _is_loaded_by_hand(app, endpoint, name):
+                return found
+    return None
 
 
-def _serialised(
-    app: App, route: Route, asynchronous: set[int]
-) -> Iterator[tuple[s.Expr, Query, Relationship]]:
-    """Yield what the response schema of a route reads of the rows that the endpoint returns."""
-    names = _schema_fields(app, route.response.type)
-    if route.endpoint is None or not names or _refreshes(app, route.endpoint):
-        return
-    where = Where(route.endpoint.module, route.endpoint)
-    for node, _ in app.calls.nodes(route.endpoint):
-        if not isinstance(node, s.Return) or node.value is None:
-            continue
-        for option in alternatives(app.types.of(node.value, where)):
-            row = option.element if isinstance(option, Sequence) else option
-            for name in names:
-                found = _lazy(app, row, name, asynchronous)
-                if found is not None:
-                    yield node.value, *found
-                    break
-
-
-def _schema_fields(app: App, found: Type) -> list[str]:
-    inner = found.element if isinstance(found, Sequence) else found
-    if not isinstance(inner, Instance) or not isinstance(inner.cls, Class):
-        return []
-    if app.types.is_table(inner.cls):
-        return []  # SQLModel leaves relationships of tables out
-    schema = app.models.schema(inner.cls)
-    return [name for name, field in schema.fields.items() if not field.excluded] if schema else []
+def _answer_hit(
+    route: Route, endpoint: Function, node: s.Expr, row: Instance, missing: Serialised
+) -> Hit:
+    described = missing.schema.fields[missing.field]
+    loaded = (_loaded(row.query, missing.names),) if row.query is not None else ()
+    proof = (
+        *of_route(route),
+        *loaded,
+        evidence(described.owner.module, described.node, f"the schema reads {missing.names}"),
+    )
+    message = _message(missing.relationship, f" ({route.label})")
+    return Hit(place(endpoint.module, node), message, proof)
 
 
 RULE = Rule(
@@ -189,10 +244,13 @@ class Order(Base):
     items: Mapped[list[Item]] = relationship()
     notes: Mapped[list[Item]] = relationship(lazy="selectin")
 
+class ItemPublic(BaseModel):
+    id: int
+
 class OrderPublic(BaseModel):
     model_config = ConfigDict(from_attributes=True)
     id: int
-    items: list[int]
+    items: list[ItemPublic]
 
 make = async_sessionmaker(create_async_engine("sqlite+aiosqlite://"))
 
@@ -224,6 +282,14 @@ async def count(key: int, session: SessionDep) -> int:
 async def read(key: int, session: SessionDep):
     order = await session.scalar(select(Order).where(Order.id == key))
     return order  # <-
+
+def weight(order: Order) -> int:
+    return sum(item.id for item in order.items)  # <-
+
+@app.get("/orders/{key}/weight")
+async def weigh(key: int, session: SessionDep) -> int:
+    order = await session.scalar(select(Order).where(Order.id == key))
+    return weight(order)
 """,
     ),
     case(
@@ -246,6 +312,12 @@ async def read(key: int, session: SessionDep):
     order = await session.scalar(select(Order).where(Order.id == key))
     await session.refresh(order, ["items"])
     return order
+
+@app.post("/orders")
+async def create(session: SessionDep) -> int:
+    order = Order(items=[Item(), Item()])
+    session.add(order)
+    return len(order.items)
 """,
     ),
 )

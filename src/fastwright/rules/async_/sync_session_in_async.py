@@ -83,7 +83,9 @@ class _Sessions:
                     yield (site, *found[0]), found[1]
                     break
 
-    def _first(self, function: Function, depth: int) -> tuple[tuple[CallSite, ...], Execution] | None:
+    def _first(
+        self, function: Function, depth: int
+    ) -> tuple[tuple[CallSite, ...], Execution] | None:
         key = id(function.node)
         if key in self._known or depth > _DEPTH:
             return self._known.get(key)

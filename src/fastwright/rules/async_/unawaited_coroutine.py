@@ -20,8 +20,8 @@ from fastwright.app.on_loop import served
 from fastwright.app.symbols import Function
 from fastwright.app.types import Awaitable, alternatives
 from fastwright.read import syntax as s
-from fastwright.rules.evidence import Evidence, evidence, name_place, of_entry, of_step, place
-from fastwright.rules.finding import Hit
+from fastwright.rules.evidence import evidence, name_place, of_entry, of_step, place
+from fastwright.rules.finding import Evidence, Hit
 from fastwright.rules.rule import Rule, case
 
 _SESSION_COROUTINES = frozenset(
@@ -47,7 +47,7 @@ def check(app: App) -> Iterator[Hit]:
             if id(site.node) not in dropped:
                 continue
             way = (*of_entry(running.entry(step.root)), *of_step(step))
-            if _makes_coroutine(app, site):
+            if _makes_coroutine(site):
                 yield _hit(site, site.targets[0].qualname, way, site.targets[0])
             elif _on_async_session(app, site):
                 yield _hit(site, s.dotted(site.node.func) or site.method, way, None)
@@ -78,7 +78,7 @@ def _statements(app: App, function: Function) -> set[int]:
     }
 
 
-def _makes_coroutine(app: App, site: CallSite) -> bool:
+def _makes_coroutine(site: CallSite) -> bool:
     """Whether a call surely gives a coroutine."""
     if site.external is not None or not site.targets:
         return False

@@ -114,7 +114,7 @@ def _ranges(node: s.Node) -> Iterator[Guarded]:
             yield Guarded(found[0], found[1], node.body.start, node.body.end)
             yield Guarded(found[0], not found[1], node.orelse.start, node.orelse.end)
     elif isinstance(node, s.BoolOp) and node.op == "or" and isinstance(node.values[0], s.Name):
-        yield Guarded(node.values[0].id, True, node.values[1].start, node.end)
+        yield Guarded(node.values[0].id, absent=True, start=node.values[1].start, end=node.end)
 
 
 def _tested(test: s.Expr) -> tuple[str, bool] | None:

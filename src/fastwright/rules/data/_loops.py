@@ -7,9 +7,9 @@ literals, constants, enums, ranges, chunks and searches that stop at the first h
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TypeAlias, Union
+from typing import TypeAlias, TypeGuard, Union
 
 from fastwright.app.calls import CallSite, Execution
 from fastwright.app.model import App
@@ -31,7 +31,7 @@ _PIECES = re.compile(r"chunk|batch|page|partition|split|window|stream", re.IGNOR
 _SEARCHES = frozenset({"next", "any", "all"})
 _CACHING = frozenset({"lru_cache", "cache", "cached", "alru_cache", "memoize", "memoized"})
 _FIXED = re.compile(r"settings?|config|constants?|options", re.IGNORECASE)
-_DEPTH = 4
+_DEPTH = 3
 _CONDITIONS = 1
 
 
@@ -41,7 +41,8 @@ class PerItem:
 
     loop: Repeating
     source: s.Expr
-    target: s.Expr
+    names: frozenset[str]
+    """The loop's variables, and what the loop computes from them."""
 
 
 def per_item(app: App, site: CallSite) -> PerItem | None:
@@ -66,8 +67,26 @@ def _repeats(app: App, site: CallSite, loop: Repeating) -> PerItem | None:
             continue
         if _is_search(app, site, loop) or _is_remembered(site.around, loop):
             return None
-        return PerItem(loop, source, target)
+        if _is_of_tables(site.node, {part.id for part in targets(target) if _is_name(part)}):
+            return None
+        return PerItem(loop, source, frozenset(names))
     return None
+
+
+def _is_name(node: s.Expr) -> TypeGuard[s.Name]:
+    return isinstance(node, s.Name)
+
+
+def _is_of_tables(node: s.Expr, names: set[str]) -> bool:
+    """``for model in models: delete(model)``: a loop over tables, of which there are few."""
+    return any(
+        isinstance(inner, s.Call)
+        and s.last_name(inner.func) in {"select", "delete", "update", "insert", "query"}
+        and inner.args
+        and isinstance(inner.args[0], s.Name)
+        and inner.args[0].id in names
+        for inner in s.walk(node)
+    )
 
 
 def _clauses(loop: Repeating, node: s.Node) -> Iterator[tuple[s.Expr, s.Expr]]:
@@ -89,21 +108,30 @@ def derived(loop: Repeating, target: s.Expr) -> set[str]:
             if _mentions(generator.iter, names):
                 names |= _names(generator.target)
         return names
-    for node in s.walk_scope(*loop.body):
-        if isinstance(node, s.Assign) and _mentions(node.value, names):
+    return computed(s.walk_scope(*loop.body), names)
+
+
+def computed(nodes: Iterable[s.Node], names: set[str]) -> set[str]:
+    """Return ``names`` and those that are computed from them, in source order."""
+    found = set(names)
+    for node in nodes:
+        if isinstance(node, s.Assign) and _mentions(node.value, found):
             for each in node.targets:
-                names |= _names(each)
-        elif (
-            (isinstance(node, s.AnnAssign) and node.value and _mentions(node.value, names))
-            or (isinstance(node, s.NamedExpr) and _mentions(node.value, names))
-            or (isinstance(node, s.For) and _mentions(node.iter, names))
-        ):
-            names |= _names(node.target)
+                found |= _names(each)
+        elif isinstance(node, (s.AnnAssign, s.NamedExpr, s.AugAssign)):
+            if node.value is not None and _mentions(node.value, found):
+                found |= _names(node.target)
+        elif isinstance(node, s.For) and _mentions(node.iter, found):
+            found |= _names(node.target)
+        elif isinstance(node, s.Comp):
+            for generator in node.generators:
+                if _mentions(generator.iter, found):
+                    found |= _names(generator.target)
         elif isinstance(node, s.With):
             for item in node.items:
-                if item.optional_vars is not None and _mentions(item.context_expr, names):
-                    names |= _names(item.optional_vars)
-    return names
+                if item.optional_vars is not None and _mentions(item.context_expr, found):
+                    found |= _names(item.optional_vars)
+    return found
 
 
 def _names(target: s.Expr) -> set[str]:
@@ -240,7 +268,7 @@ def _is_search(app: App, site: CallSite, loop: Repeating) -> bool:
     return any(_leaves(statement) for statement in loop.body)
 
 
-def _leaves(statement: s.Stmt, refusing: bool = False) -> bool:
+def _leaves(statement: s.Stmt, *, refusing: bool = False) -> bool:
     """Whether a statement of a loop's body ends the loop for another reason than a missing row."""
     if isinstance(statement, s.Return):
         return not refusing
@@ -249,16 +277,16 @@ def _leaves(statement: s.Stmt, refusing: bool = False) -> bool:
     if isinstance(statement, s.If):
         for branch in statement.branches:
             refuses = refusing or _is_absence(branch.test)
-            if any(_leaves(inner, refuses) for inner in branch.body):
+            if any(_leaves(inner, refusing=refuses) for inner in branch.body):
                 return True
-        return any(_leaves(inner, refusing) for inner in statement.orelse)
+        return any(_leaves(inner, refusing=refusing) for inner in statement.orelse)
     if isinstance(statement, s.Try):
         inner_handlers = [inner for handler in statement.handlers for inner in handler.body]
         return any(
-            _leaves(inner, refusing) for inner in (*statement.body, *statement.orelse)
-        ) or any(_leaves(inner, True) for inner in inner_handlers)
+            _leaves(inner, refusing=refusing) for inner in (*statement.body, *statement.orelse)
+        ) or any(_leaves(inner, refusing=True) for inner in inner_handlers)
     if isinstance(statement, s.With):
-        return any(_leaves(inner, refusing) for inner in statement.body)
+        return any(_leaves(inner, refusing=refusing) for inner in statement.body)
     return False
 
 
@@ -276,19 +304,32 @@ def _is_absence(test: s.Expr) -> bool:
 def _is_remembered(around: Surroundings, loop: Repeating) -> bool:
     """Whether a place is skipped for what was seen before: ``if key not in cache``."""
     return any(
-        loop.start <= branch.start < loop.end and _asks_memory(branch.test)
-        for branch in around.branches
+        loop.start <= branch.start < loop.end and _asks_memory(branch) for branch in around.branches
     )
 
 
-def _asks_memory(test: s.Expr) -> bool:
-    return any(isinstance(node, s.Compare) and "not in" in node.ops for node in s.walk(test))
+def _asks_memory(branch: s.Branch) -> bool:
+    kept = {
+        s.dotted(target)
+        for node in s.walk_scope(*branch.body)
+        if isinstance(node, s.Assign)
+        for target in node.targets
+        if isinstance(target, s.Attribute)
+    }
+    for node in s.walk(branch.test):
+        if isinstance(node, s.Compare):
+            if "not in" in node.ops:
+                return True
+            if "is" in node.ops and s.dotted(node.left) in kept:
+                return True
+    return False
 
 
 # ------------------------------------------------------------------------ leading
 
 
 Chain: TypeAlias = tuple[CallSite, ...]
+_Key: TypeAlias = tuple[int, frozenset[str], frozenset[Guarded]]
 
 
 @dataclass(eq=False)
@@ -301,39 +342,50 @@ class Leading:
     app: App
     counts: Callable[[Execution], bool]
     guards: Guards = field(init=False)
-    _known: dict[tuple[int, frozenset[Guarded]], tuple[Chain, Execution, int] | None] = field(
-        default_factory=dict
-    )
+    _known: dict[_Key, tuple[Chain, Execution, int] | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.guards = Guards(self.app)
 
-    def from_site(self, site: CallSite) -> tuple[Chain, Execution] | None:
-        """Return the calls below ``site`` that lead to an execution, and the execution."""
+    def from_site(self, site: CallSite, names: frozenset[str]) -> tuple[Chain, Execution] | None:
+        """Return the calls below ``site`` that lead to an execution, and the execution.
+
+        What is executed must depend on ``names``, variables of the function that ``site`` is in.
+        """
         if site.around.deferred:
             return None
         for target in site.targets:
-            found = self._first(target, self.guards.skipped(site, target), 0)
+            given = _depending(site, target, names)
+            found = self._first(target, given, self.guards.skipped(site, target), 0)
             if found is not None and found[2] <= _CONDITIONS:
                 return found[0], found[1]
         return None
 
     def _first(
-        self, function: Function, skipped: frozenset[Guarded], depth: int
+        self,
+        function: Function,
+        given: frozenset[str],
+        skipped: frozenset[Guarded],
+        depth: int,
     ) -> tuple[Chain, Execution, int] | None:
-        key = (id(function.node), skipped)
-        if key in self._known or depth > _DEPTH:
+        key = (id(function.node), given, skipped)
+        if key in self._known or depth > _DEPTH or not given:
             return self._known.get(key)
         self._known[key] = None
         if not function.decorator_names.isdisjoint(_CACHING):
             return None
-        found = self._search(function, skipped, depth)
+        found = self._search(function, given, skipped, depth)
         self._known[key] = found
         return found
 
     def _search(
-        self, function: Function, skipped: frozenset[Guarded], depth: int
+        self,
+        function: Function,
+        given: frozenset[str],
+        skipped: frozenset[Guarded],
+        depth: int,
     ) -> tuple[Chain, Execution, int] | None:
+        names = computed((node for node, _ in self.app.calls.nodes(function)), set(given))
         best: tuple[Chain, Execution, int] | None = None
         for execution in self.app.calls.executions(function):
             around = execution.site.around
@@ -341,6 +393,7 @@ class Leading:
                 not around.deferred
                 and not around.handled
                 and not is_in(execution.site.node, skipped)
+                and _mentions(execution.site.node, names)
                 and self.counts(execution)
             ):
                 cost = len(around.branches)
@@ -352,13 +405,40 @@ class Leading:
             if site.around.deferred or site.around.handled or is_in(site.node, skipped):
                 continue
             for target in site.targets:
+                passed = _depending(site, target, frozenset(names))
                 inner = self.guards.skipped(site, target)
-                found = self._first(target, inner, depth + 1)
+                found = self._first(target, passed, inner, depth + 1)
                 if found is not None:
                     cost = found[2] + len(site.around.branches)
                     if best is None or cost < best[2]:
                         best = ((site, *found[0]), found[1], cost)
         return best
+
+
+def _depending(site: CallSite, target: Function, names: frozenset[str]) -> frozenset[str]:
+    """Return the parameters of ``target`` that a call fills from ``names``."""
+    call = site.node
+    wanted = set(names)
+    found: set[str] = set()
+    rest = [arg for arg in call.args if isinstance(arg, s.Starred)]
+    rest += [keyword.value for keyword in call.keywords if keyword.arg is None]
+    if any(_mentions(node, wanted) for node in rest):
+        found.update(parameter.name for parameter in target.parameters)
+    for position, parameter in enumerate(target.parameters):
+        given = call.argument(position, parameter.name)
+        if given is not None and _mentions(given, wanted):
+            found.add(parameter.name)
+        elif parameter.kind in {"args", "kwargs"}:
+            extra = [*call.args[position:], *(k.value for k in call.keywords)]
+            if any(_mentions(node, wanted) for node in extra):
+                found.add(parameter.name)
+    if target.owner is not None and not target.is_static and target.node.params:
+        func = call.func
+        if (isinstance(func, s.Attribute) and _mentions(func.value, wanted)) or (
+            target.name == "__init__" and found
+        ):
+            found.add(target.node.params[0].name)
+    return frozenset(found)
 
 
 def of_request(running: Loop, function: Function) -> tuple[Evidence, ...]:

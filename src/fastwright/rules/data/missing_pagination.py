@@ -45,7 +45,9 @@ _FEW = re.compile(
     re.IGNORECASE,
 )
 """Names of tables of which there are few, whoever uses the application."""
-_PARENT = re.compile(r"(^|_)(id|ids|uuid|key|slug|name|email|token|sku|code|hash|by|of)$", re.I)
+_PARENT = re.compile(
+    r"(^|_)(id|ids|uuid|key|slug|name|email|token|sku|code|hash|by|of)$", re.IGNORECASE
+)
 _EVERYTHING = re.compile(r"export|download|dump|backup", re.IGNORECASE)
 """Paths that promise everything."""
 _CONSTRUCTING = frozenset({"model_validate", "from_orm", "parse_obj", "model_construct"})
@@ -64,11 +66,11 @@ def check(app: App) -> Iterator[Hit]:
         for table, origin in _whole_tables(app, endpoint):
             if id(table.node) in growing and not _FEW.search(table.name):
                 seen.add(id(endpoint.node))
-                yield _hit(app, route, table, origin)
+                yield _hit(route, table, origin)
                 break
 
 
-def _hit(app: App, route: Route, table: Class, origin: Origin) -> Hit:
+def _hit(route: Route, table: Class, origin: Origin) -> Hit:
     execution = origin.execution
     assert execution is not None  # noqa: S101 - only known origins come here
     site = execution.site
@@ -158,7 +160,7 @@ def _whole_table(app: App, origin: Origin, value: s.Expr, endpoint: Function) ->
         return None
     if any(s.last_name(step) in {"limit", "slice", "fetch", "params"} for step in query.steps):
         return None
-    if _narrowed(query) or _limited_elsewhere(app, execution.site.caller):
+    if _narrowed(query) or _limited_elsewhere(execution.site.caller):
         return None
     table = query.entity or _generic_table(app, origin) or _row_class(app, value, endpoint)
     return table if table is not None and app.models.table(table) is not None else None
@@ -222,7 +224,7 @@ def _is_plain_condition(condition: s.Expr) -> bool:
     return isinstance(condition, (s.Compare, s.UnaryOp, s.Call, s.Constant, s.Attribute))
 
 
-def _limited_elsewhere(app: App, function: Function) -> bool:
+def _limited_elsewhere(function: Function) -> bool:
     """Whether the function that runs the statement knows of pages, on some path at least."""
     if any(_PAGING.search(parameter.name) for parameter in function.parameters):
         return True

@@ -36,14 +36,13 @@ from fastwright.app.types import Instance, Query, Sequence, alternatives
 from fastwright.read import syntax as s
 from fastwright.rules.data._loops import is_bounded, of_request, request_label
 from fastwright.rules.evidence import (
-    Evidence,
     evidence,
     name_place,
     of_calls,
     of_route,
     place,
 )
-from fastwright.rules.finding import Hit
+from fastwright.rules.finding import Evidence, Hit
 from fastwright.rules.rule import Case, Rule, case
 
 _SERIALISING = frozenset({"model_validate", "from_orm", "parse_obj"})

@@ -4,8 +4,8 @@ A query in a loop over rows, or over items of the request, costs a round trip to
 each of them: a page of a hundred orders asks a hundred and one times. The query is often some
 functions away from the loop, where nobody sees both.
 
-Reported is the call in the loop, when what it runs depends on the loop's variable, and a read or
-a changing statement is executed there or in what it calls. Left alone are loops that something
+Reported is the call in the loop, when a read or a changing statement is executed there or in what
+it calls, and that statement depends on the loop's variable. Left alone are loops that something
 bounds (literals, constants, enums, ranges, chunks, pages), searches that stop at the first hit,
 lookups that are remembered (`if key not in cache`), what is cached, and `session.add`, which asks
 nothing. Where it is not known what a call runs, nothing is said.
@@ -50,13 +50,16 @@ def check(app: App) -> Iterator[Hit]:
         for site in app.calls.sites(step.function):
             if not site.around.loops:
                 continue
-            execution = own.get(id(site.node))
-            found = ((), execution) if execution is not None else leading.from_site(site)
-            if found is None or found[1] is None:
-                continue
             repeated = per_item(app, site)
             if repeated is None or id(repeated.loop) in seen:
                 continue
+            execution = own.get(id(site.node))
+            if execution is not None:
+                found: tuple[Chain, Execution] | None = ((), execution)
+            else:
+                found = leading.from_site(site, repeated.names)
+            if found is None or (found[0] and found[1].kind == "write"):
+                continue  # a change further away is a step of its own, not to be joined with others
             seen.add(id(repeated.loop))
             yield _hit(app, running, step.function, site, repeated, found[0], found[1])
 
@@ -105,6 +108,11 @@ def asks(app: App, execution: Execution) -> bool:
         found = app.types.of(_head(given), Where(site.module, site.caller))
         text = found.value if isinstance(found, Literal) else ""
         return not text or str(text).strip().lower().startswith(_STATEMENTS)
+    if execution.query is not None and execution.query.kind == "text":
+        return not any(
+            isinstance(node, s.Constant) and "advisory" in str(node.value)
+            for node in s.walk(execution.query.node)
+        )
     if execution.kind == "read":
         return True
     return execution.kind == "write" and (
@@ -247,6 +255,11 @@ CASES = (
 
                 def chunks(ids: list[int], size: int): ...
 
+                @app.get("/tables")
+                def tables(models: list, session: Session = Depends(get_session)):
+                    for model in models:
+                        session.exec(select(model).limit(1)).all()
+
                 @app.get("/stats")
                 def stats(ids: list[int], session: Session = Depends(get_session)):
                     for model in TABLES:
@@ -277,6 +290,16 @@ CASES = (
                 from app.models import Order, get_session
 
                 app = FastAPI()
+
+                def currency(session: Session) -> str:
+                    return session.exec(select(Order)).first().currency
+
+                def priced(order_id: int, session: Session) -> str:
+                    return f"{order_id} {currency(session)}"
+
+                @app.get("/priced")
+                def all_priced(ids: list[int], session: Session = Depends(get_session)):
+                    return [priced(order_id, session) for order_id in ids]
 
                 @lru_cache
                 def order_of(order_id: int):

@@ -28,8 +28,8 @@ from fastwright.app.symbols import Class, Function
 from fastwright.app.types import UNKNOWN, Instance, Literal, Sequence, Type, alternatives
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
-from fastwright.rules.evidence import Evidence, call_name, evidence, of_route, place
-from fastwright.rules.finding import Hit
+from fastwright.rules.evidence import call_name, evidence, of_route, place
+from fastwright.rules.finding import Evidence, Hit
 from fastwright.rules.rule import Case, Rule, case
 
 _TEXT = frozenset({"sqlalchemy.text", "sqlalchemy.literal_column", "sqlalchemy.sql.text"})
@@ -56,7 +56,7 @@ def check(app: App) -> Iterator[Hit]:
     """Report values of a request that become text of a statement."""
     running = served(app)
     tracing = _Tracing(app, running)
-    seen: set[int] = set()
+    seen: set[tuple[str, int]] = set()
     for step in running.reached:
         function = step.function
         if function.node.called and not _may_run(function):
@@ -66,8 +66,9 @@ def check(app: App) -> Iterator[Hit]:
             if given is None:
                 continue
             for found in tracing.interpolated(given, function):
-                if id(found.node) not in seen:
-                    seen.add(id(found.node))
+                key = (found.module.path, found.module.line(found.node))
+                if key not in seen:
+                    seen.add(key)
                     yield _hit(site, found)
 
 
@@ -152,7 +153,9 @@ class _Tracing:
                 if given is not None:
                     for found in self.interpolated(given, site.caller, depth + 1):
                         link = evidence(site.module, site.node, function.qualname)
-                        yield Source(found.parameter, found.node, (*found.links, link), found.module)
+                        yield Source(
+                            found.parameter, found.node, (*found.links, link), found.module
+                        )
         finally:
             self._active.discard(mark)
 
@@ -266,9 +269,7 @@ class _Tracing:
         finally:
             self._active.discard(mark)
 
-    def _of_request(
-        self, name: str, function: Function
-    ) -> tuple[str, tuple[Evidence, ...]] | None:
+    def _of_request(self, name: str, function: Function) -> tuple[str, tuple[Evidence, ...]] | None:
         entry = self.running.entries.get(id(function.node))
         route = entry.route if entry is not None else None
         if entry is None or route is None or entry.kind not in {"endpoint", "dependency"}:
@@ -425,10 +426,13 @@ def _has_pattern(node: s.Expr | None) -> bool:
 RULE = Rule(
     summary="a value of the request in the text of a statement",
     severity="error",
-    mend="Bind the value: `text(\"... WHERE name = :name\")` with `{\"name\": name}`; choose columns"
+    mend='Bind the value: `text("... WHERE name = :name")` with `{"name": name}`; choose columns'
     " and directions from a dictionary of those that are allowed.",
     app=check,
-    references=("CWE-89", "https://docs.sqlalchemy.org/en/20/core/sqlelement.html#sqlalchemy.sql.expression.text"),
+    references=(
+        "CWE-89",
+        "https://docs.sqlalchemy.org/en/20/core/sqlelement.html#sqlalchemy.sql.expression.text",
+    ),
 )
 
 _HEAD = """

@@ -27,6 +27,7 @@ _NAME = re.compile(
     r"|database_?password|db_?password|admin_?password|smtp_?password|api_?secret)$",
     re.IGNORECASE,
 )
+_MARKS = frozenset({"secret", "SECRET", "password", "PASSWORD", "private_key", "jwt"})
 _SIGNING = {"jwt.encode": 1, "jwt.decode": 1, "jose.jwt.encode": 1, "jose.jwt.decode": 1}
 """Functions that take a key, and at which position."""
 
@@ -42,11 +43,25 @@ def check(module: Module, _versions: Versions) -> Iterator[Hit]:
         r"(^|/)(examples?|docs?|scripts?|samples?)/", module.path
     ):
         return
-    for node in module.walk():
-        if isinstance(node, s.Call):
-            yield from _signing_key(module, node)
-        elif isinstance(node, (s.Assign, s.AnnAssign)):
+    if _MARKS.isdisjoint(module.header.marks):
+        return
+    for node in _declarations(module.facts.body):
+        if isinstance(node, (s.Assign, s.AnnAssign)):
             yield from _assigned(module, node)
+    if "jwt" in module.header.marks:
+        for function in module.functions:
+            if not {"encode", "decode"}.isdisjoint(function.called):
+                for inner in s.walk_scope(*function.body):
+                    if isinstance(inner, s.Call):
+                        yield from _signing_key(module, inner)
+
+
+def _declarations(body: list[s.Stmt]) -> Iterator[s.Node]:
+    """Yield the nodes at module level and in class bodies: where constants and settings stand."""
+    for node in s.walk_scope(*body):
+        yield node
+        if isinstance(node, s.ClassDef):
+            yield from _declarations(node.body)
 
 
 def _signing_key(module: Module, call: s.Call) -> Iterator[Hit]:

@@ -291,7 +291,7 @@ def test_a_piped_review_imports_no_rich(project: Path) -> None:
 def test_closed_pipe_is_quiet(project: Path) -> None:
     (project / "main.py").write_text(MAIN + '@app.on_event("startup")\ndef f(): ...\n' * 2_000)
     command = " ".join([*FASTWRIGHT, "review", "--no-cache", "|", "head", "-1"])
-    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)  # noqa: S602
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
     assert done.stdout.count("\n") == 1
     assert done.stderr == ""
 

@@ -393,7 +393,7 @@ class Leading:
                 not around.deferred
                 and not around.handled
                 and not is_in(execution.site.node, skipped)
-                and _mentions(execution.site.node, names)
+                and depends(execution, names)
                 and self.counts(execution)
             ):
                 cost = len(around.branches)
@@ -415,12 +415,27 @@ class Leading:
         return best
 
 
+def depends(execution: Execution, names: set[str]) -> bool:
+    """Whether a statement depends on variables: through a driver, in its values, not in its text.
+
+    A text that differs from item to item is most often a statement on another table: nothing that
+    one statement could answer.
+    """
+    call = execution.site.node
+    if execution.session != "raw":
+        return _mentions(call, names)
+    values = [*call.args[1:], *(keyword.value for keyword in call.keywords)]
+    return any(_mentions(value, names) for value in values) and not any(
+        _mentions(text, names) for text in call.args[:1]
+    )
+
+
 def _depending(site: CallSite, target: Function, names: frozenset[str]) -> frozenset[str]:
     """Return the parameters of ``target`` that a call fills from ``names``."""
     call = site.node
     wanted = set(names)
     found: set[str] = set()
-    rest = [arg for arg in call.args if isinstance(arg, s.Starred)]
+    rest: list[s.Expr] = [arg for arg in call.args if isinstance(arg, s.Starred)]
     rest += [keyword.value for keyword in call.keywords if keyword.arg is None]
     if any(_mentions(node, wanted) for node in rest):
         found.update(parameter.name for parameter in target.parameters)

@@ -14,10 +14,11 @@ from collections.abc import Iterator
 
 from fastwright.app.calls import CallSite, Execution, Step
 from fastwright.app.model import App
-from fastwright.app.on_loop import entries
+from fastwright.app.on_loop import served
 from fastwright.app.symbols import Function
 from fastwright.read import syntax as s
-from fastwright.rules.evidence import call_name, evidence, of_calls, of_entry, place
+from fastwright.rules.data._loops import of_request, request_label
+from fastwright.rules.evidence import call_name, evidence, of_calls, place
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Rule, case
 
@@ -26,24 +27,24 @@ _DEPTH = 3
 
 def check(app: App) -> Iterator[Hit]:
     """Report commits that a loop repeats, in the loop's function or below a call in it."""
-    known = {id(entry.function.node): entry for entry in reversed(list(entries(app)))}
+    running = served(app)
     reported: set[int] = set()
-    for step in app.reached:
+    for step in running.reached:
         for site, chain in _repeated(app, step):
             loop = site.around.loops[-1]
             if id(loop) in reported:
                 continue
             reported.add(id(loop))
-            entry = known.get(id(step.root.node))
             proof = (
-                *(of_entry(entry) if entry is not None else ()),
-                *of_calls(step.chain),
+                *of_request(running, step.function),
                 evidence(site.module, loop, "the loop"),
                 *of_calls(chain[:-1]),
                 evidence(chain[-1].module, chain[-1].node, call_name(chain[-1])),
             )
+            through = f" (through {site.targets[0].qualname})" if len(chain) > 1 else ""
             message = (
-                "commits once for each turn of the loop: an error leaves half of the work done"
+                f"commits once for each turn of the loop{through}: an error leaves half of the work"
+                f" done{request_label(running, step.function)}"
             )
             yield Hit(place(site.module, site.node), message, proof)
 
@@ -55,7 +56,8 @@ def _repeated(app: App, step: Step) -> Iterator[tuple[CallSite, tuple[CallSite, 
         if not _in_plain_loop(site):
             continue
         if id(site.node) in commits:
-            yield site, (site,)
+            if not _opened_in_loop(site):
+                yield site, (site,)
             continue
         for target in site.targets:
             below = _commit_below(app, target, _DEPTH)
@@ -80,6 +82,17 @@ def _in_plain_loop(site: CallSite) -> bool:
         return False
     return not any(
         isinstance(node, (s.Return, s.Yield)) or _breaks(node) for node in s.walk_scope(*loop.body)
+    )
+
+
+def _opened_in_loop(site: CallSite) -> bool:
+    """Whether the session is opened anew on each turn: a unit of work on purpose."""
+    receiver = s.dotted(site.node.func.value) if isinstance(site.node.func, s.Attribute) else None
+    loop = site.around.loops[-1]
+    return any(
+        loop.start <= statement.start < loop.end
+        and any(s.dotted(item.optional_vars) == receiver for item in statement.items)
+        for statement in site.around.withs
     )
 
 
@@ -185,6 +198,13 @@ def save(key: int) -> None:
 def a(ids: list[int]) -> None:
     for key in ids:
         save(key)
+
+@app.post("/b")
+def b(ids: list[int]) -> None:
+    for key in ids:
+        with Session(engine) as session:
+            session.add(Item(id=key))
+            session.commit()
 """,
     ),
     case(

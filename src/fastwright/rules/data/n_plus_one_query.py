@@ -27,6 +27,7 @@ from fastwright.rules.data._loops import (
     Chain,
     Leading,
     PerItem,
+    depends,
     of_loop,
     of_request,
     per_item,
@@ -54,6 +55,8 @@ def check(app: App) -> Iterator[Hit]:
             if repeated is None or id(repeated.loop) in seen:
                 continue
             execution = own.get(id(site.node))
+            if execution is not None and not depends(execution, set(repeated.names)):
+                continue
             if execution is not None:
                 found: tuple[Chain, Execution] | None = ((), execution)
             else:

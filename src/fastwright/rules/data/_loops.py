@@ -45,7 +45,11 @@ class PerItem:
     """The loop's variables, and what the loop computes from them."""
 
 
-def per_item(app: App, site: CallSite) -> PerItem | None:
+Memory: TypeAlias = dict[int, set[str]]
+"""Names that loops compute from their variables, by loop and variable: they are asked for often."""
+
+
+def per_item(app: App, site: CallSite, memory: Memory) -> PerItem | None:
     """Return the loop that repeats a call for each row or item, the innermost first, or None."""
     around = site.around
     if around.handled or around.deferred:
@@ -53,21 +57,26 @@ def per_item(app: App, site: CallSite) -> PerItem | None:
     for loop in reversed(around.loops):
         if isinstance(loop, s.While):
             return None  # pagination, retries, polling: bounded by something else
-        found = _repeats(app, site, loop)
+        found = _repeats(app, site, loop, memory)
         if found is not None:
             return found
     return None
 
 
-def _repeats(app: App, site: CallSite, loop: Repeating) -> PerItem | None:
+def _repeats(app: App, site: CallSite, loop: Repeating, memory: Memory) -> PerItem | None:
     where = Where(site.module, site.caller)
     for source, target in _clauses(loop, site.node):
-        names = derived(loop, target)
+        variables = {part.id for part in targets(target) if _is_name(part)}
+        if any(_PIECES.search(name) for name in variables):
+            continue
+        names = memory.get(id(target))
+        if names is None:
+            names = memory[id(target)] = derived(loop, target)
         if not _mentions(site.node, names) or is_bounded(app, source, where):
             continue
         if _is_search(app, site, loop) or _is_remembered(site.around, loop):
             return None
-        if _is_of_tables(site.node, {part.id for part in targets(target) if _is_name(part)}):
+        if _is_of_tables(site.node, variables):
             return None
         return PerItem(loop, source, frozenset(names))
     return None
@@ -113,25 +122,41 @@ def derived(loop: Repeating, target: s.Expr) -> set[str]:
 
 def computed(nodes: Iterable[s.Node], names: set[str]) -> set[str]:
     """Return ``names`` and those that are computed from them, in source order."""
+    return _spread(_flows(nodes), names)
+
+
+def _spread(flows: Iterable[tuple[frozenset[str], set[str]]], names: set[str]) -> set[str]:
     found = set(names)
+    for read, written_ in flows:
+        if not found.isdisjoint(read):
+            found |= written_
+    return found
+
+
+def _flows(nodes: Iterable[s.Node]) -> Iterator[tuple[frozenset[str], set[str]]]:
+    """Yield what binds names: the names that it reads, those that it binds."""
     for node in nodes:
-        if isinstance(node, s.Assign) and _mentions(node.value, found):
+        if isinstance(node, s.Assign):
+            bound: set[str] = set()
             for each in node.targets:
-                found |= _names(each)
+                bound |= _names(each)
+            yield _read(node.value), bound
         elif isinstance(node, (s.AnnAssign, s.NamedExpr, s.AugAssign)):
-            if node.value is not None and _mentions(node.value, found):
-                found |= _names(node.target)
-        elif isinstance(node, s.For) and _mentions(node.iter, found):
-            found |= _names(node.target)
+            if node.value is not None:
+                yield _read(node.value), _names(node.target)
+        elif isinstance(node, s.For):
+            yield _read(node.iter), _names(node.target)
         elif isinstance(node, s.Comp):
             for generator in node.generators:
-                if _mentions(generator.iter, found):
-                    found |= _names(generator.target)
+                yield _read(generator.iter), _names(generator.target)
         elif isinstance(node, s.With):
             for item in node.items:
-                if item.optional_vars is not None and _mentions(item.context_expr, found):
-                    found |= _names(item.optional_vars)
-    return found
+                if item.optional_vars is not None:
+                    yield _read(item.context_expr), _names(item.optional_vars)
+
+
+def _read(node: s.Node) -> frozenset[str]:
+    return frozenset(inner.id for inner in s.walk(node) if isinstance(inner, s.Name))
 
 
 def _names(target: s.Expr) -> set[str]:
@@ -342,6 +367,8 @@ class Leading:
     app: App
     counts: Callable[[Execution], bool]
     guards: Guards = field(init=False)
+    _flowing: dict[int, list[tuple[frozenset[str], set[str]]]] = field(default_factory=dict)
+    _given: dict[int, list[tuple[CallSite, frozenset[str]]]] = field(default_factory=dict)
     _known: dict[_Key, tuple[Chain, Execution, int] | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -378,6 +405,26 @@ class Leading:
         self._known[key] = found
         return found
 
+    def _names(self, function: Function, given: frozenset[str]) -> set[str]:
+        key = id(function.node)
+        flows = self._flowing.get(key)
+        if flows is None:
+            nodes = (node for node, _ in self.app.calls.nodes(function))
+            flows = self._flowing[key] = list(_flows(nodes))
+        return _spread(flows, set(given))
+
+    def _calls(self, function: Function) -> list[tuple[CallSite, frozenset[str]]]:
+        """Return the calls of project functions that a function surely makes, with what they read."""
+        key = id(function.node)
+        found = self._given.get(key)
+        if found is None:
+            found = self._given[key] = [
+                (site, _read(site.node))
+                for site in self.app.calls.sites(function)
+                if site.targets and not site.around.deferred and not site.around.handled
+            ]
+        return found
+
     def _search(
         self,
         function: Function,
@@ -385,7 +432,7 @@ class Leading:
         skipped: frozenset[Guarded],
         depth: int,
     ) -> tuple[Chain, Execution, int] | None:
-        names = computed((node for node, _ in self.app.calls.nodes(function)), set(given))
+        names = self._names(function, given)
         best: tuple[Chain, Execution, int] | None = None
         for execution in self.app.calls.executions(function):
             around = execution.site.around
@@ -401,8 +448,8 @@ class Leading:
                     best = ((), execution, cost)
         if best is not None and best[2] == 0:
             return best
-        for site in self.app.calls.sites(function):
-            if site.around.deferred or site.around.handled or is_in(site.node, skipped):
+        for site, read in self._calls(function):
+            if names.isdisjoint(read) or is_in(site.node, skipped):
                 continue
             for target in site.targets:
                 passed = _depending(site, target, frozenset(names))

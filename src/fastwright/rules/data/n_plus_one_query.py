@@ -26,6 +26,7 @@ from fastwright.read import syntax as s
 from fastwright.rules.data._loops import (
     Chain,
     Leading,
+    Memory,
     PerItem,
     depends,
     of_loop,
@@ -44,14 +45,15 @@ _STATEMENTS = ("select", "insert", "update", "delete", "with")
 def check(app: App) -> Iterator[Hit]:
     """Report each call that asks the database once for each item of a loop."""
     running = served(app)
+    memory: Memory = {}
     leading = Leading(app, lambda execution: asks(app, execution))
     for step in running.reached:
         seen: set[int] = set()
         own = {id(e.site.node): e for e in app.calls.executions(step.function) if asks(app, e)}
         for site in app.calls.sites(step.function):
-            if not site.around.loops:
+            if not site.around.loops or not (site.targets or id(site.node) in own):
                 continue
-            repeated = per_item(app, site)
+            repeated = per_item(app, site, memory)
             if repeated is None or id(repeated.loop) in seen:
                 continue
             execution = own.get(id(site.node))
@@ -111,6 +113,13 @@ def asks(app: App, execution: Execution) -> bool:
         found = app.types.of(_head(given), Where(site.module, site.caller))
         text = found.value if isinstance(found, Literal) else ""
         return not text or str(text).strip().lower().startswith(_STATEMENTS)
+    if (
+        execution.session != "raw"
+        and len(site.node.args) > 1
+        and site.method in {"execute", "exec"}
+    ):
+        if not isinstance(site.node.args[1], s.Dict):
+            return False  # many rows at once
     if execution.query is not None and execution.query.kind == "text":
         return not any(
             isinstance(node, s.Constant) and "advisory" in str(node.value)
@@ -223,6 +232,7 @@ CASES = (
             "app/models.py": _MODELS,
             "app/main.py": """
                 from fastapi import Depends, FastAPI
+                from sqlalchemy import insert
                 from sqlmodel import Session, select
                 from app.models import Item, Order, get_session
 
@@ -236,6 +246,11 @@ CASES = (
                     for name in names:
                         session.add(Item(order_id=order_id))
                     session.commit()
+
+                @app.post("/segments")
+                def segments(parts: list[list[dict]], session: Session = Depends(get_session)):
+                    for rows in parts:
+                        session.execute(insert(Item), rows)
                 """,
         },
     ),

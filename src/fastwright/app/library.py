@@ -46,7 +46,7 @@ def _blocks(name: str) -> str | None:
         return None
     if (known := LIBRARY.blocking.get(f"{owner}.*")) is not None:
         return known
-    while owner:  # client.chat.completions.create
+    while owner and "._" not in name:  # client.chat.completions.create
         if (known := LIBRARY.blocking.get(f"{owner}.**")) is not None:
             return known
         owner = owner.rpartition(".")[0]

@@ -328,6 +328,8 @@ def _by_default(relationship: Relationship) -> bool:
             return False
         if keyword.arg == "lazy" and s.string(keyword.value) is None:
             return False
+        if keyword.arg == "uselist" and getattr(keyword.value, "value", None) is False:
+            return False  # one to one: most rows may have none, and then nothing is asked
         if keyword.arg == "sa_relationship_kwargs" and not isinstance(keyword.value, s.Dict):
             return False
     annotation = (

@@ -40,17 +40,21 @@ def check(app: App) -> Iterator[Hit]:
     running = served(app)
     for step in running.reached:
         function = step.function
-        dropped = _statements(app, function)
-        if not dropped:
-            continue
-        for site in app.calls.sites(function):
+        suspects = [site for site in app.calls.sites(function) if _is_suspect(app, site)]
+        dropped = _statements(app, function) if suspects else set()
+        for site in suspects:
             if id(site.node) not in dropped:
                 continue
             way = (*of_entry(running.entry(step.root)), *of_step(step))
-            if _makes_coroutine(site):
+            if site.targets:
                 yield _hit(site, site.targets[0].qualname, way, site.targets[0])
-            elif _on_async_session(app, site):
+            else:
                 yield _hit(site, s.dotted(site.node.func) or site.method, way, None)
+
+
+def _is_suspect(app: App, site: CallSite) -> bool:
+    """Whether a call gives a coroutine that is not awaited on the spot."""
+    return not site.around.awaited and (_makes_coroutine(site) or _on_async_session(app, site))
 
 
 def _hit(site: CallSite, name: str, way: tuple[Evidence, ...], target: Function | None) -> Hit:

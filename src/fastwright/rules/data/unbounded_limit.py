@@ -5,7 +5,8 @@ one request can take the service down (OWASP API4:2023, unrestricted resource co
 `Annotated[int, Query(ge=1, le=100)]` refuses it with 422.
 
 Only parameters that really reach a statement's `limit(...)` are reported, through any number of
-calls that pass them on by name; one that is clamped with `min(...)` on the way is right.
+calls that pass them on by name, or in a class that a dependency makes of them
+(`paging.limit`); one that is clamped with `min(...)` on the way is right.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from collections.abc import Iterator
 from fastwright.app.calls import CallSite
 from fastwright.app.dependencies import RequestParameter
 from fastwright.app.model import App
+from fastwright.app.on_loop import served
 from fastwright.app.routes import Route
 from fastwright.app.scopes import Where
-from fastwright.app.symbols import Function
+from fastwright.app.symbols import Class, Function
 from fastwright.app.types import Instance, Statement, alternatives
 from fastwright.read import syntax as s
 from fastwright.rules.evidence import evidence, of_route, place
@@ -35,11 +37,13 @@ _DEPTH = 5
 def check(app: App) -> Iterator[Hit]:
     """Report limit parameters without an upper bound that reach a statement."""
     seen: set[int] = set()
+    objects = _limits_from_objects(app)
     for route in app.routes:
         for parameter in route.parameters:
             if id(parameter.node) in seen or not _is_candidate(app, parameter):
                 continue
             chain = _reaches_limit(app, parameter.function, parameter.name, _DEPTH)
+            chain = chain or _through_object(app, objects, parameter)
             if chain is None:
                 continue
             seen.add(id(parameter.node))
@@ -100,6 +104,40 @@ def _reaches_limit(
         below = _reaches_limit(app, site.targets[0], parameter, depth - 1)
         if below is not None:
             return (evidence(site.module, site.node, site.targets[0].qualname), *below)
+    return None
+
+
+def _limits_from_objects(app: App) -> dict[tuple[int, str], CallSite]:
+    """Return the statements' limits that are attributes of objects: by class and attribute."""
+    found: dict[tuple[int, str], CallSite] = {}
+    for step in served(app).reached:
+        if "limit" not in step.function.node.called:
+            continue
+        for site in app.calls.sites(step.function):
+            given = site.node.args[0] if site.method == "limit" and site.node.args else None
+            if not isinstance(given, s.Attribute) or not isinstance(site.receiver, Statement):
+                continue
+            owner = app.types.of(given.value, Where(site.module, site.caller))
+            if isinstance(owner, Instance) and isinstance(owner.cls, Class):
+                found.setdefault((id(owner.cls.node), given.attr), site)
+    return found
+
+
+def _through_object(
+    app: App, objects: dict[tuple[int, str], CallSite], parameter: RequestParameter
+) -> tuple[Evidence, ...] | None:
+    """Return the place where an object that ``__init__`` makes of a parameter limits a statement."""
+    init = parameter.function
+    if init.owner is None or init.name != "__init__" or _is_checked(app, init, parameter.name):
+        return None
+    for name, values in app.types.self_values(init.owner).items():
+        kept = any(
+            function.node is init.node and value is not None and _is(value, parameter.name)
+            for function, _, value in values
+        )
+        site = objects.get((id(init.owner.node), name))
+        if kept and site is not None and len(values) == 1:
+            return (evidence(site.module, site.node, f"limit({s.dotted(site.node.args[0])})"),)
     return None
 
 
@@ -193,6 +231,28 @@ def list_items(session: SessionDep, skip: int = 0, limit: int = 100) -> list[Ite
 @app.get("/more")
 def more(session: SessionDep, size: Annotated[int, Query(ge=1)] = 10) -> list[Item]:  # <-
     return Items(session).page(0, limit=size)
+""",
+    ),
+    case(
+        "kept in an object that a dependency makes",
+        _HEAD
+        + """
+class Paging:
+    def __init__(self, skip: int = 0, limit: int = 100):  # <-
+        self.skip = skip
+        self.limit = limit
+
+class Clamped:
+    def __init__(self, limit: int = 100):
+        self.limit = min(limit, 100)
+
+@app.get("/items")
+def list_items(session: SessionDep, paging: Annotated[Paging, Depends()]) -> list[Item]:
+    return session.exec(select(Item).offset(paging.skip).limit(paging.limit)).all()
+
+@app.get("/more")
+def more(session: SessionDep, paging: Annotated[Clamped, Depends()]) -> list[Item]:
+    return session.exec(select(Item).limit(paging.limit)).all()
 """,
     ),
     case(

@@ -8,6 +8,7 @@ import sqlite3
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -17,15 +18,22 @@ FOLDER = ".fastwright_cache"
 _RACY_NS = 2_000_000_000
 """A file changed this shortly before it was read may have changed again unnoticed."""
 
-_TABLES = """
-CREATE TABLE meta (key TEXT NOT NULL);
-CREATE TABLE files (
-    path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
-    ctime_ns INTEGER NOT NULL, inode INTEGER NOT NULL, read_ns INTEGER NOT NULL,
-    digest BLOB NOT NULL, header BLOB NOT NULL, header_crc INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE facts (path TEXT PRIMARY KEY, data BLOB NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;
-"""
+_FORMAT = 2
+"""Of the tables and checksums below; a cache of another format is made anew."""
+
+_TABLES = {
+    "meta": "(key TEXT NOT NULL)",
+    "files": """(
+        path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+        ctime_ns INTEGER NOT NULL, inode INTEGER NOT NULL, read_ns INTEGER NOT NULL,
+        digest BLOB NOT NULL, header BLOB NOT NULL, crc INTEGER NOT NULL
+    ) WITHOUT ROWID""",
+    "facts": "(path TEXT PRIMARY KEY, data BLOB NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID",
+    "blobs": "(name TEXT PRIMARY KEY, data BLOB NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID",
+}
+
+_DAMAGE = (sqlite3.Error, TypeError, ValueError, OverflowError, MemoryError)
+"""What a damaged file makes SQLite, or the use of what it gives, raise."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -60,27 +68,33 @@ class Known(msgspec.Struct, frozen=True):
 
 
 class Cache:
-    """Facts by path. Every method works, whatever the state of the disk: worst, it is empty."""
+    """Facts by path. Every method works, whatever the state of the disk: worst, it is empty.
 
-    def __init__(self, connection: sqlite3.Connection | None) -> None:
+    Each row carries a checksum over everything in it and over the key, so that a row is either as
+    it was stored, for this key, or not there: damage, and files mixed up by runs that replace
+    each other's, can only lose rows.
+    """
+
+    def __init__(self, connection: sqlite3.Connection | None, key: str = "") -> None:
         self._connection = connection
+        self._seed = zlib.crc32(key.encode("utf-8", "replace"))
 
     @classmethod
     def open(cls, folder: Path, key: str) -> Cache:
         """Return the cache in ``folder``; entries made under another ``key`` are dropped."""
         try:
             _prepare(folder)
-        except OSError:
+        except (OSError, ValueError):
             return cls(None)
         path = folder / "facts.sqlite3"
         for _ in range(2):
             try:
-                return cls(_connect(path, key))
+                return cls(_connect(path, key), key)
             except sqlite3.OperationalError as error:
                 if "locked" in str(error) or "readonly" in str(error):
                     return cls(None)
                 _remove(path)
-            except (sqlite3.Error, ValueError):  # a damaged text is a ValueError
+            except _DAMAGE:  # a damaged text is a ValueError
                 _remove(path)
         return cls(None)
 
@@ -91,53 +105,52 @@ class Cache:
 
     def known(self) -> dict[str, Known]:
         """Return what is known of every file, by path."""
-        if self._connection is None:
-            return {}
         found: dict[str, Known] = {}
-        try:
-            rows = self._connection.execute("SELECT * FROM files")
-            for path, size, mtime, ctime, inode, read, digest, header, crc in rows:
-                if isinstance(header, bytes) and _checksum(path, digest, header) == crc:
-                    found[path] = Known(size, mtime, ctime, inode, read, digest, header)
-        except (sqlite3.Error, TypeError, ValueError, OverflowError):
-            return {}
+        for path, size, mtime, ctime, inode, read, digest, header, crc in self._rows(
+            "SELECT * FROM files"
+        ):
+            known = Known(size, mtime, ctime, inode, read, digest, header)
+            if isinstance(header, bytes) and self._crc_of(path, known) == crc:
+                found[path] = known
         return found
 
     def facts(self, path: str, digest: bytes) -> bytes | None:
         """Return the facts of a file with that digest, or None where they are missing or damaged."""
-        if self._connection is None:
-            return None
-        try:
-            row = self._connection.execute(
-                "SELECT data, crc FROM facts WHERE path = ?", (path,)
-            ).fetchone()
-        except (sqlite3.Error, ValueError, OverflowError):
-            return None
-        if row is None or not isinstance(row[0], bytes):
-            return None
-        return row[0] if _checksum(path, digest, row[0]) == row[1] else None
+        for data, crc in self._rows("SELECT data, crc FROM facts WHERE path = ?", path):
+            if isinstance(data, bytes) and self._crc("facts", path, digest, data) == crc:
+                return data
+        return None
+
+    def blob(self, name: str) -> bytes | None:
+        """Return what ``store_blob`` kept under a name, or None where it is missing or damaged."""
+        for data, crc in self._rows("SELECT data, crc FROM blobs WHERE name = ?", name):
+            if isinstance(data, bytes) and self._crc("blob", name, b"", data) == crc:
+                return data
+        return None
 
     def store(self, entries: Iterable[Entry], gone: Iterable[str]) -> None:
         """Keep entries and forget the files that are gone, all at once or not at all."""
-        if self._connection is None:
-            return
-        gone = list(gone)
-        failing = contextlib.suppress(sqlite3.Error, ValueError, OverflowError)
-        with failing, self._connection:
-            self._connection.executemany("DELETE FROM files WHERE path = ?", [(p,) for p in gone])
-            self._connection.executemany("DELETE FROM facts WHERE path = ?", [(p,) for p in gone])
-            for entry in entries:
-                file = entry.file
-                self._connection.execute(
-                    "INSERT OR REPLACE INTO files VALUES (?,?,?,?,?,?,?,?,?)",
-                    (file.path, file.size, file.mtime_ns, file.ctime_ns, file.inode,
-                     entry.read_ns, entry.digest, entry.header,
-                     _checksum(file.path, entry.digest, entry.header)),
-                )  # fmt: skip
-                self._connection.execute(
-                    "INSERT OR REPLACE INTO facts VALUES (?,?,?)",
-                    (file.path, entry.facts, _checksum(file.path, entry.digest, entry.facts)),
-                )
+        files: list[tuple[object, ...]] = []
+        facts: list[tuple[object, ...]] = []
+        for entry in entries:
+            at = entry.file
+            stat = (at.size, at.mtime_ns, at.ctime_ns, at.inode, entry.read_ns)
+            known = Known(*stat, entry.digest, entry.header)
+            files.append((at.path, *stat, entry.digest, entry.header, self._crc_of(at.path, known)))
+            crc = self._crc("facts", at.path, entry.digest, entry.facts)
+            facts.append((at.path, entry.facts, crc))
+        paths: list[tuple[object, ...]] = [(path,) for path in gone]
+        self._write(
+            ("DELETE FROM files WHERE path = ?", paths),
+            ("DELETE FROM facts WHERE path = ?", paths),
+            ("INSERT OR REPLACE INTO files VALUES (?,?,?,?,?,?,?,?,?)", files),
+            ("INSERT OR REPLACE INTO facts VALUES (?,?,?)", facts),
+        )
+
+    def store_blob(self, name: str, data: bytes) -> None:
+        """Keep something about the whole run under a name."""
+        row = (name, data, self._crc("blob", name, b"", data))
+        self._write(("INSERT OR REPLACE INTO blobs VALUES (?,?,?)", [row]))
 
     def close(self) -> None:
         """Close the file."""
@@ -145,9 +158,30 @@ class Cache:
             with contextlib.suppress(sqlite3.Error):
                 self._connection.close()
 
+    def _rows(self, query: str, *parameters: str) -> list[Any]:
+        """Return the rows of a query; none where the file is damaged, locked or missing."""
+        if self._connection is None:
+            return []
+        try:
+            return self._connection.execute(query, parameters).fetchall()
+        except _DAMAGE:
+            return []
 
-def _checksum(path: str, digest: bytes, data: bytes) -> int:
-    return zlib.crc32(data, zlib.crc32(digest, zlib.crc32(path.encode("utf-8", "replace"))))
+    def _write(self, *statements: tuple[str, list[tuple[object, ...]]]) -> None:
+        """Execute all statements, each for all its rows, in one transaction, or none."""
+        if self._connection is None:
+            return
+        with contextlib.suppress(*_DAMAGE), self._connection:
+            for statement, rows in statements:
+                self._connection.executemany(statement, rows)
+
+    def _crc(self, table: str, name: object, digest: object, data: bytes) -> int:
+        text = f"{table}\0{name}\0{digest!r}\0".encode("utf-8", "replace")
+        return zlib.crc32(data, zlib.crc32(text, self._seed))
+
+    def _crc_of(self, path: object, known: Known) -> int:
+        stat = f"{known.size} {known.mtime_ns} {known.ctime_ns} {known.inode} {known.read_ns}"
+        return self._crc(stat, path, known.digest, known.header)
 
 
 def _prepare(folder: Path) -> None:
@@ -164,16 +198,33 @@ def _prepare(folder: Path) -> None:
 
 def _connect(path: Path, key: str) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=0.2, check_same_thread=False)
-    connection.execute("PRAGMA synchronous = OFF")  # a torn file is found and rebuilt
-    tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
-    current = bool(tables) and connection.execute("SELECT key FROM meta").fetchall() == [(key,)]
-    if not current:
-        with connection:
-            for table in ("meta", "files", "facts"):
-                connection.execute(f"DROP TABLE IF EXISTS {table}")
-            connection.executescript(_TABLES)
-            connection.execute("INSERT INTO meta VALUES (?)", (key,))
+    try:
+        connection.execute("PRAGMA synchronous = OFF")  # a torn file is found and rebuilt
+        if not _is_current(connection, key):
+            _make_tables(connection, key)
+    except BaseException:
+        connection.close()
+        raise
     return connection
+
+
+def _is_current(connection: sqlite3.Connection, key: str) -> bool:
+    tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+    if not tables.issuperset(_TABLES):
+        return False
+    return connection.execute("SELECT key FROM meta").fetchall() == [(f"{_FORMAT} {key}",)]
+
+
+def _make_tables(connection: sqlite3.Connection, key: str) -> None:
+    """Make all tables anew, unless another run has just done so."""
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        if _is_current(connection, key):
+            return
+        for table, columns in _TABLES.items():
+            connection.execute(f"DROP TABLE IF EXISTS {table}")
+            connection.execute(f"CREATE TABLE {table} {columns}")
+        connection.execute("INSERT INTO meta VALUES (?)", (f"{_FORMAT} {key}",))
 
 
 def _remove(path: Path) -> None:

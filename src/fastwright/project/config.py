@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 
 from fastwright.project.errors import ConfigError, nearest
+
+FILE = "pyproject.toml"
+SCHEMA = Path(__file__).with_name("config.schema.json")
+"""The JSON Schema of ``[tool.fastwright]``, for editors."""
 
 FailOn: TypeAlias = Literal["never", "error", "warning", "info"]
 
@@ -43,7 +48,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="ke
     """A baseline file that is used when ``--baseline`` is not given."""
     cache_dir: str | None = None
     """Where facts are kept; ``.fastwright_cache`` in the root otherwise."""
-    jobs: int | None = None
+    jobs: Annotated[int, msgspec.Meta(ge=1)] | None = None
     """How many processes read files; as many as there are cores otherwise."""
 
 
@@ -52,11 +57,11 @@ def read_config(root: Path) -> Config:
 
     Raises ConfigError for malformed TOML, an unknown key or a value of the wrong type.
     """
-    path = root / "pyproject.toml"
+    path = root / FILE
     try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return Config()
+        if not path.is_file():
+            return Config()
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: {error}", "Make the file readable as UTF-8.") from error
     if "fastwright" not in text:
@@ -65,8 +70,12 @@ def read_config(root: Path) -> Config:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not valid TOML: {error}", "Mend the file.") from error
-    table = data.get("tool", {}).get("fastwright", {})
-    return parse_config(table, str(path))
+    except RecursionError as error:
+        raise ConfigError(f"{path}: nested too deeply", "Mend the file.") from error
+    tool = data.get("tool", {})
+    if not isinstance(tool, dict):
+        raise ConfigError(f"{path}: 'tool' is not a table", "Write [tool.fastwright].")
+    return parse_config(tool.get("fastwright", {}), str(path))
 
 
 def parse_config(table: dict[str, Any], origin: str) -> Config:
@@ -101,4 +110,17 @@ def _refuse_unknown(
 
 def config_schema() -> dict[str, Any]:
     """Return the JSON Schema of ``[tool.fastwright]``."""
-    return msgspec.json.schema(Config)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **msgspec.json.schema(Config),
+    }
+
+
+def schema_text() -> str:
+    """Return what the schema file holds."""
+    return json.dumps(config_schema(), indent=2, sort_keys=True) + "\n"
+
+
+def write_schema(path: Path = SCHEMA) -> None:
+    """Write the schema file anew, after the settings have changed."""
+    path.write_text(schema_text(), encoding="utf-8")

@@ -53,7 +53,11 @@ class Project:
     def index(self) -> ModuleIndex:
         """Which file a dotted name means."""
         return ModuleIndex(
-            (file.path for file in self.files), self.versions.declared, self.config.source_roots
+            (file.path for file in self.files),
+            self.versions.declared,
+            self.config.source_roots,
+            links=self.listing.links,
+            project_folders=self.listing.project_folders,
         )
 
     def is_target(self, path: str) -> bool:
@@ -66,11 +70,12 @@ def open_project(path: Path) -> Project:
 
     The root is the nearest folder, from the given one upwards, that has a project file (and does
     not ignore the given one); without any, the given folder itself, or for a package the folder
-    that holds it (of which only the package is read). Raises PathError.
+    that holds it (of which only the package is read). An unpacked wheel stands for itself,
+    whatever lies above it. Raises PathError, and ConfigError for a configuration that is wrong.
     """
     try:
         absolute = path.resolve(strict=True)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise PathError(f"{path}: no such file or folder", "Give the path of a project.") from error
     folder = absolute if absolute.is_dir() else absolute.parent
     root, within = _root_of(folder)
@@ -82,6 +87,8 @@ def open_project(path: Path) -> Project:
 
 def _root_of(folder: Path) -> tuple[Path, str]:
     """Return the root that a folder belongs to, and which folder of it is to be read."""
+    if any(folder.glob("*.dist-info/METADATA")):
+        return folder, ""
     for above in (folder, *folder.parents):
         if any((above / marker).exists() for marker in _MARKERS):
             if above == folder or not is_ignored(folder, above):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from fastwright.app import orm
 from fastwright.app.infer import Inference
@@ -24,6 +25,8 @@ from fastwright.app.types import (
 )
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
+
+_Node = TypeVar("_Node", bound=s.Node)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,10 +83,15 @@ class CallGraph:
     types: Inference
     _sites: dict[int, tuple[CallSite, ...]] = field(default_factory=dict)
     _executions: dict[int, tuple[Execution, ...]] = field(default_factory=dict)
+    _asking: dict[int, bool] = field(default_factory=dict)
 
     def nodes(self, function: Function) -> list[tuple[s.Node, Surroundings]]:
         """Return every node of a function's body with its surroundings, in source order."""
         return self.types.locals.nodes(function)
+
+    def of_kind(self, function: Function, kind: type[_Node]) -> list[tuple[_Node, Surroundings]]:
+        """Return those of one class: ``of_kind(function, s.Try)``."""
+        return self.types.locals.of_kind(function, kind)
 
     def sites(self, function: Function) -> tuple[CallSite, ...]:
         """Return the calls in a function's body, in source order."""
@@ -93,8 +101,7 @@ class CallGraph:
             self._sites[key] = ()
             found = self._sites[key] = tuple(
                 self._site(function, node, around)
-                for node, around in self.nodes(function)
-                if isinstance(node, s.Call)
+                for node, around in self.of_kind(function, s.Call)
             )
         return found
 
@@ -202,6 +209,34 @@ class CallGraph:
         if method in orm.WRITING:
             return Execution(site, "write", session, None, _class_of(found))
         return None
+
+    def asks_database(self, function: Function) -> bool:
+        """Whether a function, or one that it calls, asks the database."""
+        key = id(function.node)
+        if key not in self._asking:
+            self._find_asking(function)
+        return self._asking[key]
+
+    def _find_asking(self, function: Function) -> None:
+        """Settle the question for everything that ``function`` calls, callees first."""
+        known = self._asking
+        reached = self.reach([function], lambda _site, target: id(target.node) not in known)
+        callers: dict[int, list[int]] = {}
+        asking = {id(step.function.node) for step in reached if self.executions(step.function)}
+        for step in reached:
+            for site in self.sites(step.function):
+                for target in site.targets:
+                    key = id(target.node)
+                    callers.setdefault(key, []).append(id(step.function.node))
+                    if known.get(key):
+                        asking.add(key)
+        pending = list(asking)
+        while pending:
+            for caller in callers.get(pending.pop(), ()):
+                if caller not in asking:
+                    asking.add(caller)
+                    pending.append(caller)
+        known.update((key, key in asking) for key in reached.steps)
 
     # -------------------------------------------------------------------- reaching
 

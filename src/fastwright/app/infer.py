@@ -385,7 +385,7 @@ class Inference:
         symbol = self.linker.expression(node.func, where.module, where.function)
         if not isinstance(symbol, Function) or "Depends" not in symbol.node.called:
             return None
-        for inner in s.walk_scope(*symbol.node.body):
+        for inner in s.statements(symbol.node.body):
             if isinstance(inner, s.Return) and isinstance(inner.value, s.Call):
                 name = self.linker.external(inner.value.func, symbol.module, symbol)
                 if name in {"fastapi.Depends", "fastapi.Security"}:
@@ -920,7 +920,7 @@ class Inference:
     def _inferred_return(self, function: Function, where: Where) -> Type:
         values = [
             self.of(node.value, where)
-            for node in s.walk_scope(*function.node.body)
+            for node in s.statements(function.node.body)
             if isinstance(node, s.Return) and node.value is not None
         ]
         return union(values)
@@ -1043,7 +1043,7 @@ def _self_assignments(
         if method.is_static or not method.node.params:
             continue
         self_name = method.node.params[0].name
-        for node in s.walk_scope(*method.node.body):
+        for node in s.statements(method.node.body):
             if isinstance(node, s.Assign):
                 pairs = [(target, None) for target in node.targets]
             elif isinstance(node, s.AnnAssign):

@@ -174,8 +174,8 @@ class Origins:
         self, name: str, function: Function, chain: tuple[CallSite, ...], depth: int
     ) -> Iterator[Origin]:
         """A list that starts empty holds what loops put into it."""
-        for node, around in self.app.calls.nodes(function):
-            if not (isinstance(node, s.Call) and isinstance(node.func, s.Attribute)):
+        for node, around in self.app.calls.of_kind(function, s.Call):
+            if not isinstance(node.func, s.Attribute):
                 continue
             if node.func.attr not in _GROWING or s.dotted(node.func.value) != name:
                 continue
@@ -222,9 +222,7 @@ def origins(app: App) -> Origins:
 def returns(app: App, function: Function) -> list[s.Expr]:
     """Return the expressions that a function returns."""
     return [
-        node.value
-        for node, _ in app.calls.nodes(function)
-        if isinstance(node, s.Return) and node.value is not None
+        node.value for node, _ in app.calls.of_kind(function, s.Return) if node.value is not None
     ]
 
 

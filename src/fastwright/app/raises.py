@@ -76,9 +76,8 @@ class Raises:
         if found is None:
             found = self._known[key] = tuple(
                 raised
-                for node, around in self.calls.nodes(function)
-                if isinstance(node, s.Raise)
-                and node.exc is not None
+                for node, around in self.calls.of_kind(function, s.Raise)
+                if node.exc is not None
                 and (raised := self._raised(function, node, node.exc, around)) is not None
             )
         return found

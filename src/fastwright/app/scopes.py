@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeAlias, Union
+from typing import TypeAlias, TypeVar, Union
 
-from fastwright.app.surroundings import Placed, surroundings
+from fastwright.app.surroundings import Placed, Surroundings, surroundings
 from fastwright.app.symbols import Function, targets
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
+
+_Node = TypeVar("_Node", bound=s.Node)
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,7 @@ class LocalNames:
 
     _known: dict[int, Locals] = field(default_factory=dict)
     _nodes: dict[int, Placed] = field(default_factory=dict)
+    _by_kind: dict[int, dict[type, Placed]] = field(default_factory=dict)
 
     def nodes(self, body: Body) -> Placed:
         """Return every node of a body with its surroundings, in source order."""
@@ -141,6 +144,16 @@ class LocalNames:
             statements = body.node.body if isinstance(body, Function) else body.facts.body
             found = self._nodes[key] = surroundings(statements)
         return found
+
+    def of_kind(self, body: Body, kind: type[_Node]) -> list[tuple[_Node, Surroundings]]:
+        """Return the nodes of one class with their surroundings, in source order."""
+        key = id(body.node) if isinstance(body, Function) else id(body)
+        found = self._by_kind.get(key)
+        if found is None:
+            found = self._by_kind[key] = {}
+            for placed in self.nodes(body):
+                found.setdefault(type(placed[0]), []).append(placed)
+        return found.get(kind, [])  # type: ignore[return-value]
 
     def of(self, body: Body) -> Locals:
         """Return what ``body`` binds."""

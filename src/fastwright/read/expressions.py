@@ -46,6 +46,7 @@ class ExpressionReader:
         self.called: set[str] = set()
         """Last components of called names since the collector was last replaced."""
         self.yields = False
+        self.defines = False
 
     def expr(self, node: TSNode | None, depth: int = 0) -> s.Expr:
         """Return ``node`` lowered; what cannot be read is ``Opaque``."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeAlias
 
 from fastwright.read import syntax as s
 from fastwright.read.facts import Facts, Header
@@ -67,14 +68,13 @@ class Module:
     @cached_property
     def import_statements(self) -> list[s.Import | s.ImportFrom]:
         """Every import statement of the file, module level first."""
-        top: list[s.Import | s.ImportFrom] = []
-        nested: list[s.Import | s.ImportFrom] = []
-        starts = {fact.start for fact in self.header.imports if fact.when == "call"}
-        top.extend(_imports(self.facts.body))
-        if starts:
+        found = list(_imports(self.facts.body))
+        late = [fact.start for fact in self.header.imports if fact.when == "call"]
+        if late:
             for function in self.functions:
-                nested.extend(_imports(function.body))
-        return top + nested
+                if any(function.start < start < function.end for start in late):
+                    found.extend(_imports(function.body))
+        return found
 
     def absolute(self, module: str, level: int) -> str:
         """Return the absolute dotted name of ``from <level dots><module>`` in this file."""
@@ -100,12 +100,16 @@ class Module:
     @cached_property
     def functions(self) -> list[s.FunctionDef]:
         """Every function of the file, methods and nested ones included, in source order."""
-        return [node for node in s.walk(*self.facts.body) if isinstance(node, s.FunctionDef)]
+        return [node for node in self._definitions if isinstance(node, s.FunctionDef)]
 
     @cached_property
     def classes(self) -> list[s.ClassDef]:
         """Every class of the file, nested ones included, in source order."""
-        return [node for node in s.walk(*self.facts.body) if isinstance(node, s.ClassDef)]
+        return [node for node in self._definitions if isinstance(node, s.ClassDef)]
+
+    @cached_property
+    def _definitions(self) -> list[s.FunctionDef | s.ClassDef]:
+        return list(_all_definitions(s.definitions(self.facts.body)))
 
     def walk(self) -> Iterator[s.Node]:
         """Yield every node of the file."""
@@ -113,7 +117,7 @@ class Module:
 
     @cached_property
     def _owners(self) -> list[tuple[int, int, str]]:
-        return list(_qualnames(self.facts.body, ""))
+        return list(_qualnames(s.definitions(self.facts.body), ""))
 
     def function_at(self, offset: int) -> str | None:
         """Return the qualified name of the innermost function or class that holds ``offset``."""
@@ -125,15 +129,23 @@ class Module:
 
 
 def _imports(body: list[s.Stmt]) -> Iterator[s.Import | s.ImportFrom]:
-    for node in s.walk_scope(*body):
+    for node in s.statements(body):
         if isinstance(node, (s.Import, s.ImportFrom)):
             yield node
 
 
-def _qualnames(body: list[s.Stmt], prefix: str) -> Iterator[tuple[int, int, str]]:
+_Definitions: TypeAlias = "Iterable[s.FunctionDef | s.ClassDef]"
+
+
+def _all_definitions(found: _Definitions) -> Iterator[s.FunctionDef | s.ClassDef]:
+    for node in found:
+        yield node
+        yield from _all_definitions(s.inner_definitions(node))
+
+
+def _qualnames(found: _Definitions, prefix: str) -> Iterator[tuple[int, int, str]]:
     """Yield start, end and qualified name of each definition, outer ones first."""
-    for node in s.walk_scope(*body):
-        if isinstance(node, (s.FunctionDef, s.ClassDef)):
-            name = f"{prefix}{node.name}"
-            yield node.start, node.end, name
-            yield from _qualnames(node.body, f"{name}.")
+    for node in found:
+        name = f"{prefix}{node.name}"
+        yield node.start, node.end, name
+        yield from _qualnames(s.inner_definitions(node), f"{name}.")

@@ -112,7 +112,7 @@ def _classes(body: list[s.Stmt]) -> list[ClassFact]:
     """Return the classes of the module that are not nested in functions."""
     return [
         ClassFact(node.name, [name for base in node.bases if (name := _base_name(base))])
-        for node in s.walk_scope(*body)
+        for node in s.definitions(body)
         if isinstance(node, s.ClassDef)
     ]
 

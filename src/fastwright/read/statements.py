@@ -81,12 +81,14 @@ def _function(reader: StatementReader, node: TSNode) -> list[s.Stmt]:
 def _function_def(reader: StatementReader, node: TSNode, decorators: list[s.Expr]) -> s.FunctionDef:
     outer_called, reader.called = reader.called, set()
     outer_yields, reader.yields = reader.yields, False
+    reader.defines = False
     params = reader.parameters(node.child_by_field_name("parameters"))
     returns = reader.optional(node.child_by_field_name("return_type"), 0)
     body = reader.during("call", node.child_by_field_name("body"))
-    called, yields = reader.called, reader.yields
+    called, yields, defines = reader.called, reader.yields, reader.defines
     reader.called = outer_called | called
     reader.yields = outer_yields
+    reader.defines = True
     for decorator in decorators:
         if (name := s.last_name(decorator)) is not None:
             reader.called.add(name)
@@ -104,6 +106,7 @@ def _function_def(reader: StatementReader, node: TSNode, decorators: list[s.Expr
         is_generator=yields,
         doc=docstring(body),
         called=sorted(called),
+        defines=defines,
         raw_body=msgspec.Raw(_ENCODER.encode(body)),
     )
 
@@ -131,6 +134,7 @@ def _class_def(reader: StatementReader, node: TSNode, decorators: list[s.Expr]) 
     bases, keywords = reader.arguments(node.child_by_field_name("superclasses"), 0)
     body = reader.block(node.child_by_field_name("body"))
     name = node.child_by_field_name("name")
+    reader.defines = True
     return s.ClassDef(
         start=node.start_byte,
         end=node.end_byte,

@@ -13,7 +13,7 @@ these. Differences, each for a reason:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import TypeAlias, Union
 
@@ -256,6 +256,8 @@ class FunctionDef(Node, frozen=True, array_like=True, gc=True, dict=True, tag=50
     doc: str | None
     called: list[str]
     """Last component of every name that is called or used as a decorator inside, sorted."""
+    defines: bool
+    """Whether functions or classes are defined inside."""
     raw_body: msgspec.Raw
 
     @cached_property
@@ -460,27 +462,36 @@ _BODY = msgspec.msgpack.Decoder(list[Stmt])
 
 # ---------------------------------------------------------------------- walking
 
-_LEAVES = frozenset({Name, Constant, Opaque, OpaqueStmt, Flow})
-_INNER = frozenset({Name, Constant, Opaque, FunctionDef, ClassDef, Lambda})
+_LEAVES = (Name, Constant, Opaque, OpaqueStmt, Flow)
+_INNER = (*_LEAVES, FunctionDef, ClassDef, Lambda)
+_PLAIN = {"int", "str", "str | None", "bool", "Literal", "list[str]"}
+
+Fields: TypeAlias = dict[type, tuple[str, ...]]
 
 
-def _fields_with_nodes() -> dict[type, tuple[str, ...]]:
+def _fields_with_nodes() -> Fields:
     """Return, for each node class, the fields that hold nodes; found once from the annotations."""
-    plain = {"int", "str", "str | None", "bool", "Literal", "list[str]"}
-    found: dict[type, tuple[str, ...]] = {}
-    pending: list[type] = list(Node.__subclasses__())
-    for cls in pending:
+    found: Fields = {}
+    for cls in Node.__subclasses__():
         hints = {
             name: text
             for base in cls.__mro__
             for name, text in getattr(base, "__annotations__", {}).items()
         }
-        names = [name for name in cls.__struct_fields__ if hints[name] not in plain]  # type: ignore[attr-defined]
+        names = [name for name in cls.__struct_fields__ if hints[name] not in _PLAIN]
         found[cls] = tuple("body" if name == "raw_body" else name for name in names)
     return found
 
 
 _FIELDS = _fields_with_nodes()
+_LAST_FIRST: Fields = {cls: names[::-1] for cls, names in _FIELDS.items()}
+_EVERYTHING: Fields = _LAST_FIRST | dict.fromkeys(_LEAVES, ())
+_SCOPE: Fields = _LAST_FIRST | dict.fromkeys(_INNER, ())
+_BLOCK_NAMES = frozenset({"body", "orelse", "finalbody", "handlers", "cases", "branches"})
+_BLOCKS: Fields = {
+    cls: tuple(name for name in names if name in _BLOCK_NAMES) for cls, names in _LAST_FIRST.items()
+} | {FunctionDef: (), ClassDef: ()}
+"""Where statements are inside of statements."""
 
 
 def children(node: Node) -> list[Node]:
@@ -501,22 +512,57 @@ def children(node: Node) -> list[Node]:
 
 def walk(*roots: Node) -> Iterator[Node]:
     """Yield the given nodes and everything below them, nested functions and classes included."""
-    stack: list[Node] = list(reversed(roots))
-    while stack:
-        node = stack.pop()
-        yield node
-        if type(node) not in _LEAVES:
-            stack.extend(reversed(children(node)))
+    return _walk(roots, _EVERYTHING)
 
 
 def walk_scope(*roots: Node) -> Iterator[Node]:
     """Like ``walk``, but stay in the scope: nested functions, classes and lambdas are yielded, not entered."""
-    stack: list[Node] = list(reversed(roots))
+    return _walk(roots, _SCOPE)
+
+
+def _walk(roots: Iterable[Node], fields: Fields) -> Iterator[Node]:
+    """Yield nodes and what the fields of their class hold, in source order."""
+    stack = list(roots)[::-1]
+    pop, push, extend = stack.pop, stack.append, stack.extend
+    while stack:
+        node = pop()
+        yield node
+        for field in fields[type(node)]:
+            value = getattr(node, field)
+            if value is None:
+                continue
+            if type(value) is not list:
+                push(value)
+            elif type(node) is Dict:  # the key of ``**value`` is None
+                extend([child for child in reversed(value) if child is not None])
+            else:
+                extend(value[::-1])
+
+
+def statements(body: Iterable[Node]) -> Iterator[Node]:
+    """Yield the statements of a scope in source order, those in blocks as well, and no expressions.
+
+    Functions and classes are yielded, not entered. Handlers, cases and branches come with them.
+    """
+    stack = list(body)[::-1]
     while stack:
         node = stack.pop()
         yield node
-        if type(node) not in _INNER:
-            stack.extend(reversed(children(node)))
+        for field in _BLOCKS[type(node)]:
+            stack.extend(getattr(node, field)[::-1])
+
+
+def definitions(body: Iterable[Node]) -> Iterator[FunctionDef | ClassDef]:
+    """Yield the functions and classes of a scope; none is entered."""
+    for node in statements(body):
+        if isinstance(node, (FunctionDef, ClassDef)):
+            yield node
+
+
+def inner_definitions(node: FunctionDef | ClassDef) -> Iterator[FunctionDef | ClassDef]:
+    """Yield the functions and classes directly inside of one; most functions have none."""
+    if isinstance(node, ClassDef) or node.defines:
+        yield from definitions(node.body)
 
 
 def dotted(node: Node | None) -> str | None:

@@ -38,9 +38,8 @@ def check(app: App) -> Iterator[Hit]:
         function = step.function
         if not function.node.called:
             continue
-        for node, _ in app.calls.nodes(function):
-            if isinstance(node, s.Try):
-                yield from _of_try(app, escaping, function, node)
+        for node, _ in app.calls.of_kind(function, s.Try):
+            yield from _of_try(app, escaping, function, node)
 
 
 def _of_try(app: App, escaping: Escaping, function: Function, node: s.Try) -> Iterator[Hit]:

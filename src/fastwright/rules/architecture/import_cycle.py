@@ -19,6 +19,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from fastwright.app.imports import ImportEdge
 from fastwright.app.model import App
@@ -29,6 +30,7 @@ from fastwright.rules.finding import Evidence, Hit, Place
 from fastwright.rules.rule import Case, Rule
 
 Graph = Mapping[str, list[str]]
+Statement: TypeAlias = s.Import | s.ImportFrom
 _TRIED = 400
 """How many imports of a group are looked at for the cheapest or shortest cycle."""
 _WORD = re.compile(r"[A-Za-z_]\w*")
@@ -146,7 +148,7 @@ def _real_edges(uses: Uses, edges: Iterable[ImportEdge], inside: set[str]) -> li
         if edge.start in uses.guarded(importer):
             continue
         within = imported.is_package and importer.name.startswith(f"{imported.name}.")
-        if within and not edge.names and not uses.of(edge).on_import:
+        if within and not edge.names and not uses.on_import(edge):
             continue
         found.append(edge)
     return found
@@ -273,22 +275,14 @@ def _back(came: Mapping[str, ImportEdge], start: str, goal: str) -> list[ImportE
 # ------------------------------------------------------------------------- uses
 
 
-@dataclass(frozen=True)
-class Names:
-    """How often each name stands in a module: where it is needed on import, and anywhere."""
-
-    on_import: Counter[str]
-    anywhere: Counter[str]
-    statements: Mapping[int, s.Import | s.ImportFrom]
-    """Import statements by their start."""
-
-
 @dataclass
 class Uses:
     """Counts names, each module once."""
 
     app: App
-    known: dict[str, Names] = field(default_factory=dict)
+    _on_import: dict[str, Counter[str]] = field(default_factory=dict)
+    _anywhere: dict[str, Counter[str]] = field(default_factory=dict)
+    _statements: dict[str, Mapping[int, Statement]] = field(default_factory=dict)
     _guarded: dict[str, frozenset[int]] = field(default_factory=dict)
 
     def guarded(self, module: Module) -> frozenset[int]:
@@ -301,31 +295,39 @@ class Uses:
             self._guarded[module.path] = frozenset((*_guarded(module.facts.body), *late))
         return self._guarded[module.path]
 
-    def names(self, module: Module) -> Names:
-        """Return the names of a module."""
-        found = self.known.get(module.path)
-        if found is None:
-            found = self.known[module.path] = Names(
-                Counter(_names_on_import(module)),
-                Counter(_names(module)),
-                {statement.start: statement for statement in module.import_statements},
-            )
-        return found
-
-    def statement(self, edge: ImportEdge) -> s.Import | s.ImportFrom | None:
+    def statement(self, edge: ImportEdge) -> Statement | None:
         """Return the statement that an edge stands for."""
-        return self.names(self.app.modules[edge.importer]).statements.get(edge.start)
+        found = self._statements.get(edge.importer)
+        if found is None:
+            module = self.app.modules[edge.importer]
+            found = {statement.start: statement for statement in module.import_statements}
+            self._statements[edge.importer] = found
+        return found.get(edge.start)
+
+    def on_import(self, edge: ImportEdge) -> int:
+        """Count how often a module uses what an import binds while it is imported itself."""
+        bound = self._bound(edge)
+        if not bound:  # a star import: anything may be used
+            return 1
+        if edge.importer not in self._on_import:
+            names = _names_on_import(self.app.modules[edge.importer])
+            self._on_import[edge.importer] = Counter(names)
+        return sum(self._on_import[edge.importer][name] for name in bound)
 
     def of(self, edge: ImportEdge) -> Use:
         """Count how often a module uses what an import binds, on import and later."""
-        statement = self.statement(edge)
-        bound = _bound(statement, edge) if statement is not None else frozenset()
-        if not bound:  # a star import: anything may be used
-            return Use(1, 0)
-        names = self.names(self.app.modules[edge.importer])
-        on_import = sum(names.on_import[name] for name in bound)
-        every = sum(names.anywhere[name] for name in bound)
+        on_import = self.on_import(edge)
+        bound = self._bound(edge)
+        if not bound:
+            return Use(on_import, 0)
+        if edge.importer not in self._anywhere:
+            self._anywhere[edge.importer] = Counter(_names(self.app.modules[edge.importer]))
+        every = sum(self._anywhere[edge.importer][name] for name in bound)
         return Use(on_import, max(every - on_import, 0))
+
+    def _bound(self, edge: ImportEdge) -> frozenset[str]:
+        statement = self.statement(edge)
+        return _bound(statement, edge) if statement is not None else frozenset()
 
 
 def _bound(statement: s.Import | s.ImportFrom, edge: ImportEdge) -> frozenset[str]:
@@ -348,7 +350,7 @@ def _guarded(body: list[s.Stmt]) -> Iterator[int]:
         elif isinstance(statement, s.Try):
             caught = {s.last_name(n) for h in statement.handlers for n in _kinds(h.type)}
             if caught & _IMPORT_ERRORS:
-                for inner in s.walk_scope(*statement.body):
+                for inner in s.statements(statement.body):
                     if isinstance(inner, (s.Import, s.ImportFrom)):
                         yield inner.start
 
@@ -357,7 +359,7 @@ def _late(body: list[s.Stmt]) -> Iterator[int]:
     """Yield the starts of imports that stand below a class or function of the module."""
     first = min((n.start for n in body if isinstance(n, (s.ClassDef, s.FunctionDef))), default=None)
     if first is not None:
-        for node in s.walk_scope(*body):
+        for node in s.statements(body):
             if isinstance(node, (s.Import, s.ImportFrom)) and node.start > first:
                 yield node.start
 

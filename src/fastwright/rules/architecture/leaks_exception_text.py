@@ -82,9 +82,7 @@ def _is_websocket(app: App, function: Function) -> bool:
 
 
 def _caught(app: App, function: Function) -> Iterator[Caught]:
-    for node, _ in app.calls.nodes(function):
-        if not isinstance(node, s.Try):
-            continue
+    for node, _ in app.calls.of_kind(function, s.Try):
         for handler in node.handlers:
             kind = _broad(app, function, handler.type)
             if kind is not None:
@@ -210,8 +208,7 @@ def _waits(app: App, function: Function, caught: Caught) -> bool:
     if any(first <= node.start < last for node in waiting):
         return True
     inside = [x for x in app.calls.sites(function) if first <= x.node.start < last]
-    below = app.calls.reach(target for site in inside for target in site.targets)
-    return any(app.calls.executions(step.function) for step in below)
+    return any(app.calls.asks_database(target) for site in inside for target in site.targets)
 
 
 def _given(call: s.Call) -> list[s.Expr]:

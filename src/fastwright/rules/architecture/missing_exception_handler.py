@@ -148,8 +148,7 @@ class _Catching:
             self._named = [
                 found
                 for step in self.app.reached
-                for node, _ in self.app.calls.nodes(step.function)
-                if isinstance(node, s.Try)
+                for node, _ in self.app.calls.of_kind(step.function, s.Try)
                 for handler in node.handlers
                 for found in self._project_classes(step.function, handler.type)
             ]
@@ -331,8 +330,8 @@ class _Handling:
     def _goes_on_and_catches(self, function: Function, cls: Class) -> bool:
         """Whether a middleware catches ``cls`` around the call that goes on to the application."""
         where = Where(function.module, function)
-        for node, _ in self.app.calls.nodes(function):
-            if not isinstance(node, s.Try) or _only_reraises(node):
+        for node, _ in self.app.calls.of_kind(function, s.Try):
+            if _only_reraises(node):
                 continue
             goes_on = any(
                 isinstance(n, s.Call) and s.last_name(n.func) in {"call_next", "app", "_app"}

@@ -77,13 +77,13 @@ def _waits(app: App, site: CallSite) -> str | None:
 def _is_read_elsewhere(app: App, site: CallSite) -> bool:
     """``with open(path) as file: await to_thread(file.read)``: only the opening is on the loop."""
     name: str | None = None
-    for node, _ in app.calls.nodes(site.caller):
-        if isinstance(node, s.With):
-            for item in node.items:
-                if item.context_expr is site.node:
-                    name = s.dotted(item.optional_vars)
-        elif isinstance(node, s.Assign) and node.value is site.node:
-            name = s.dotted(node.targets[0])
+    for node, _ in app.calls.of_kind(site.caller, s.With):
+        for item in node.items:
+            if item.context_expr is site.node:
+                name = s.dotted(item.optional_vars)
+    for statement, _ in app.calls.of_kind(site.caller, s.Assign):
+        if statement.value is site.node:
+            name = s.dotted(statement.targets[0])
     if name is None:
         return False
     return any(

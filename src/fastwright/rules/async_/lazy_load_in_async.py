@@ -143,17 +143,16 @@ def _touch_hit(
 
 def _is_loaded_by_hand(app: App, function: Function, name: str) -> bool:
     """Whether a function refreshes rows by name, or sets the relationship itself."""
-    for node, _ in app.calls.nodes(function):
-        if isinstance(node, s.Call) and s.last_name(node.func) == "refresh":
-            if len(node.args) > 1 or node.keywords:
-                return True
-        if isinstance(node, s.Call) and s.last_name(node.func) == "set_committed_value":
+    for node, _ in app.calls.of_kind(function, s.Call):
+        if s.last_name(node.func) == "set_committed_value":
             return True
-        if isinstance(node, s.Assign) and any(
-            isinstance(target, s.Attribute) and target.attr == name for target in node.targets
-        ):
+        if s.last_name(node.func) == "refresh" and (len(node.args) > 1 or node.keywords):
             return True
-    return False
+    return any(
+        isinstance(target, s.Attribute) and target.attr == name
+        for node, _ in app.calls.of_kind(function, s.Assign)
+        for target in node.targets
+    )
 
 
 # ------------------------------------------------------------------------ answers
@@ -167,8 +166,8 @@ def _answered(app: App, known: Loading, asynchronous: set[int]) -> Iterator[Hit]
         if endpoint is None or schema is None or app.types.is_table(schema):
             continue  # SQLModel leaves relationships of tables out
         where = Where(endpoint.module, endpoint)
-        for node, _ in app.calls.nodes(endpoint):
-            if not isinstance(node, s.Return) or node.value is None:
+        for node, _ in app.calls.of_kind(endpoint, s.Return):
+            if node.value is None:
                 continue
             found = rows_of(app.types.awaited(app.types.of(node.value, where)))
             if found is None or not isinstance(found[0].cls, Class):
@@ -312,6 +311,12 @@ async def read(key: int, session: SessionDep):
     order = await session.scalar(select(Order).where(Order.id == key))
     await session.refresh(order, ["items"])
     return order
+
+@app.get("/orders/{key}/set")
+async def set_by_hand(key: int, session: SessionDep) -> int:
+    order = await session.scalar(select(Order).where(Order.id == key))
+    order.items = await some_items(key)
+    return len(order.items)
 
 @app.post("/orders")
 async def create(session: SessionDep) -> int:

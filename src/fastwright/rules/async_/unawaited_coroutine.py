@@ -77,8 +77,8 @@ def _statements(app: App, function: Function) -> set[int]:
     """Return the calls that are statements of their own."""
     return {
         id(node.value)
-        for node, _ in app.calls.nodes(function)
-        if isinstance(node, s.ExprStmt) and isinstance(node.value, s.Call)
+        for node, _ in app.calls.of_kind(function, s.ExprStmt)
+        if isinstance(node.value, s.Call)
     }
 
 

@@ -53,11 +53,15 @@ def _repeated(app: App, step: Step) -> Iterator[tuple[CallSite, tuple[CallSite, 
     """Yield the calls in loops that commit, each with the calls that lead to the commit."""
     commits = {id(e.site.node): e for e in app.calls.executions(step.function) if _commits(e)}
     for site in app.calls.sites(step.function):
-        if not _in_plain_loop(site):
+        if not site.around.loops:
             continue
         if id(site.node) in commits:
-            if not _opened_in_loop(site):
+            if _in_plain_loop(site) and not _opened_in_loop(site):
                 yield site, (site,)
+            continue
+        if not any(app.calls.asks_database(target) for target in site.targets):
+            continue
+        if not _in_plain_loop(site):
             continue
         for target in site.targets:
             below = _commit_below(app, target, _DEPTH)

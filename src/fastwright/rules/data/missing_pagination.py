@@ -192,8 +192,8 @@ def _takes_one(app: App, function: Function, call: s.Call) -> bool:
     """Whether only one row is taken of what a call gives: ``.first()``, ``.one()``, ``scalar()``."""
     if s.last_name(call.func) in {"scalar", "scalar_one", "scalar_one_or_none", "first", "one"}:
         return True
-    for node, _ in app.calls.nodes(function):
-        if isinstance(node, s.Call) and isinstance(node.func, s.Attribute):
+    for node, _ in app.calls.of_kind(function, s.Call):
+        if isinstance(node.func, s.Attribute):
             one = node.func.attr in {"first", "one", "one_or_none", "scalar", "scalar_one",
                                      "scalar_one_or_none", "fetchone", "fetchmany"}  # fmt: skip
             if one and node.start <= call.start and call.end <= node.end:

@@ -267,8 +267,8 @@ def _answered(app: App, route: Route) -> Iterator[tuple[Instance, bool, list[Ori
     if route.endpoint is None:
         return
     where = Where(route.endpoint.module, route.endpoint)
-    for node, _ in app.calls.nodes(route.endpoint):
-        if isinstance(node, s.Return) and node.value is not None:
+    for node, _ in app.calls.of_kind(route.endpoint, s.Return):
+        if node.value is not None:
             found = rows_of(app.types.awaited(app.types.of(node.value, where)))
             if found is None or not isinstance(found[0].cls, Class):
                 continue

@@ -271,6 +271,17 @@ def b(session: SessionDep, limit: int = Query(10, lt=50)) -> list[Item]:
 def c(session: SessionDep, limit: int = 10) -> list[Item]:
     return Items(session).page(0, min(limit, 100))
 
+@app.get("/c2")
+def c2(session: SessionDep, limit: int = 10) -> list[Item]:
+    size = min(limit, 100)
+    limit = size
+    return Items(session).page(0, limit)
+
+@app.get("/c3")
+def c3(session: SessionDep, limit: int = 10) -> list[Item]:
+    limit = clamped(limit)
+    return Items(session).page(0, limit)
+
 @app.get("/d")
 def d(session: SessionDep, limit: int = 10) -> list[Item]:
     if limit > 100:

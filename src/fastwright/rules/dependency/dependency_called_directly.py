@@ -75,8 +75,8 @@ def _loops(
     """Report ``for x in get_db():`` that is left before its end."""
     if names.isdisjoint(function.node.called):
         return
-    for node, _ in app.calls.nodes(function):
-        if not isinstance(node, s.For) or not isinstance(node.iter, s.Call):
+    for node, _ in app.calls.of_kind(function, s.For):
+        if not isinstance(node.iter, s.Call):
             continue
         provider = _provider(app, function, node.iter, yielding)
         leaving = _leaving(node) if provider is not None else None
@@ -166,9 +166,7 @@ def _gets_markers(site: CallSite, target: Function, missing: list[s.Parameter]) 
 
 def _is_stepped(app: App, site: CallSite) -> bool:
     """Whether the generator is stepped where it is made: ``next(get_db())``."""
-    for node, _ in app.calls.nodes(site.caller):
-        if not isinstance(node, s.Call):
-            continue
+    for node, _ in app.calls.of_kind(site.caller, s.Call):
         if s.last_name(node.func) not in _STEPS:
             continue
         if node.args and node.args[0] is site.node:

@@ -121,8 +121,9 @@ def _chain(app: App, step: Step) -> tuple[Evidence, ...]:
 def _states(app: App) -> list[_State]:
     """Return the plain containers at module level that request code touches."""
     found: dict[tuple[str, str], _State] = {}
+    names = _candidates(app)
     for step in app.reached:
-        for variable, node, write in _touches(app, step):
+        for variable, node, write in _touches(app, step, names):
             key = (variable.module.path, variable.name)
             state = found.setdefault(key, _State(variable))
             if write is not None:
@@ -132,7 +133,28 @@ def _states(app: App) -> list[_State]:
     return [found[key] for key in sorted(found)]
 
 
-def _touches(app: App, step: Step) -> Iterator[tuple[Variable, s.Node, _Write | None]]:
+def _candidates(app: App) -> frozenset[str]:
+    """Return the names under which the code knows plain containers at module level."""
+    names = {
+        target.id
+        for module in app.sources
+        for node in s.statements(module.facts.body)
+        if isinstance(node, (s.Assign, s.AnnAssign)) and _is_plain(node.value)
+        for target in (node.targets if isinstance(node, s.Assign) else [node.target])
+        if isinstance(target, s.Name)
+    }
+    renamed = {
+        bound
+        for module in app.sources
+        for bound, origin in module.imported.items()
+        if origin.rpartition(".")[2] in names
+    }
+    return frozenset(names | renamed)
+
+
+def _touches(
+    app: App, step: Step, names: frozenset[str]
+) -> Iterator[tuple[Variable, s.Node, _Write | None]]:
     """Yield each use of a container in a function, with the write that it is, if it is one."""
     function = step.function
     aliases = _aliases(app, function)
@@ -145,7 +167,10 @@ def _touches(app: App, step: Step) -> Iterator[tuple[Variable, s.Node, _Write | 
                 outer = inner if inner is not None else key
                 yield variable, base, _Write(step, node, outer, value)
     for node, _ in app.calls.nodes(function):
-        if isinstance(node, (s.Name, s.Attribute)) and id(node) not in written:
+        kind = type(node)
+        if (kind is s.Name or kind is s.Attribute) and s.last_name(node) in names:
+            if id(node) in written:
+                continue
             variable = _variable(app, function, node)
             if variable is not None:
                 yield variable, node, None

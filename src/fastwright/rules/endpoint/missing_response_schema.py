@@ -57,8 +57,8 @@ def _declares_nothing(route: Route) -> bool:
 
 def _returned_rows(app: App, endpoint: Function) -> tuple[s.Expr, Class, str] | None:
     where = Where(endpoint.module, endpoint)
-    for node, _ in app.calls.nodes(endpoint):
-        if not isinstance(node, s.Return) or node.value is None:
+    for node, _ in app.calls.of_kind(endpoint, s.Return):
+        if node.value is None:
             continue
         for option in alternatives(app.types.of(node.value, where)):
             many = isinstance(option, Sequence)

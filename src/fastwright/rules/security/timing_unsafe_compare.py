@@ -27,6 +27,8 @@ _SECRET = re.compile(
     r"|(?<!page_)(?<!next_)(?<!sync_)(?<!stop_)(?<!cancel_)(?<!unk_)(?<!eos_)(?<!pad_)token$",
     re.IGNORECASE,
 )
+_MENTIONED = re.compile(rb"key|secret|signature|hmac|token", re.IGNORECASE)
+"""What stands in the name of every secret: other bodies are not looked into."""
 _WEB = frozenset({"fastapi", "starlette", "FastAPI", "APIRouter", "Depends"})
 
 
@@ -35,7 +37,7 @@ def check(module: Module, _versions: Versions) -> Iterator[Hit]:
     if _WEB.isdisjoint(module.header.marks):
         return
     for function in module.functions:
-        if not _decides_access(function):
+        if not _MENTIONED.search(function.raw_body) or not _decides_access(function):
             continue
         for node in s.walk_scope(*function.body):
             if isinstance(node, s.Compare) and len(node.ops) == 1 and node.ops[0] in {"==", "!="}:

@@ -1,8 +1,6 @@
 """``python -m fastwright``."""
 
-import sys
-
-from fastwright.cli import main
+from fastwright.cli import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

@@ -98,7 +98,7 @@ REFUSED = {
     "tool = 'fastwright'": "'tool' is not a table",
     "[tool.fastwright]\nselect = [": "not valid TOML: Invalid value (at end of document)",
     "[tool.fastwright]\n\nselect 1": "(at line 3, column 8)",
-    "[tool.fastwright]\nselect = " + "[" * 5000: "nested too deeply",
+    "[tool.fastwright]\nselect = " + "[" * 100_000: "nested too deeply",
 }
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import multiprocessing
 import traceback
 from multiprocessing.connection import Connection
+from multiprocessing.sharedctypes import Synchronized
 from time import perf_counter
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from fastwright.app.model import App
 from fastwright.rules.finding import Hit
@@ -14,6 +15,10 @@ from fastwright.rules.registry import RegisteredRule
 
 _PAYS_OFF_FROM = 400
 """Modules from which another process is worth starting."""
+
+
+Next: TypeAlias = "Synchronized[int]"
+"""The place of the next rule to ask."""
 
 
 class Answer(NamedTuple):
@@ -29,7 +34,7 @@ def run_app_rules(app: App, chosen: list[RegisteredRule], jobs: int) -> list[Ans
     """Return the answers of the chosen rules, in their order.
 
     The application is linked first, so that every rule sees the same model whatever else runs.
-    With more than one job on a large application a copy of this process takes every other rule.
+    With more than one job on a large application a copy of this process shares the work.
     """
     if not chosen:
         return []
@@ -53,22 +58,34 @@ def _ask(app: App, rule: RegisteredRule) -> Answer:
 
 
 def _in_two(app: App, chosen: list[RegisteredRule]) -> list[Answer]:
+    """Ask the rules in this process and a copy of it; each takes the next one that is left."""
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
-    theirs = chosen[1::2]
-    child = context.Process(target=_answer, args=(app, theirs, sender), daemon=True)
+    following: Next = context.Value("i", 0)
+    child = context.Process(target=_answer, args=(app, chosen, following, sender), daemon=True)
     child.start()
     sender.close()
-    answers = {rule.name: _ask(app, rule) for rule in chosen[::2]}
+    answers = {answer.rule: answer for answer in _take(app, chosen, following)}
     try:
-        for answer in receiver.recv():
-            answers[answer.rule] = answer
+        answers.update((answer.rule, answer) for answer in receiver.recv())
     except (EOFError, OSError):  # the copy was killed: do its part as well
-        answers.update({rule.name: _ask(app, rule) for rule in theirs})
+        left = [rule for rule in chosen if rule.name not in answers]
+        answers.update((rule.name, _ask(app, rule)) for rule in left)
     child.join()
     return [answers[rule.name] for rule in chosen]
 
 
-def _answer(app: App, theirs: list[RegisteredRule], sender: Connection) -> None:
-    sender.send([_ask(app, rule) for rule in theirs])
+def _take(app: App, chosen: list[RegisteredRule], following: Next) -> list[Answer]:
+    answers: list[Answer] = []
+    while True:
+        with following.get_lock():
+            at = following.value
+            following.value += 1
+        if at >= len(chosen):
+            return answers
+        answers.append(_ask(app, chosen[at]))
+
+
+def _answer(app: App, chosen: list[RegisteredRule], following: Next, sender: Connection) -> None:
+    sender.send(_take(app, chosen, following))
     sender.close()

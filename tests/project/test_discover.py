@@ -128,6 +128,10 @@ def test_a_folder_that_is_ignored_can_be_asked_about(tmp_path: Path) -> None:
     tree(tmp_path, "pyproject.toml", "scratch/app/main.py")
     (tmp_path / ".gitignore").write_text("scratch/\n")
     assert list(found(tmp_path / "scratch")) == ["app/main.py"]
+    tree(tmp_path, "scratch/package/__init__.py")
+    assert list(found(tmp_path / "scratch" / "package")) == ["package/__init__.py"]
+    (tmp_path / "pyproject.toml").unlink()
+    assert list(found(tmp_path / "scratch" / "package")) == ["package/__init__.py"]
 
 
 def test_alembic_is_known_by_its_own_files(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def _root_of(folder: Path) -> tuple[Path, str]:
                 return above, ""
             break
         if (above / ".git").exists():
-            if (folder / "__init__.py").exists():
+            if (folder / "__init__.py").exists() and not is_ignored(folder, above):
                 return above, ""
             break
     top = folder

@@ -65,6 +65,18 @@ _KEPT = msgspec.msgpack.Decoder(Kept)
 _ENCODE = msgspec.msgpack.Encoder().encode
 
 
+class Edited(msgspec.Struct, frozen=True):
+    """A file as the cache had it, and as it is now."""
+
+    path: str
+    digest: bytes
+    """Of the content that the cache had."""
+    header: Header
+    facts: Facts
+    new_header: Header
+    new_facts: Facts
+
+
 @dataclass(frozen=True, eq=False)
 class Loaded:
     """An App, and what came with reading it."""
@@ -76,7 +88,13 @@ class Loaded:
     """Files and folders that were not read, and why; sorted."""
     changed: int
     """How many files had to be parsed."""
-    timings: dict[str, float] = field(default_factory=dict)
+    digests: dict[str, bytes] = field(default_factory=dict)
+    """By path: what identifies the content of each module."""
+    edited: tuple[Edited, ...] = ()
+    """The files that the cache had otherwise, where they are few."""
+    data_files: dict[str, bytes | None] = field(default_factory=dict)
+    """The data files that linking has asked for so far: content by path, None where there is none."""
+    cache: Cache = field(default_factory=Cache.none)
 
 
 def load(
@@ -117,17 +135,38 @@ def load(
             stale_jobs.append(file)
     for result in _read_all(project, stale_jobs, inspect, jobs, given):
         fresh[result.path] = result
+    edited = _edited(cache, known, fresh)
     modules, notes, unread = _modules(project, cache, current, fresh)
     problems += unread
     _store(cache, project, known, fresh, unchanged, given)
-    app = App(
-        modules,
-        project.index,
-        project.versions,
-        project.config.layers,
-        _data_files(project.root),
-    )
-    return Loaded(app, notes, tuple(sorted(problems)), len(fresh))
+    data: dict[str, bytes | None] = {}
+    read_file = _data_files(project.root, data)
+    app = App(modules, project.index, project.versions, project.config.layers, read_file)
+    digests = {path: entry.digest for path, entry in current.items()}
+    digests.update((path, result.digest) for path, result in fresh.items())
+    digests = {path: digests[path] for path in modules}
+    return Loaded(app, notes, tuple(sorted(problems)), len(fresh), digests, edited, data, cache)
+
+
+_FEW = 20
+"""More edited files than that are looked at as new ones."""
+
+
+def _edited(cache: Cache, known: dict[str, Known], fresh: dict[str, _Read]) -> tuple[Edited, ...]:
+    """Return what few files were before, as far as the cache still knows."""
+    if len(fresh) > _FEW:
+        return ()
+    found = []
+    for path, result in fresh.items():
+        entry = known.get(path)
+        data = cache.facts(path, entry.digest) if entry is not None else None
+        if entry is None or data is None or result.problem is not None:
+            continue
+        old, new = _KEPT.decode(entry.header), _KEPT.decode(result.kept)
+        if old.unread is None and new.unread is None:
+            facts = decode_facts(data), decode_facts(result.facts)
+            found.append(Edited(path, entry.digest, old.header, facts[0], new.header, facts[1]))
+    return tuple(found)
 
 
 def _same(root: Path, file: SourceFile, entry: Known) -> bool:
@@ -285,10 +324,17 @@ _MAX_DATA = 2_000_000
 """Larger data files hold no routes."""
 
 
-def _data_files(root: Path) -> Callable[[str], bytes | None]:
-    """Return how a data file below the root is read; what is outside of it does not exist."""
+def _data_files(root: Path, asked: dict[str, bytes | None]) -> Callable[[str], bytes | None]:
+    """Return how a data file below the root is read; what is outside of it does not exist.
+
+    What was asked for, and the answer, is put into ``asked``.
+    """
 
     def content(path: str) -> bytes | None:
+        asked[path] = found = on_disk(path)
+        return found
+
+    def on_disk(path: str) -> bytes | None:
         try:
             found = (root / path).resolve()
             if not found.is_relative_to(root) or found.stat().st_size > _MAX_DATA:

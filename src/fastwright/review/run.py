@@ -33,6 +33,7 @@ from fastwright.review.result import (
     Timing,
     sort_findings,
 )
+from fastwright.review.reuse import Memory
 from fastwright.review.select import Chosen, PathSelection, Selection, choose
 from fastwright.review.sources import Sources
 from fastwright.review.suppress import UNUSED_SUPPRESSION, suppress
@@ -181,7 +182,7 @@ def _find(
     app = loaded.app
     chosen = _choose(project, options, app.modules)
     jobs = options.jobs or project.config.jobs or os.cpu_count() or 1
-    ran = _run(loaded, chosen, jobs) if app.is_fastapi else _Ran([], [], {})
+    ran = _run(project, loaded, chosen, jobs) if app.is_fastapi else _Ran([], [], {})
     findings = [
         finding
         for finding in sort_findings(ran.findings)
@@ -215,28 +216,42 @@ def _choose(project: Project, options: Options, files: Iterable[str]) -> Chosen:
     return choose(known_rules(), said, narrowed)
 
 
-def _run(loaded: Loaded, chosen: Chosen, jobs: int) -> _Ran:
+def _run(project: Project, loaded: Loaded, chosen: Chosen, jobs: int) -> _Ran:
     """Run the chosen rules; one that raises becomes a failure."""
     wanted = chosen.rules()
-    ran = _Ran([], [], {})
-    about_app = [
-        rule
-        for rule in rules().values()
-        if rule.name in wanted
-        and rule.rule.app is not None
-        and module_rules.applies(rule, loaded.app.versions)
-    ]
-    for answer in run_app_rules(loaded.app, about_app, jobs):
-        ran.findings.extend(_finding(rules()[answer.rule], hit) for hit in answer.hits)
-        if answer.failure is not None:
-            ran.failures.append(RuleFailure(answer.rule, answer.failure))
-        ran.seconds[answer.rule] = answer.seconds
+    ran = _run_app_rules(project, loaded, wanted, jobs)
     for path, data in loaded.notes.items():
         for note in module_rules.read_notes(data):
             if note.rule in wanted:
                 ran.findings.extend(_finding(rules()[note.rule], hit) for hit in note.hits)
                 if note.failure is not None:
                     ran.failures.append(RuleFailure(note.rule, note.failure, path))
+    return ran
+
+
+def _run_app_rules(project: Project, loaded: Loaded, wanted: frozenset[str], jobs: int) -> _Ran:
+    """Run the rules about the application, unless what they said last time still holds."""
+    asked = [
+        rule
+        for rule in rules().values()
+        if rule.name in wanted
+        and rule.rule.app is not None
+        and module_rules.applies(rule, loaded.app.versions)
+    ]
+    ran = _Ran([], [], {})
+    memory = Memory(loaded, project.config, [rule.name for rule in asked])
+    recalled = said = memory.recall()
+    if said is None:
+        answers = run_app_rules(loaded.app, asked, jobs)
+        ran.seconds.update((answer.rule, answer.seconds) for answer in answers)
+        ran.failures.extend(
+            RuleFailure(a.rule, a.failure) for a in answers if a.failure is not None
+        )
+        said = {answer.rule: tuple(answer.hits) for answer in answers}
+    if not ran.failures and (recalled is None or loaded.edited):
+        memory.keep(said)
+    for name, hits in said.items():
+        ran.findings.extend(_finding(rules()[name], hit) for hit in hits)
     return ran
 
 

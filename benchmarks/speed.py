@@ -3,8 +3,8 @@
     python -m benchmarks.speed [--sizes shop argilla-server ...] [--tools fastwright ruff-all ...]
 
 Everything is measured in one run, in rounds over all tools, so that a drift of the machine meets
-all of them. Cold is without any cache of the tool; warm is after a comment was appended to one
-file, with the cache of the run before that. The figures are medians of five runs; a tool whose
+all of them. Cold is without any cache of the tool; warm is after a comment, or a function, was
+appended to one file, with the cache of the run before that. The figures are medians of five runs; a tool whose
 first run is slow gets fewer, and the table says how many. The other tools are installed into an
 environment of their own ($FASTWRIGHT_CORPUS/tools); --python names its interpreter, which
 fastapi-therapist needs to be 3.12 or newer. The applications are reviewed as they come out of their
@@ -20,6 +20,7 @@ import shutil
 import statistics
 import sys
 import tempfile
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +36,12 @@ EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "shop"
 SIZES = ("shop", "argilla-server", "apache-airflow-core", "litellm")
 CACHES = (".fastwright_cache", ".hydroid_cache", ".ruff_cache", "__pycache__")
 """Folders that a tool may leave in the tree that it reads."""
+
+EDITS = {
+    "warm, a comment": "# edited {}\n",
+    "warm, code": "\n\ndef edited_{}(value: int) -> int:\n    return value + 1\n",
+}
+"""States with the cache of the run before, and what is appended to one file before each run."""
 
 RUNS = 5
 FEWER = ((60.0, 1), (20.0, 3))
@@ -121,9 +128,9 @@ class Bench:
 
     def prepare(self) -> None:
         """Bring the tree and the caches into the state that is measured."""
-        if self.state == "warm":
+        if self.state in EDITS:
             with edited_file(self.subject.root).open("a", encoding="utf-8") as file:
-                file.write("# edited\n")
+                file.write(EDITS[self.state].format(time.time_ns()))
             return
         shutil.rmtree(self.scratch / "cache", ignore_errors=True)
         for folder in CACHES:
@@ -166,12 +173,12 @@ def measured(name: str, picked: Iterable[Tool], options: argparse.Namespace) -> 
     with tempfile.TemporaryDirectory(dir=cache()) as folder:
         benches = {
             state: Bench(copied(name, Path(folder) / state), state, options.timeout)
-            for state in ("cold", "warm")
+            for state in ("cold", *EDITS)
         }
         several = series_of(picked)
         for series in several:
-            if series.state == "warm":  # fills the cache
-                benches["warm"].time(series)
+            if series.state in EDITS:  # fills the cache
+                benches[series.state].time(series)
                 series.runs.clear()
         for _ in range(options.runs):
             for series in several:
@@ -190,7 +197,7 @@ def series_of(picked: Iterable[Tool]) -> list[Series]:
     for tool in picked:
         several.append(Series(tool, "cold", tool.cold))
         if tool.warm:
-            several.append(Series(tool, "warm", tool.warm))
+            several.extend(Series(tool, state, tool.warm) for state in EDITS)
     return several
 
 

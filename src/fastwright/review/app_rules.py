@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import multiprocessing
 import traceback
-from multiprocessing.connection import Connection
-from multiprocessing.sharedctypes import Synchronized
 from time import perf_counter
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from fastwright.app.model import App
 from fastwright.rules.finding import Hit
 from fastwright.rules.registry import RegisteredRule
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.sharedctypes import Synchronized
 
 _PAYS_OFF_FROM = 400
 """Modules from which another process is worth starting."""

@@ -95,7 +95,6 @@ RULE = Rule(
     summary="a GET that writes",
     severity="warning",
     confidence="medium",
-    default=False,
     mend="Make it POST (or PATCH, DELETE); count visits in a background task or from the access log.",
     app=check,
     references=("https://www.rfc-editor.org/rfc/rfc9110#section-9.2.1",),

@@ -50,7 +50,26 @@ def check(app: App) -> Iterator[Hit]:
             if key in seen or (shown_once and field.name.lower().endswith("secret")):
                 continue
             seen.add(key)
+            if _is_for_connecting(app, cls, field) or _redacts(app, route):
+                continue
             yield _hit(route, cls, field, chain)
+
+
+def _is_for_connecting(app: App, cls: Class, field: Field) -> bool:
+    """Whether handing out the secret is the point: how to reach a database, to check a webhook."""
+    schema = app.models.schema(cls)
+    names = set(schema.fields) if schema is not None else set()
+    return "host" in names or (field.name == "secret" and "url" in names)
+
+
+def _redacts(app: App, route: Route) -> bool:
+    """Whether the endpoint masks something before it answers."""
+    return route.endpoint is not None and any(
+        _REDACTING.search(step.function.name) for step in app.calls.reach([route.endpoint])
+    )
+
+
+_REDACTING = re.compile(r"redact|mask|censor|obfuscat|scrub|hide_secret|without_secret")
 
 
 def _chooses_fields(route: Route) -> bool:
@@ -194,6 +213,22 @@ CASES = (
 
         @app.get("/connection")
         def connection() -> Connection: ...
+
+        class Database(BaseModel):
+            host: str
+            password: str
+
+        @app.get("/database")
+        def database() -> Database: ...
+
+        class Agent(BaseModel):
+            client_secret: str
+
+        def redact_secrets(agent: Agent) -> Agent: ...
+
+        @app.get("/agent")
+        def agent() -> Agent:
+            return redact_secrets(Agent(client_secret="x"))
 
         @app.post("/login")
         def login(data: UserCreate) -> Token: ...

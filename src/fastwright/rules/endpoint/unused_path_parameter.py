@@ -32,6 +32,8 @@ def check(app: App) -> Iterator[Hit]:
         for name in names(route.path):
             if name in taken or (id(route.node), name) in reported:
                 continue
+            if f"{{{name}:path}}" in route.path:
+                continue  # everything below a path: a page that sorts out the rest itself
             reported.add((id(route.node), name))
             yield _hit(route, name)
 
@@ -119,6 +121,9 @@ CASES = (
 
         @app.get("/d/{path:path}")
         def d(path: str) -> None: ...
+
+        @app.get("/pages/{rest:path}")
+        def page() -> None: ...
 
         app.include_router(router)
         """,

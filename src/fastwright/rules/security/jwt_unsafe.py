@@ -89,7 +89,7 @@ def _problem(call: s.Call, function: Function) -> str | None:
         }
         if "verify_signature" in off:
             return _UNSIGNED
-        if "verify_exp" in off and not _looks_at_expiry(function):
+        if "verify_exp" in off and not any(map(_looks_at_expiry, function.module.functions)):
             return "its expiry is not checked: a stolen one is good for ever"
     algorithms = call.argument(2, "algorithms")
     if isinstance(algorithms, (s.List, s.Tuple, s.Set)):
@@ -99,10 +99,10 @@ def _problem(call: s.Call, function: Function) -> str | None:
     return None
 
 
-def _looks_at_expiry(function: Function) -> bool:
+def _looks_at_expiry(function: s.FunctionDef) -> bool:
     return any(
         (isinstance(node, s.Attribute) and node.attr == "exp") or s.string(node) == "exp"
-        for node in s.walk_scope(*function.node.body)
+        for node in s.walk_scope(*function.body)
     )
 
 
@@ -171,6 +171,26 @@ CASES = (
             claims = jwt.decode(token, KEY, algorithms=["HS256"], options={"verify_exp": False})
             if claims["exp"] < time.time() - 60:
                 raise ValueError
+            return claims
+        """,
+    ),
+    case(
+        "the expiry is looked at by another function of the file",
+        """
+        import time
+        import jwt
+        from fastapi import FastAPI
+
+        app = FastAPI()
+
+        def refuse_old(claims: dict) -> None:
+            if claims["exp"] < time.time():
+                raise PermissionError
+
+        @app.get("/a")
+        def a(token: str) -> dict:
+            claims = jwt.decode(token, KEY, algorithms=["HS256"], options={"verify_exp": False})
+            refuse_old(claims)
             return claims
         """,
     ),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import textwrap
 
+import msgspec
+
 from fastwright.app.landmarks import Landmark, landmarks
 from fastwright.app.memory import app_from
 
@@ -93,7 +95,7 @@ SHOP = {
 
 def found(files: dict[str, str]) -> dict[str, Landmark | None]:
     app = app_from({path: textwrap.dedent(text) for path, text in files.items()})
-    return vars(landmarks(app))
+    return msgspec.structs.asdict(landmarks(app))
 
 
 def names(files: dict[str, str]) -> dict[str, str | None]:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+import msgspec
+
 from fastwright.app.calls import CallGraph
 from fastwright.app.dependencies import Dependencies, Dependency
 from fastwright.app.raises import Raises
@@ -41,8 +43,7 @@ _DEPTH = 6
 _REFUSED = frozenset({401, 403})
 
 
-@dataclass(frozen=True, eq=False)
-class Authentication:
+class Authentication(msgspec.Struct, frozen=True, eq=False):
     """That a request must be authenticated, and by what."""
 
     by: str

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import msgspec
+
 from fastwright.app import orm
 from fastwright.app.infer import Inference
 from fastwright.app.library import LIBRARY
@@ -13,9 +15,9 @@ from fastwright.app.scopes import Where
 from fastwright.app.surroundings import Surroundings
 from fastwright.app.symbols import Class, Function, Linker
 from fastwright.app.types import (
-    Callable_,
     ClassObject,
     ExternalValue,
+    FunctionValue,
     Instance,
     LambdaValue,
     Query,
@@ -29,8 +31,7 @@ from fastwright.read.module import Module
 _Node = TypeVar("_Node", bound=s.Node)
 
 
-@dataclass(frozen=True, eq=False)
-class CallSite:
+class CallSite(msgspec.Struct, frozen=True, eq=False):
     """One call in a function of the project.
 
     ``targets`` are the project functions that it may run; ``external`` is the canonical name of
@@ -58,8 +59,7 @@ class CallSite:
         return s.last_name(self.node.func) or ""
 
 
-@dataclass(frozen=True, eq=False)
-class Execution:
+class Execution(msgspec.Struct, frozen=True, eq=False):
     """A place where a database statement runs, or rows are read or written through a session.
 
     ``kind``: read, write or commit. ``query`` is None where the statement is not known;
@@ -112,7 +112,7 @@ class CallGraph:
         receiver: Type | None = None
         for option in alternatives(callee):
             targets.extend(self.targets(option))
-            if isinstance(option, Callable_) and option.receiver is not None:
+            if isinstance(option, FunctionValue) and option.receiver is not None:
                 receiver = receiver or option.receiver
             elif isinstance(option, ExternalValue):
                 external = external or option.name
@@ -128,7 +128,7 @@ class CallGraph:
 
     def targets(self, callee: Type) -> list[Function]:
         """Return the project functions that calling a value may run."""
-        if isinstance(callee, Callable_):
+        if isinstance(callee, FunctionValue):
             return self._overrides(callee)
         if isinstance(callee, ClassObject) and isinstance(callee.cls, Class):
             made = [self.linker.method(callee.cls, n) for n in ("__init__", "__post_init__")]
@@ -138,7 +138,7 @@ class CallGraph:
             return [method] if method is not None else []
         return []
 
-    def _overrides(self, callee: Callable_) -> list[Function]:
+    def _overrides(self, callee: FunctionValue) -> list[Function]:
         """A method of a port may be that of any class that implements it."""
         function, receiver = callee.function, callee.receiver
         if (
@@ -265,8 +265,7 @@ class CallGraph:
         return reached
 
 
-@dataclass(frozen=True, eq=False)
-class Step:
+class Step(msgspec.Struct, frozen=True, eq=False):
     """How a function was reached: by which call, from where. ``site`` is None for a root."""
 
     function: Function
@@ -292,8 +291,7 @@ class Step:
         return step.function
 
 
-@dataclass(frozen=True, eq=False)
-class Reached:
+class Reached(msgspec.Struct, frozen=True, eq=False):
     """The functions that a walk over the call graph came to, in the order of coming."""
 
     steps: dict[int, Step]

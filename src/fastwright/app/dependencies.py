@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import msgspec
+
 from fastwright.app.infer import Inference
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function
 from fastwright.app.types import (
     UNKNOWN,
-    Callable_,
     ClassObject,
     ExternalValue,
+    FunctionValue,
     Instance,
     Type,
     alternatives,
@@ -50,8 +52,7 @@ _SCALARS = frozenset(
 )  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
-class RequestParameter:
+class RequestParameter(msgspec.Struct, frozen=True, eq=False):
     """What a callable takes from the request.
 
     ``kind``: path, query, header, cookie, body, form, file, special or unknown.
@@ -87,8 +88,7 @@ class RequestParameter:
         return self.name.replace("_", "-") if self.kind == "header" else self.name
 
 
-@dataclass(frozen=True, eq=False)
-class Dependency:
+class Dependency(msgspec.Struct, frozen=True, eq=False):
     """A callable used through ``Depends`` or ``Security``, with its own dependencies.
 
     ``level`` says where it was declared: parameter (of the endpoint or another dependency),
@@ -194,7 +194,7 @@ class Dependencies:
         """Return the project function that runs when FastAPI calls ``provider``."""
         linker = self.types.linker
         for option in alternatives(provider):
-            if isinstance(option, Callable_):
+            if isinstance(option, FunctionValue):
                 return option.function
             if isinstance(option, ClassObject) and isinstance(option.cls, Class):
                 return linker.method(option.cls, "__init__")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from fastwright.app.symbols import ModuleNames
 from fastwright.read.module import Module
 
 
-@dataclass(frozen=True)
-class ImportEdge:
+class ImportEdge(msgspec.Struct, frozen=True):
     """``importer`` imports ``imported`` (paths). ``when``: import, call or typing."""
 
     importer: str
@@ -44,8 +44,7 @@ def import_edges(module: Module, index: ModuleNames) -> list[ImportEdge]:
     return edges
 
 
-@dataclass(frozen=True)
-class ImportGraph:
+class ImportGraph(msgspec.Struct, frozen=True):
     """Edges by importing file."""
 
     edges: dict[str, list[ImportEdge]]

@@ -27,10 +27,10 @@ from fastwright.app.types import (
     UNKNOWN,
     Alternatives,
     Awaitable,
-    Callable_,
     ClassObject,
     Context,
     ExternalValue,
+    FunctionValue,
     Instance,
     LambdaValue,
     Literal,
@@ -233,7 +233,7 @@ class Inference:
             case Module():
                 return ModuleValue(symbol)
             case Function():
-                return Callable_(symbol)
+                return FunctionValue(symbol)
             case Class():
                 return ClassObject(symbol)
             case External():
@@ -415,7 +415,7 @@ class Inference:
 
     def provided(self, provider: Type) -> Type:
         """Return what FastAPI injects for ``Depends(provider)``."""
-        if isinstance(provider, Callable_):
+        if isinstance(provider, FunctionValue):
             function = provider.function
             if function.node.is_generator:
                 return self.yielded(function)
@@ -425,7 +425,7 @@ class Inference:
         if isinstance(provider, Instance) and isinstance(provider.cls, Class):
             method = self.linker.method(provider.cls, "__call__")
             if method is not None:
-                return self.provided(Callable_(method, provider))
+                return self.provided(FunctionValue(method, provider))
         return self.awaited(self.call(provider, None, None)) if provider is not UNKNOWN else UNKNOWN
 
     def yielded(self, function: Function) -> Type:
@@ -610,7 +610,7 @@ class Inference:
             if method is not None:
                 if method.is_property:
                     return self.substitute(self.returned(method, base), base)
-                return Callable_(method, base)
+                return FunctionValue(method, base)
             if declared is not None:
                 found = self._declared(declared, ancestor)
                 if found is not UNKNOWN:
@@ -685,7 +685,7 @@ class Inference:
         method = self.linker.method(base.cls, name)
         if method is not None:
             bound = base if "classmethod" in method.decorator_names else None
-            return Callable_(method, bound)
+            return FunctionValue(method, bound)
         if (nested := base.cls.own_classes.get(name)) is not None:
             return ClassObject(nested)
         found = self.linker.class_attribute(base.cls, name)
@@ -727,7 +727,7 @@ class Inference:
     def call(self, callee: Type, node: s.Call | None, where: Where | None) -> Type:
         """Return the type of calling ``callee`` with the arguments of ``node``."""
         match callee:
-            case Callable_():
+            case FunctionValue():
                 return self._call_function(callee, node, where)
             case ClassObject():
                 if isinstance(callee.cls, Class):
@@ -747,7 +747,9 @@ class Inference:
             case _:
                 return UNKNOWN
 
-    def _call_function(self, callee: Callable_, node: s.Call | None, where: Where | None) -> Type:
+    def _call_function(
+        self, callee: FunctionValue, node: s.Call | None, where: Where | None
+    ) -> Type:
         found = self.returned(callee.function, callee.receiver)
         bindings = self._argument_bindings(callee, node, where)
         if isinstance(callee.receiver, Instance):
@@ -755,7 +757,7 @@ class Inference:
         return substitute(found, bindings) if bindings else found
 
     def _argument_bindings(
-        self, callee: Callable_, node: s.Call | None, where: Where | None
+        self, callee: FunctionValue, node: s.Call | None, where: Where | None
     ) -> dict[str, Type]:
         """Bind type parameters from arguments: ``get(User, 1)`` for ``def get(cls: type[T], ...)``."""
         if node is None or where is None or callee.function.node.returns is None:
@@ -1149,8 +1151,8 @@ def _partial(types: Inference, node: s.Call, where: Where) -> Type:
     if not node.args:
         return UNKNOWN
     found = types.of(node.args[0], where)
-    if isinstance(found, Callable_):
-        return Callable_(found.function, found.receiver, found.given + len(node.args) - 1)
+    if isinstance(found, FunctionValue):
+        return FunctionValue(found.function, found.receiver, found.given + len(node.args) - 1)
     return found
 
 

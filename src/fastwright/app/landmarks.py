@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
 
 from fastwright.app.library import LIBRARY
 from fastwright.app.models import Schema, Table
@@ -33,8 +34,7 @@ _CLIENTS = frozenset({"fastapi.testclient.TestClient", "httpx.AsyncClient", "htt
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, eq=False)
-class Landmark:
+class Landmark(msgspec.Struct, frozen=True, eq=False):
     """One place: a function, a class, or a node (``node``) of a module; and why it is that one."""
 
     module: Module
@@ -46,8 +46,7 @@ class Landmark:
     cls: Class | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class Landmarks:
+class Landmarks(msgspec.Struct, frozen=True, eq=False):
     """The places that a change hooks into."""
 
     application: Landmark | None

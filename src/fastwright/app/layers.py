@@ -7,9 +7,10 @@ project's configuration declares decides before both.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from fastwright.app.symbols import Class, Function
 from fastwright.read import syntax as s
@@ -51,8 +52,7 @@ _MIXED = 2
 """From so many functions that ask the database, a module of tables is their repository too."""
 
 
-@dataclass(frozen=True)
-class Layer:
+class Layer(msgspec.Struct, frozen=True):
     """The layer of a module and why.
 
     ``by``: config (declared), contents (what it holds), name, use (who calls it, and whom it
@@ -74,8 +74,7 @@ class Layer:
         return self.by in {"use", "nothing"}
 
 
-@dataclass(frozen=True)
-class Contents:
+class Contents(msgspec.Struct, frozen=True):
     """What a module holds, counted; functions include the methods of classes that are no schemas."""
 
     endpoints: int = 0

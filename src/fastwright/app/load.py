@@ -7,12 +7,12 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import TypeAlias
 
 import msgspec
+from msgspec import field
 
 from fastwright.app.model import App
 from fastwright.project.cache import Cache, Entry, Known
@@ -77,8 +77,7 @@ class Edited(msgspec.Struct, frozen=True):
     new_facts: Facts
 
 
-@dataclass(frozen=True, eq=False)
-class Loaded:
+class Loaded(msgspec.Struct, frozen=True, eq=False):
     """An App, and what came with reading it."""
 
     app: App

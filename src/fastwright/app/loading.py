@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
+import msgspec
+
 from fastwright.app.calls import CallSite
 from fastwright.app.model import App
 from fastwright.app.models import Relationship, Schema, Table
@@ -41,8 +43,7 @@ _NAMING = _LOADERS | {"refresh", "options"}
 _DEPTH = 3
 
 
-@dataclass(frozen=True, eq=False)
-class Touch:
+class Touch(msgspec.Struct, frozen=True, eq=False):
     """A relationship that a function reads from a row."""
 
     function: Function
@@ -52,8 +53,7 @@ class Touch:
     around: Surroundings
 
 
-@dataclass(frozen=True, eq=False)
-class ParameterTouch:
+class ParameterTouch(msgspec.Struct, frozen=True, eq=False):
     """A relationship that a function reads from a row which a parameter (or ``self``) gives it."""
 
     parameter: str
@@ -61,8 +61,7 @@ class ParameterTouch:
     chain: tuple[CallSite, ...]
 
 
-@dataclass(frozen=True, eq=False)
-class Serialised:
+class Serialised(msgspec.Struct, frozen=True, eq=False):
     """A relationship that a schema reads from a row. ``path`` names what leads to it."""
 
     path: tuple[Relationship, ...]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import msgspec
+
 from fastwright.app.infer import Inference
 from fastwright.app.library import LIBRARY
 from fastwright.app.scopes import Where
@@ -30,8 +32,7 @@ _COLUMN_CALLS = frozenset(
 _RELATIONSHIP_CALLS = frozenset({"sqlalchemy.orm.relationship", "sqlmodel.Relationship"})
 
 
-@dataclass(frozen=True, eq=False)
-class Field:
+class Field(msgspec.Struct, frozen=True, eq=False):
     """A field of a schema. ``node`` is its statement in ``owner``, the class that declares it."""
 
     name: str
@@ -44,8 +45,7 @@ class Field:
     """``Field(exclude=True)``: never serialised."""
 
 
-@dataclass(frozen=True, eq=False)
-class Schema:
+class Schema(msgspec.Struct, frozen=True, eq=False):
     """A Pydantic or SQLModel data model (a SQLModel table is one too), with inherited fields."""
 
     cls: Class
@@ -53,8 +53,7 @@ class Schema:
     is_settings: bool
 
 
-@dataclass(frozen=True, eq=False)
-class Column:
+class Column(msgspec.Struct, frozen=True, eq=False):
     """A mapped column. ``node`` is its statement in ``owner``."""
 
     name: str
@@ -70,8 +69,7 @@ class Column:
     index: bool
 
 
-@dataclass(frozen=True, eq=False)
-class Relationship:
+class Relationship(msgspec.Struct, frozen=True, eq=False):
     """A relationship to another table. ``lazy`` is the strategy it names, None for the default."""
 
     name: str
@@ -83,8 +81,7 @@ class Relationship:
     """None: ``select``, one statement each time it is touched."""
 
 
-@dataclass(frozen=True, eq=False)
-class Table:
+class Table(msgspec.Struct, frozen=True, eq=False):
     """A class mapped to a table, with inherited columns."""
 
     cls: Class

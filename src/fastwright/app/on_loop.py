@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from weakref import WeakKeyDictionary
+
+import msgspec
 
 from fastwright.app.calls import CallSite, Reached, Step
 from fastwright.app.model import App
 from fastwright.app.routes import Route
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function
-from fastwright.app.types import Awaitable, Callable_, alternatives
+from fastwright.app.types import Awaitable, FunctionValue, alternatives
 from fastwright.read import syntax as s
 
 
-@dataclass(frozen=True, eq=False)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, eq=False):
     """A function that the framework itself calls.
 
     ``kind``: endpoint, dependency, middleware, handler or task. ``route`` is one that starts it,
@@ -32,8 +32,7 @@ class Entry:
     """For a background task: the call that schedules it."""
 
 
-@dataclass(frozen=True, eq=False)
-class Loop:
+class Loop(msgspec.Struct, frozen=True, eq=False):
     """Functions that run while a request is served, and by which entry each was reached."""
 
     entries: dict[int, Entry]
@@ -150,7 +149,7 @@ def background_tasks(app: App, running: Loop) -> Iterator[Entry]:
                 continue
             where = Where(site.module, site.caller)
             for option in alternatives(app.types.of(given, where)):
-                if isinstance(option, Callable_):
+                if isinstance(option, FunctionValue):
                     route = running.entry(step.root).route
                     yield Entry(option.function, "task", route, step, site)
 

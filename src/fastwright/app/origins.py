@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
+import msgspec
+
 from fastwright.app.calls import CallSite, Execution
 from fastwright.app.model import App
 from fastwright.app.scopes import Bound
@@ -28,8 +30,7 @@ _MAX_DEPTH = 14
 _MAX_FOUND = 12
 
 
-@dataclass(frozen=True, eq=False)
-class Origin:
+class Origin(msgspec.Struct, frozen=True, eq=False):
     """Where rows come from. ``execution`` is None where that is not known.
 
     ``chain`` holds the calls that lead from the expression to the function that runs it.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import msgspec
+
 from fastwright.app.calls import CallGraph
 from fastwright.app.infer import Inference, instance_of
 from fastwright.app.scopes import Where
@@ -19,8 +21,7 @@ _STATUS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
-class Raised:
+class Raised(msgspec.Struct, frozen=True, eq=False):
     """A ``raise`` in a function. ``cls`` is the exception: a project class or a dotted name."""
 
     function: Function

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from fastwright.app.auth import Authentication
 from fastwright.app.dependencies import Dependency, RequestParameter
@@ -14,8 +14,7 @@ from fastwright.read import syntax as s
 from fastwright.read.module import Module
 
 
-@dataclass(frozen=True, eq=False)
-class ResponseSchema:
+class ResponseSchema(msgspec.Struct, frozen=True, eq=False):
     """What a route declares to answer.
 
     ``source``: ``response_model``, ``annotation``, or ``none`` where nothing is declared (also
@@ -28,8 +27,7 @@ class ResponseSchema:
     where: Where | None
 
 
-@dataclass(frozen=True, eq=False)
-class Route:
+class Route(msgspec.Struct, frozen=True, eq=False):
     """A path operation: one endpoint under one full path.
 
     ``parameters`` are those of the endpoint and of all its dependencies; ``dependencies`` are

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar, Union
 
+import msgspec
+
 from fastwright.app.surroundings import Placed, Surroundings, surroundings
 from fastwright.app.symbols import Function, targets
 from fastwright.read import syntax as s
@@ -13,8 +15,7 @@ from fastwright.read.module import Module
 _Node = TypeVar("_Node", bound=s.Node)
 
 
-@dataclass(frozen=True)
-class Bound:
+class Bound(msgspec.Struct, frozen=True):
     """A name bound to the value of an expression (``how``: assign, element, enter, annotation ...).
 
     ``path`` gives the positions taken when a tuple was unpacked.
@@ -33,8 +34,7 @@ class Bound:
 Locals: TypeAlias = dict[str, list[Bound]]
 
 
-@dataclass(frozen=True)
-class Where:
+class Where(msgspec.Struct, frozen=True):
     """A place from which names are looked up: a module, or a function in it."""
 
     module: Module

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol, TypeAlias, Union
 
+import msgspec
+
 from fastwright.app.canonical import canonical
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
@@ -30,8 +32,7 @@ class ModuleNames(Protocol):
         """Return whether ``dotted`` is a folder of the project without an ``__init__``."""
 
 
-@dataclass(frozen=True, eq=False)
-class Function:
+class Function(msgspec.Struct, frozen=True, eq=False, dict=True):
     """A function or method of the project."""
 
     module: Module
@@ -85,8 +86,7 @@ class Function:
         return f"<Function {self.id}>"
 
 
-@dataclass(frozen=True, eq=False)
-class Class:
+class Class(msgspec.Struct, frozen=True, eq=False, dict=True):
     """A class of the project."""
 
     module: Module
@@ -143,8 +143,7 @@ class Class:
         return f"<Class {self.id}>"
 
 
-@dataclass(frozen=True)
-class Variable:
+class Variable(msgspec.Struct, frozen=True):
     """A name bound at module level by assignment; ``values`` in source order."""
 
     module: Module
@@ -161,15 +160,13 @@ class Variable:
         return self.values[0] if self.values else None
 
 
-@dataclass(frozen=True)
-class External:
+class External(msgspec.Struct, frozen=True):
     """Something that is not in the project: its canonical dotted name (``fastapi.Depends``)."""
 
     name: str
 
 
-@dataclass(frozen=True)
-class Namespace:
+class Namespace(msgspec.Struct, frozen=True):
     """A folder of the project without ``__init__``, as an imported name."""
 
     dotted: str
@@ -179,8 +176,7 @@ class Namespace:
 Symbol: TypeAlias = Union[Module, Function, Class, Variable, External, Namespace]
 
 
-@dataclass(frozen=True)
-class Imported:
+class Imported(msgspec.Struct, frozen=True):
     """A name bound by an import statement: the dotted name that it stands for."""
 
     dotted: str
@@ -191,8 +187,7 @@ class Imported:
 Binding: TypeAlias = Union[Function, Class, Variable, Imported]
 
 
-@dataclass(frozen=True)
-class Scope:
+class Scope(msgspec.Struct, frozen=True):
     """What a module binds at its top level."""
 
     names: dict[str, Binding]

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeAlias, Union
+
+import msgspec
 
 from fastwright.app.symbols import Class, Function
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 
 
-@dataclass(frozen=True)
-class Unknown:
+class Unknown(msgspec.Struct, frozen=True):
     """Nothing is known; rules stay silent."""
 
 
 UNKNOWN = Unknown()
 
 
-@dataclass(frozen=True)
-class NoneType:
+class NoneType(msgspec.Struct, frozen=True):
     """``None``."""
 
 
 NONE = NoneType()
 
 
-@dataclass(frozen=True)
-class Literal:
+class Literal(msgspec.Struct, frozen=True):
     """A value that is known."""
 
     value: str | int | float | bool
@@ -50,16 +49,14 @@ class Instance:
         return self.cls if isinstance(self.cls, str) else self.cls.id
 
 
-@dataclass(frozen=True)
-class ClassObject:
+class ClassObject(msgspec.Struct, frozen=True):
     """A class itself, as a value."""
 
     cls: Class | str
     args: tuple[Type, ...] = ()
 
 
-@dataclass(frozen=True)
-class Callable_:  # noqa: N801 - typing has taken the name
+class FunctionValue(msgspec.Struct, frozen=True):
     """A function of the project as a value; ``receiver`` is what it is bound to.
 
     ``given`` counts leading parameters that ``functools.partial`` already filled.
@@ -70,8 +67,7 @@ class Callable_:  # noqa: N801 - typing has taken the name
     given: int = 0
 
 
-@dataclass(frozen=True)
-class ExternalValue:
+class ExternalValue(msgspec.Struct, frozen=True):
     """Something outside the project that was named but not called: ``requests.get``.
 
     For attributes of external instances ``receiver`` is the instance and the name is that of
@@ -82,22 +78,19 @@ class ExternalValue:
     receiver: Type | None = None
 
 
-@dataclass(frozen=True)
-class ModuleValue:
+class ModuleValue(msgspec.Struct, frozen=True):
     """A module of the project."""
 
     module: Module
 
 
-@dataclass(frozen=True)
-class Awaitable:
+class Awaitable(msgspec.Struct, frozen=True):
     """What gives ``result`` when awaited."""
 
     result: Type
 
 
-@dataclass(frozen=True)
-class Sequence:
+class Sequence(msgspec.Struct, frozen=True):
     """Many values of one type. ``kind``: list, set, tuple, iterator or dict (element = value)."""
 
     kind: str
@@ -107,38 +100,33 @@ class Sequence:
     """The element types of a tuple of fixed length."""
 
 
-@dataclass(frozen=True)
-class Context:
+class Context(msgspec.Struct, frozen=True):
     """A context manager that gives ``entered`` on ``with``."""
 
     entered: Type
     is_async: bool = False
 
 
-@dataclass(frozen=True)
-class TypeVariable:
+class TypeVariable(msgspec.Struct, frozen=True):
     """A type parameter that has not been bound."""
 
     name: str
     bound: Type
 
 
-@dataclass(frozen=True)
-class Alternatives:
+class Alternatives(msgspec.Struct, frozen=True):
     """One of several types (None is left out where there is something else)."""
 
     options: tuple[Type, ...]
 
 
-@dataclass(frozen=True)
-class LambdaValue:
+class LambdaValue(msgspec.Struct, frozen=True):
     """A lambda."""
 
     node: s.Lambda
 
 
-@dataclass(frozen=True)
-class LoadOption:
+class LoadOption(msgspec.Struct, frozen=True):
     """An eager-loading option: ``selectinload(Order.items)`` with what is chained to it."""
 
     strategy: str
@@ -146,8 +134,7 @@ class LoadOption:
     """Names of the relationships, outermost first."""
 
 
-@dataclass(frozen=True, eq=False)
-class Query:
+class Query(msgspec.Struct, frozen=True, eq=False):
     """A database statement as it was built: SELECT, INSERT, UPDATE, DELETE or text."""
 
     kind: str
@@ -179,18 +166,16 @@ class Query:
 
     def refine(self, **changes: object) -> Query:
         """Return the statement with some of its properties changed."""
-        return replace(self, **changes)  # type: ignore[arg-type]
+        return msgspec.structs.replace(self, **changes)
 
 
-@dataclass(frozen=True)
-class Statement:
+class Statement(msgspec.Struct, frozen=True):
     """A value that is a database statement."""
 
     query: Query
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(msgspec.Struct, frozen=True):
     """What executing a statement gives before rows are taken. ``scalar``: rows are first columns."""
 
     query: Query
@@ -198,7 +183,7 @@ class Result:
 
 
 Type: TypeAlias = Union[
-    Unknown, NoneType, Literal, Instance, ClassObject, Callable_, ExternalValue, ModuleValue,
+    Unknown, NoneType, Literal, Instance, ClassObject, FunctionValue, ExternalValue, ModuleValue,
     Awaitable, Sequence, Context, TypeVariable, Alternatives, LambdaValue, LoadOption, Statement,
     Result,
 ]  # fmt: skip

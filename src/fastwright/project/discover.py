@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+
+import msgspec
 
 from fastwright.project.config import Config, read_config
 from fastwright.project.errors import PathError
@@ -15,8 +16,7 @@ from fastwright.project.versions import Versions, read_versions
 _MARKERS = ("pyproject.toml", "setup.py", "setup.cfg", "requirements.txt")
 
 
-@dataclass(frozen=True, eq=False)
-class Project:
+class Project(msgspec.Struct, frozen=True, eq=False, dict=True):
     """A project to read.
 
     ``root`` is what paths are relative to and imports are resolved in; ``target`` is what the

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
+
+import msgspec
 
 from fastwright.read import syntax as s
 from fastwright.read.facts import Facts, Header
 
 
-@dataclass(frozen=True, eq=False)
-class Module:
+class Module(msgspec.Struct, frozen=True, eq=False, dict=True):
     """One parsed file.
 
     ``path`` is relative to the project's root with forward slashes; ``name`` is the dotted name
@@ -24,7 +24,7 @@ class Module:
     name: str
     kind: str
     header: Header
-    load: Callable[[], Facts] = field(repr=False)
+    load: Callable[[], Facts]
 
     @cached_property
     def facts(self) -> Facts:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from functools import cached_property
+
+import msgspec
 
 from fastwright.app.symbols import Class, Function, Linker
 from fastwright.read import syntax as s
@@ -36,8 +37,7 @@ _MARKS = frozenset(
 _TOO_COMMON = VERBS | {"__init__", "__call__", "run", "main", "add", "update", "append", "register"}
 
 
-@dataclass(frozen=True, eq=False)
-class Relevance:
+class Relevance(msgspec.Struct, frozen=True, eq=False, dict=True):
     """Which modules and functions matter to set-up."""
 
     modules: frozenset[str]
@@ -46,9 +46,9 @@ class Relevance:
     """Names of functions and classes that, called, may set up routers."""
     router_classes: frozenset[str]
     app_classes: frozenset[str]
-    functions: tuple[Function, ...] = field(repr=False)
+    functions: tuple[Function, ...]
     """Top-level functions and methods of the modules that were looked at."""
-    paths: tuple[str, ...] = field(repr=False)
+    paths: tuple[str, ...]
     """Of every module of the project, sorted."""
 
     @cached_property

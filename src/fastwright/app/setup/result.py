@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TypeAlias, Union
+
+import msgspec
 
 from fastwright.app.symbols import Class, Function
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 
 
-@dataclass(frozen=True, eq=False)
-class Place:
+class Place(msgspec.Struct, frozen=True, eq=False):
     """An expression and where its names are looked up."""
 
     module: Module
@@ -24,8 +24,7 @@ Keywords: TypeAlias = Mapping[str, Place]
 """Keyword -> the expression that was given for it, where it was written."""
 
 
-@dataclass(frozen=True, eq=False)
-class Layer:
+class Layer(msgspec.Struct, frozen=True, eq=False):
     """One thing that adds prefix, dependencies, tags or responses to a route.
 
     ``kind``: app, router, include or mount; ``node`` is the call that made or included it.
@@ -38,8 +37,7 @@ class Layer:
     keywords: Keywords
 
 
-@dataclass(frozen=True, eq=False)
-class RouteRecord:
+class RouteRecord(msgspec.Struct, frozen=True, eq=False):
     """One path operation as an application serves it."""
 
     methods: tuple[str, ...]
@@ -73,8 +71,7 @@ class RouteRecord:
     """Whether it is a plain route of Starlette, without dependencies and schemas."""
 
 
-@dataclass(frozen=True, eq=False)
-class Middleware:
+class Middleware(msgspec.Struct, frozen=True, eq=False):
     """A middleware: a class, or the function of ``@app.middleware("http")``."""
 
     cls: Class | None
@@ -85,8 +82,7 @@ class Middleware:
     keywords: Keywords
 
 
-@dataclass(frozen=True, eq=False)
-class ExceptionHandler:
+class ExceptionHandler(msgspec.Struct, frozen=True, eq=False):
     """A handler: the expression of the exception class (or status code) and the function."""
 
     exception: Place
@@ -95,8 +91,7 @@ class ExceptionHandler:
     place: Place
 
 
-@dataclass(frozen=True, eq=False)
-class EventHandler:
+class EventHandler(msgspec.Struct, frozen=True, eq=False):
     """A function that runs on ``startup`` or ``shutdown``."""
 
     event: str
@@ -104,8 +99,7 @@ class EventHandler:
     place: Place
 
 
-@dataclass(frozen=True, eq=False)
-class Mounted:
+class Mounted(msgspec.Struct, frozen=True, eq=False):
     """Where an application is mounted: in which one, under which path."""
 
     parent: int
@@ -113,8 +107,7 @@ class Mounted:
     path: str
 
 
-@dataclass(frozen=True, eq=False)
-class Application:
+class Application(msgspec.Struct, frozen=True, eq=False):
     """One FastAPI or Starlette application."""
 
     module: Module
@@ -140,8 +133,7 @@ class Application:
     """As that of a route: whether it is surely made."""
 
 
-@dataclass(frozen=True, eq=False)
-class RouterRecord:
+class RouterRecord(msgspec.Struct, frozen=True, eq=False):
     """A router, mounted or not."""
 
     module: Module
@@ -157,8 +149,7 @@ class RouterRecord:
     """Its own, with its own prefix only."""
 
 
-@dataclass(frozen=True)
-class Note:
+class Note(msgspec.Struct, frozen=True):
     """Something that a rule or a person may want to know.
 
     ``kind``: external-router, unknown-router, unknown-route, included-too-early,
@@ -172,8 +163,7 @@ class Note:
     message: str
 
 
-@dataclass(frozen=True, eq=False)
-class SetupResult:
+class SetupResult(msgspec.Struct, frozen=True, eq=False):
     """Everything that the set-up code of a project sets up."""
 
     applications: tuple[Application, ...]

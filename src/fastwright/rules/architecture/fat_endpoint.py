@@ -15,7 +15,8 @@ statement, outside call, call of a service or loop to the last.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from fastwright.app.calls import CallSite
 from fastwright.app.library import LIBRARY
@@ -52,8 +53,7 @@ _STATEMENTS = (
 )
 
 
-@dataclass(frozen=True)
-class Weight:
+class Weight(msgspec.Struct, frozen=True):
     """What an endpoint does itself."""
 
     statements: int

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from fastwright.app.calls import CallSite
 from fastwright.app.layers import is_layer_word
@@ -37,8 +38,7 @@ _WORKING = frozenset({"service", "repository", "adapter"})
 _STORING = frozenset({"repository", "model"})
 
 
-@dataclass(frozen=True)
-class Used:
+class Used(msgspec.Struct, frozen=True):
     """What one method works on."""
 
     method: Function

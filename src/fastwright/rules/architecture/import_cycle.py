@@ -21,6 +21,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+import msgspec
+
 from fastwright.app.imports import ImportEdge
 from fastwright.app.model import App
 from fastwright.read import syntax as s
@@ -41,8 +43,7 @@ _FEW = 6
 """How many modules of a group a message names."""
 
 
-@dataclass(frozen=True)
-class Use:
+class Use(msgspec.Struct, frozen=True):
     """How a module uses what an import gives it: the uses while it is imported, and all others."""
 
     on_import: int

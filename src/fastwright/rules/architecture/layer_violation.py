@@ -16,7 +16,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from fastwright.app.imports import ImportEdge
 from fastwright.app.layers import Layer
@@ -33,8 +34,7 @@ _ENOUGH = 3
 """So many imports the right way, and so many times as many as the wrong way."""
 
 
-@dataclass(frozen=True)
-class Wrong:
+class Wrong(msgspec.Struct, frozen=True):
     """An import against the direction, the names that it is for, and where they are first used."""
 
     edge: ImportEdge

@@ -17,7 +17,8 @@ returns.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from fastwright.app.library import LIBRARY
 from fastwright.app.model import App
@@ -42,8 +43,7 @@ _WEBSOCKET = "fastapi.websockets.WebSocket"
 _FOLLOWED = 3
 
 
-@dataclass(frozen=True)
-class Caught:
+class Caught(msgspec.Struct, frozen=True):
     """An exception that a piece of code has in hand: its name, what it is, where that holds."""
 
     name: str | None

@@ -26,9 +26,9 @@ from fastwright.app.scopes import Where
 from fastwright.app.setup.result import Application, ExceptionHandler, Place
 from fastwright.app.symbols import Class, Function
 from fastwright.app.types import (
-    Callable_,
     ClassObject,
     ExternalValue,
+    FunctionValue,
     Instance,
     alternatives,
 )
@@ -180,7 +180,7 @@ class _Catching:
         for decorator in function.node.decorators:
             target = decorator.func if isinstance(decorator, s.Call) else decorator
             for option in alternatives(self.app.types.of(target, where)):
-                if isinstance(option, Callable_) and self.catches(option.function, cls):
+                if isinstance(option, FunctionValue) and self.catches(option.function, cls):
                     return True
                 if isinstance(option, ClassObject) and isinstance(option.cls, Class):
                     if any(self.catches(m, cls) for m in option.cls.own_methods.values()):
@@ -201,7 +201,7 @@ class _Catching:
         for option in alternatives(self.app.types.of(call, where)):
             if isinstance(option, ExternalValue) and option.name == "contextlib.suppress":
                 return True
-            if isinstance(option, Callable_) and self.catches(option.function, cls):
+            if isinstance(option, FunctionValue) and self.catches(option.function, cls):
                 return True
             if isinstance(option, ClassObject) and isinstance(option.cls, Class):
                 for name in ("__exit__", "__aexit__"):

@@ -14,7 +14,8 @@ package data, making folders and configuring logging are not reported; nor is wh
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from fastwright.app.calls import CallSite
 from fastwright.app.model import App
@@ -73,8 +74,7 @@ _WRITE_MODES = frozenset("wax+")
 _CALLS_DEEP = 3
 
 
-@dataclass(frozen=True)
-class Effect:
+class Effect(msgspec.Struct, frozen=True):
     """What a call does, and how it reads."""
 
     what: str

@@ -20,7 +20,7 @@ from fastwright.app.model import App
 from fastwright.app.on_loop import served
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class
-from fastwright.app.types import Callable_, Instance, Type, alternatives
+from fastwright.app.types import FunctionValue, Instance, Type, alternatives
 from fastwright.read import syntax as s
 from fastwright.rules.data._loops import of_request
 from fastwright.rules.evidence import evidence, place
@@ -140,14 +140,14 @@ def _belongs(app: App, option: Type, written: str) -> str | None:
     """Return what of the request a value holds: a session, alone or in the object that uses it."""
     if app.types.session_kind(option) is not None:
         return f"the session `{written}`"
-    if isinstance(option, Callable_) and isinstance(option.receiver, Instance):
+    if isinstance(option, FunctionValue) and isinstance(option.receiver, Instance):
         owner = option.receiver
         if isinstance(owner.cls, Class) and _uses_session(app, option, owner):
             return f"`{written}`, which keeps the session,"
     return None
 
 
-def _uses_session(app: App, method: Callable_, owner: Instance) -> bool:
+def _uses_session(app: App, method: FunctionValue, owner: Instance) -> bool:
     """Whether a method asks the database through a session that ``__init__`` was given."""
     if not isinstance(owner.cls, Class):
         return False

@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import msgspec
+
 from fastwright.app.calls import CallSite
 from fastwright.app.model import App
 from fastwright.app.symbols import Function
 from fastwright.read import syntax as s
 
 
-@dataclass(frozen=True)
-class Guarded:
+class Guarded(msgspec.Struct, frozen=True):
     """A range of a function that depends on a parameter; ``absent``: runs when it is None or empty."""
 
     name: str

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias, TypeGuard, Union
 
+import msgspec
+
 from fastwright.app.calls import CallSite, Execution
 from fastwright.app.model import App
 from fastwright.app.on_loop import Loop
@@ -35,8 +37,7 @@ _DEPTH = 3
 _CONDITIONS = 1
 
 
-@dataclass(frozen=True, eq=False)
-class PerItem:
+class PerItem(msgspec.Struct, frozen=True, eq=False):
     """That something is done once for each item: in which loop, over what."""
 
     loop: Repeating

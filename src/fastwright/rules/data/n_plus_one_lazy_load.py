@@ -13,7 +13,8 @@ other strategies mean silence. Rows of an `AsyncSession` fail instead: see `lazy
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from fastwright.app.calls import CallSite
 from fastwright.app.loading import (
@@ -61,8 +62,7 @@ def check(app: App) -> Iterator[Hit]:
             yield hit
 
 
-@dataclass(frozen=True, eq=False)
-class _Each:
+class _Each(msgspec.Struct, frozen=True, eq=False):
     """A variable that stands for one row after another."""
 
     function: Function

@@ -18,6 +18,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import msgspec
+
 from fastwright.app.calls import CallSite
 from fastwright.app.dependencies import RequestParameter
 from fastwright.app.library import LIBRARY
@@ -100,8 +102,7 @@ def _hit(site: CallSite, found: Source) -> Hit:
     return Hit(place(found.module, found.node), message, (*route_links, last))
 
 
-@dataclass(frozen=True, eq=False)
-class Source:
+class Source(msgspec.Struct, frozen=True, eq=False):
     """A value of a request that a statement's text holds: where it is put in, how it came there."""
 
     parameter: str

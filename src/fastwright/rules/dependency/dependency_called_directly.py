@@ -22,7 +22,7 @@ from fastwright.app.dependencies import MARKERS
 from fastwright.app.model import App
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Function
-from fastwright.app.types import Callable_, alternatives
+from fastwright.app.types import FunctionValue, alternatives
 from fastwright.read import syntax as s
 from fastwright.rules.evidence import evidence, name_place, place
 from fastwright.rules.finding import Evidence, Hit
@@ -96,7 +96,7 @@ def _provider(
     app: App, function: Function, call: s.Call, yielding: dict[int, Function]
 ) -> Function | None:
     options = alternatives(app.types.of(call.func, Where(function.module, function)))
-    if len(options) == 1 and isinstance(options[0], Callable_):
+    if len(options) == 1 and isinstance(options[0], FunctionValue):
         return yielding.get(id(options[0].function.node))
     return None
 

@@ -21,6 +21,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import msgspec
+
 from fastwright.app.calls import CallSite, Step
 from fastwright.app.model import App
 from fastwright.app.scopes import Where
@@ -59,8 +61,7 @@ _VALUES = ("builtins.str", "builtins.int", "builtins.float", "builtins.bool", "b
            "datetime.", "uuid.", "decimal.")  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
-class _Write:
+class _Write(msgspec.Struct, frozen=True, eq=False):
     """A place in request code where a container gets an entry."""
 
     step: Step

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from fastwright.app.calls import CallSite, Reached, Step
 from fastwright.app.model import App
@@ -17,8 +18,7 @@ DUMPS = frozenset({"model_dump", "dict"})
 _LEAVING_OUT = frozenset({"exclude_unset", "exclude_none", "exclude_defaults", "include"})
 
 
-@dataclass(frozen=True, eq=False)
-class Dump:
+class Dump(msgspec.Struct, frozen=True, eq=False):
     """A call ``body.model_dump(...)`` in a function."""
 
     function: Function
@@ -41,8 +41,7 @@ class Dump:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class Write:
+class Write(msgspec.Struct, frozen=True, eq=False):
     """A dump that becomes a row. ``kind``: construct (a table made of it) or update.
 
     ``node`` is where that happens, in ``function``; ``table`` is known for constructors.

@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from fastwright.app.calls import CallSite, Execution
 from fastwright.app.dependencies import Dependency
@@ -49,8 +50,7 @@ _LOGGING = frozenset({"debug", "info", "warning", "error", "exception", "critica
 _DEPTH = 4
 
 
-@dataclass(frozen=True, eq=False)
-class _Loaded:
+class _Loaded(msgspec.Struct, frozen=True, eq=False):
     """A read by primary key with an id of the client, and the calls that lead to it."""
 
     table: Table

@@ -21,6 +21,8 @@ class Library(msgspec.Struct, frozen=True):
     not_blocking: dict[str, str]
     elsewhere: dict[str, int]
     statements: dict[str, str]
+    sinks: dict[str, dict[str, str]]
+    """Rule -> calls that should not get request data, with ``position keyword`` of the argument."""
 
     def blocks(self, name: str) -> str | None:
         """Return what a call of ``name`` waits for, or None if it does not block."""

@@ -21,13 +21,10 @@ from dataclasses import dataclass, field
 import msgspec
 
 from fastwright.app.calls import CallSite
-from fastwright.app.dependencies import RequestParameter
 from fastwright.app.library import LIBRARY
 from fastwright.app.model import App
-from fastwright.app.on_loop import Loop, served
-from fastwright.app.scopes import Where
-from fastwright.app.symbols import Class, Function
-from fastwright.app.types import UNKNOWN, Instance, Literal, Sequence, Type, alternatives
+from fastwright.app.request_data import RequestData, Source
+from fastwright.app.symbols import Function
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.rules.evidence import call_name, evidence, of_route, place
@@ -56,10 +53,9 @@ _DEPTH = 8
 
 def check(app: App) -> Iterator[Hit]:
     """Report values of a request that become text of a statement."""
-    running = served(app)
-    tracing = _Tracing(app, running)
+    tracing = _Tracing(app, RequestData(app))
     seen: set[tuple[str, int]] = set()
-    for step in running.reached:
+    for step in tracing.data.running.reached:
         function = step.function
         if function.node.called and not _may_run(function):
             continue
@@ -92,23 +88,28 @@ def _statement_text(app: App, site: CallSite) -> s.Expr | None:
     return None
 
 
-def _hit(site: CallSite, found: Source) -> Hit:
-    parameter, route_links = found.parameter, found.links
+def _hit(site: CallSite, found: Interpolated) -> Hit:
+    source = found.source
     message = (
-        f"{parameter} of the request becomes text of the statement in {call_name(site)}:"
+        f"{source.name} of the request becomes text of the statement in {call_name(site)}:"
         " SQL injection"
     )
-    last = evidence(site.module, site.node, call_name(site))
-    return Hit(place(found.module, found.node), message, (*route_links, last))
+    proof = (
+        *(of_route(source.route) if source.route is not None else ()),
+        *(evidence(step.module, step.node, step.note) for step in source.steps),
+        *found.handed_on,
+        evidence(site.module, site.node, call_name(site)),
+    )
+    return Hit(place(found.module, found.node), message, proof)
 
 
-class Source(msgspec.Struct, frozen=True, eq=False):
-    """A value of a request that a statement's text holds: where it is put in, how it came there."""
+class Interpolated(msgspec.Struct, frozen=True, eq=False):
+    """A value of a request that a text holds: where it is put in, and how the text is handed on."""
 
-    parameter: str
+    source: Source
     node: s.Expr
-    links: tuple[Evidence, ...]
     module: Module
+    handed_on: tuple[Evidence, ...]
 
 
 @dataclass(eq=False)
@@ -116,14 +117,14 @@ class _Tracing:
     """Follows values back to requests."""
 
     app: App
-    running: Loop
-    _callers: dict[int, list[CallSite]] | None = None
-    _checked: dict[int, set[str]] = field(default_factory=dict)
+    data: RequestData
     _active: set[tuple[int, str]] = field(default_factory=set)
 
     # ------------------------------------------------------------ interpolations
 
-    def interpolated(self, node: s.Expr, function: Function, depth: int = 0) -> Iterator[Source]:
+    def interpolated(
+        self, node: s.Expr, function: Function, depth: int = 0
+    ) -> Iterator[Interpolated]:
         """Yield the request's values that a text holds, names of texts followed."""
         if depth > _DEPTH:
             return
@@ -133,12 +134,12 @@ class _Tracing:
             yield from self._given_texts(node, function, depth)
             return
         for part in _parts(node):
-            for origin in self._origins(part, function, depth):
-                yield Source(origin[0], node, origin[1], function.module)
+            for source in self.data.sources(part, function, depth):
+                yield Interpolated(source, node, function.module, ())
         for inner in _inner_texts(node):
             yield from self.interpolated(inner, function, depth + 1)
 
-    def _given_texts(self, node: s.Name, function: Function, depth: int) -> Iterator[Source]:
+    def _given_texts(self, node: s.Name, function: Function, depth: int) -> Iterator[Interpolated]:
         """Yield what callers put into a text that they hand to ``function``."""
         bound = self.app.types.locals.lookup(node.id, node.start, function)
         names = [parameter.name for parameter in function.parameters]
@@ -149,13 +150,13 @@ class _Tracing:
             return
         self._active.add(mark)
         try:
-            for site in self.callers(function):
+            for site in self.data.callers(function):
                 given = site.node.argument(names.index(node.id), node.id)
                 if given is not None:
                     for found in self.interpolated(given, site.caller, depth + 1):
                         link = evidence(site.module, site.node, function.qualname)
-                        yield Source(
-                            found.parameter, found.node, (*found.links, link), found.module
+                        yield Interpolated(
+                            found.source, found.node, found.module, (*found.handed_on, link)
                         )
         finally:
             self._active.discard(mark)
@@ -178,148 +179,6 @@ class _Tracing:
                 and node.args
             ):
                 yield node.args[0]
-
-    # -------------------------------------------------------------------- origins
-
-    def _origins(
-        self, node: s.Expr, function: Function, depth: int
-    ) -> Iterator[tuple[str, tuple[Evidence, ...]]]:
-        """Yield where in a request a value comes from: its name, and the chain."""
-        if depth > _DEPTH:
-            return
-        if isinstance(node, s.Await):
-            node = node.value
-        if isinstance(node, (s.JoinedStr, s.BinOp)):
-            for part in _parts(node):
-                yield from self._origins(part, function, depth + 1)
-        elif isinstance(node, s.BoolOp):
-            for value in node.values:
-                yield from self._origins(value, function, depth + 1)
-        elif isinstance(node, s.IfExp):
-            yield from self._origins(node.body, function, depth + 1)
-            yield from self._origins(node.orelse, function, depth + 1)
-        elif isinstance(node, s.Call):
-            inner = _kept(node)
-            if inner is not None:
-                yield from self._origins(inner, function, depth + 1)
-        elif isinstance(node, s.Attribute):
-            if self._is_text(self.app.types.of(node, Where(function.module, function))):
-                yield from self._field(node, function, depth)
-        elif isinstance(node, s.Name):
-            yield from self._name(node, function, depth)
-
-    def _name(
-        self, node: s.Name, function: Function, depth: int
-    ) -> Iterator[tuple[str, tuple[Evidence, ...]]]:
-        if node.id in self.checked(function):
-            return
-        bound = self.app.types.locals.lookup(node.id, node.start, function)
-        if bound is None or bound.path:
-            return
-        if bound.how == "parameter":
-            found = self.app.types.of(node, Where(function.module, function))
-            if self._is_text(found):
-                yield from self._parameter(node.id, function, depth)
-        elif bound.how == "assign" and bound.value is not None:
-            yield from self._origins(bound.value, function, depth + 1)
-
-    def _field(
-        self, node: s.Attribute, function: Function, depth: int
-    ) -> Iterator[tuple[str, tuple[Evidence, ...]]]:
-        """``body.name``: a text field of a schema that a parameter holds."""
-        base = node.value
-        if not isinstance(base, s.Name) or (s.dotted(node) or "") in self.checked(function):
-            return
-        owner = self.app.types.of(base, Where(function.module, function))
-        if not isinstance(owner, Instance) or not isinstance(owner.cls, Class):
-            return
-        schema = self.app.models.schema(owner.cls)
-        described = schema.fields.get(node.attr) if schema is not None else None
-        if schema is None or schema.is_settings or described is None:
-            return
-        if _has_pattern(described.default):
-            return
-        bound = self.app.types.locals.lookup(base.id, base.start, function)
-        if bound is not None and bound.how == "parameter":
-            for name, links in self._parameter(base.id, function, depth):
-                yield f"{name}.{node.attr}", links
-
-    def _parameter(
-        self, name: str, function: Function, depth: int
-    ) -> Iterator[tuple[str, tuple[Evidence, ...]]]:
-        """Yield the requests that fill a parameter: its own endpoint's, or its callers'."""
-        mark = (id(function.node), name)
-        if mark in self._active or depth > _DEPTH:
-            return
-        self._active.add(mark)
-        try:
-            request = self._of_request(name, function)
-            if request is not None:
-                yield request
-                return
-            for site in self.callers(function):
-                names = [parameter.name for parameter in function.parameters]
-                if name not in names:
-                    continue
-                given = site.node.argument(names.index(name), name)
-                if given is None:
-                    continue
-                link = evidence(site.module, site.node, function.qualname)
-                for origin, links in self._origins(given, site.caller, depth + 1):
-                    yield origin, (*links, link)
-        finally:
-            self._active.discard(mark)
-
-    def _of_request(self, name: str, function: Function) -> tuple[str, tuple[Evidence, ...]] | None:
-        entry = self.running.entries.get(id(function.node))
-        route = entry.route if entry is not None else None
-        if entry is None or route is None or entry.kind not in {"endpoint", "dependency"}:
-            return None
-        for parameter in route.parameters:
-            if parameter.function.node is function.node and parameter.name == name:
-                if parameter.kind in _KINDS and not _is_restricted(self.app, parameter):
-                    node = evidence(function.module, parameter.node, f"{parameter.kind} {name}")
-                    return name, (*of_route(route), node)
-        return None
-
-    # --------------------------------------------------------------------- checks
-
-    def checked(self, function: Function) -> set[str]:
-        """Return the names that a function compares with allowed values, matches or quotes."""
-        key = id(function.node)
-        found = self._checked.get(key)
-        if found is None:
-            found = self._checked[key] = set()
-            for node, _ in self.app.calls.nodes(function):
-                if isinstance(node, s.Compare) and {"in", "not in", "=="} & set(node.ops):
-                    found.add(s.dotted(_bare(node.left)) or "")
-                elif isinstance(node, s.Call) and _CHECKING.search(s.last_name(node.func) or ""):
-                    found.update(s.dotted(_bare(arg)) or "" for arg in node.args)
-                    if isinstance(node.func, s.Attribute):
-                        found.add(s.dotted(node.func.value) or "")
-                elif isinstance(node, s.Match):
-                    found.add(s.dotted(node.subject) or "")
-        return found
-
-    def callers(self, function: Function) -> list[CallSite]:
-        """Return the calls, in what requests reach, that may run ``function``."""
-        if self._callers is None:
-            self._callers = {}
-            for step in self.running.reached:
-                for site in self.app.calls.sites(step.function):
-                    for target in site.targets:
-                        self._callers.setdefault(id(target.node), []).append(site)
-        return self._callers.get(id(function.node), [])
-
-    def _is_text(self, found: Type) -> bool:
-        """Whether a value is surely text, or a schema that may hold some."""
-        for option in alternatives(found):
-            if isinstance(option, Instance):
-                if option.cls == "builtins.str":
-                    return True
-                if isinstance(option.cls, Class):
-                    return self.app.models.is_schema(option.cls)
-        return False
 
 
 def _parts(node: s.Expr) -> Iterator[s.Expr]:
@@ -379,49 +238,8 @@ def _reads_like_sql(node: s.Expr) -> bool:
     )
 
 
-def _kept(call: s.Call) -> s.Expr | None:
-    """Return whose text a call gives back: ``name.strip()``, ``str(name)``."""
-    name = s.last_name(call.func)
-    if name not in _KEEPING:
-        return None
-    if isinstance(call.func, s.Attribute):
-        return call.func.value
-    return call.args[0] if call.args else None
-
-
-def _bare(node: s.Expr) -> s.Expr:
-    """Return the name inside ``name.lower()``."""
-    while isinstance(node, s.Call) and isinstance(node.func, s.Attribute):
-        node = node.func.value
-    return node
-
-
 def _is(node: s.Expr, name: str) -> bool:
     return isinstance(node, s.Name) and node.id == name
-
-
-def _is_restricted(app: App, parameter: RequestParameter) -> bool:
-    """Whether what a client may send cannot be SQL: another type, a pattern, an enum."""
-    where = Where(parameter.function.module, parameter.function.outer)
-    markers = [parameter.marker, parameter.node.default]
-    markers += [node for node, _ in app.types.metadata(parameter.node.annotation, where)]
-    if any(_has_pattern(marker) for marker in markers):
-        return True
-    for option in alternatives(parameter.type):
-        if option is UNKNOWN or isinstance(option, (Literal, Sequence)):
-            return True
-        if isinstance(option, Instance):
-            if isinstance(option.cls, Class):
-                return not app.models.is_schema(option.cls)
-            return option.name.startswith(_SAFE) or option.cls != "builtins.str"
-    return True
-
-
-def _has_pattern(node: s.Expr | None) -> bool:
-    return isinstance(node, s.Call) and (
-        any(keyword.arg in {"pattern", "regex"} for keyword in node.keywords)
-        or s.last_name(node.func) in {"AfterValidator", "BeforeValidator", "StringConstraints"}
-    )
 
 
 RULE = Rule(

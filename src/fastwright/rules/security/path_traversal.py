@@ -1,0 +1,121 @@
+"""The client does not choose which file the server opens.
+
+`open(UPLOADS / name)` with `name` from a request reads `../../etc/passwd`, and with an absolute name the
+folder in front is ignored altogether (CWE-22). Give files ids of your own, or resolve the path and check
+`path.is_relative_to(UPLOADS.resolve())` before it is opened.
+
+Reported where text of a request (query, body, form, cookie, the name of an uploaded file, a `{name:path}`
+parameter) reaches a call that opens, writes, sends or deletes a file. Plain path parameters hold no slash
+and are left alone; so are names that are reduced to their last part, resolved, checked or looked up.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from fastwright.app.library import LIBRARY
+from fastwright.app.model import App
+from fastwright.app.request_data import RequestData, Source
+from fastwright.rules.evidence import call_name
+from fastwright.rules.finding import Hit
+from fastwright.rules.rule import Rule, case
+from fastwright.rules.security._flows import flows, hit
+
+_CHECKS = re.compile(
+    r"resolve|realpath|abspath|is_relative_to|relative_to|commonpath|basename|startswith|splitext|exists"
+    r"|secure_filename|slug|hash|uuid|isfile|is_file",
+    re.IGNORECASE,
+)
+
+
+def check(app: App) -> Iterator[Hit]:
+    """Report files whose path the request chooses."""
+    data = RequestData(app, _CHECKS)
+    for flow in flows(app, data, LIBRARY.sinks["path-traversal"]):
+        if _holds_slashes(flow.source):
+            call = call_name(flow.site)
+            yield hit(flow, f"{flow.source.name} of the request decides which file {call} gets")
+
+
+def _holds_slashes(source: Source) -> bool:
+    if source.kind == "path":
+        return source.route is not None and f"{{{source.name}:path}}" in source.route.path
+    return source.kind != "header"
+
+
+RULE = Rule(
+    summary="the client chooses which file the server opens",
+    severity="error",
+    confidence="medium",
+    mend="Resolve the path and refuse it unless `path.is_relative_to(FOLDER)`; store uploads under names"
+    " of your own.",
+    app=check,
+    references=("https://owasp.org/www-community/attacks/Path_Traversal", "CWE-22"),
+)
+
+CASES = (
+    case(
+        "a query parameter, the name of an upload, the rest of a path",
+        """
+        from pathlib import Path
+        from fastapi import FastAPI, UploadFile
+        from fastapi.responses import FileResponse
+
+        UPLOADS = Path("uploads")
+        app = FastAPI()
+
+        @app.get("/report")
+        def report(name: str) -> str:
+            with open(f"reports/{name}.txt") as file:  # <-
+                return file.read()
+
+        @app.post("/files")
+        def store(upload: UploadFile) -> None:
+            with open(UPLOADS / upload.filename, "wb") as file:  # <-
+                file.write(upload.file.read())
+
+        @app.get("/static/{rest:path}")
+        def static(rest: str) -> FileResponse:
+            return FileResponse(f"static/{rest}")  # <-
+        """,
+    ),
+    case(
+        "a plain path parameter, a number, a name of our own, a path that is checked",
+        """
+        import os
+        import uuid
+        from pathlib import Path
+        from fastapi import FastAPI, HTTPException, UploadFile
+        from fastapi.responses import FileResponse
+
+        UPLOADS = Path("uploads")
+        app = FastAPI()
+
+        @app.get("/a/{name}")
+        def a(name: str) -> FileResponse:
+            return FileResponse(f"static/{name}")
+
+        @app.get("/b")
+        def b(number: int) -> FileResponse:
+            return FileResponse(f"static/{number}.pdf")
+
+        @app.post("/c")
+        def c(upload: UploadFile) -> None:
+            name = uuid.uuid4().hex
+            with open(UPLOADS / name, "wb") as file:
+                file.write(upload.file.read())
+
+        @app.get("/d")
+        def d(name: str) -> FileResponse:
+            path = (UPLOADS / name).resolve()
+            if not path.is_relative_to(UPLOADS):
+                raise HTTPException(404)
+            return FileResponse(path)
+
+        @app.get("/e")
+        def e(name: str) -> FileResponse:
+            return FileResponse(UPLOADS / os.path.basename(name))
+        """,
+    ),
+)

@@ -2,11 +2,20 @@
 
 from fastwright.rules.finding import Finding, Place, Severity
 from fastwright.rules.registry import RegisteredRule
-from fastwright.rules.rule import Rule
+from fastwright.rules.rule import Profile, Rule
 
 
-def rule(name: str, family: str, severity: Severity, *, default: bool = True) -> RegisteredRule:
-    about = Rule(summary=name, severity=severity, mend="mend it", default=default)
+def rule(
+    name: str,
+    family: str,
+    severity: Severity,
+    *,
+    default: bool = True,
+    profiles: tuple[Profile, ...] = (),
+) -> RegisteredRule:
+    about = Rule(
+        summary=name, severity=severity, mend="mend it", default=default, profiles=profiles
+    )
     return RegisteredRule(name=name, family=family, rule=about, doc=name, cases=())
 
 

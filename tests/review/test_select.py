@@ -10,10 +10,10 @@ RULES = {
     r.name: r
     for r in (
         rule("lazy-load", "data", "error"),
-        rule("no-limit", "data", "warning"),
+        rule("no-limit", "data", "warning", profiles=("performance",)),
         rule("raw-sql", "data", "error", default=False),
         rule("jwt", "security", "error"),
-        rule("style", "endpoint", "info", default=False),
+        rule("style", "endpoint", "info", default=False, profiles=("performance",)),
     )
 }
 DEFAULTS = {"lazy-load", "no-limit", "jwt"}
@@ -28,6 +28,11 @@ DEFAULTS = {"lazy-load", "no-limit", "jwt"}
         (("raw-sql",), (), {"raw-sql"}),
         (("default", "style"), (), {*DEFAULTS, "style"}),
         (("all",), (), set(RULES)),
+        (("strict",), (), set(RULES)),
+        (("recommended",), (), DEFAULTS),
+        (("performance",), (), {"no-limit"}),
+        (("performance", "raw-sql"), (), {"no-limit", "raw-sql"}),
+        (None, ("performance",), {"lazy-load", "jwt"}),
         (("all",), ("data",), {"jwt", "style"}),
         (None, ("data",), {"jwt"}),
         (None, ("lazy-load", "info"), {"no-limit", "jwt"}),

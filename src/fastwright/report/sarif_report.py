@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
 from typing import Any
 from urllib.parse import quote
@@ -18,6 +19,8 @@ from fastwright.version import VERSION
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS = {"error": "error", "warning": "warning", "info": "note"}
 _ROOT = "%SRCROOT%"
+_SCORES = {"error": "8.0", "warning": "5.0", "info": "2.0"}
+"""For services that order by it: high, medium, low."""
 
 
 def render(report: Report) -> str:
@@ -63,10 +66,27 @@ def _rule(rule: RegisteredRule) -> dict[str, Any]:
             "level": _LEVELS[rule.rule.severity],
             "enabled": rule.rule.default,
         },
-        "properties": {"tags": [rule.family, "fastapi"], "precision": rule.rule.confidence},
+        "properties": {"tags": _tags(rule), "precision": rule.rule.confidence}
+        | ({"security-severity": _SCORES[rule.rule.severity]} if _is_security(rule) else {}),
     }
     links = [link for link in rule.rule.references if link.startswith("https://")]
     return described | ({"helpUri": links[0]} if links else {})
+
+
+def _tags(rule: RegisteredRule) -> list[str]:
+    """Return family, CWE numbers and items of the OWASP API Security Top 10 (2023)."""
+    tags = [rule.family, "fastapi", *rule.rule.profiles]
+    for reference in rule.rule.references:
+        if reference.startswith("CWE-"):
+            tags.append(f"external/cwe/{reference.lower()}")
+        item = re.search(r"owasp\.org/API-Security/.*/0xa([0-9a-f])-", reference)
+        if item is not None:
+            tags.append(f"external/owasp/api{int(item[1], 16)}-2023")
+    return list(dict.fromkeys(tags))
+
+
+def _is_security(rule: RegisteredRule) -> bool:
+    return rule.family == "security" or "security" in rule.rule.profiles
 
 
 def _invocation(report: Report) -> dict[str, Any]:

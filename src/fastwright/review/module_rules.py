@@ -98,6 +98,10 @@ def _rule_files() -> Iterable[str]:
         for path in sorted(Path(folder).rglob("*.py")):
             stat = path.stat()
             yield f"{path.name} {stat.st_size} {stat.st_mtime_ns}"
+    for rule in rules().values():
+        if rule.file:
+            stat = Path(rule.file).stat()
+            yield f"{rule.name} {rule.file} {stat.st_size} {stat.st_mtime_ns}"
 
 
 def _described(versions: Versions) -> Iterable[str]:

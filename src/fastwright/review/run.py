@@ -38,7 +38,7 @@ from fastwright.review.select import Chosen, PathSelection, Selection, choose
 from fastwright.review.sources import Sources
 from fastwright.review.suppress import UNUSED_SUPPRESSION, suppress
 from fastwright.rules.finding import Finding, Hit
-from fastwright.rules.registry import RegisteredRule, rules
+from fastwright.rules.registry import RegisteredRule, registry, rules
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -238,7 +238,8 @@ def _run_app_rules(project: Project, loaded: Loaded, wanted: frozenset[str], job
         and rule.rule.app is not None
         and module_rules.applies(rule, loaded.app.versions)
     ]
-    ran = _Ran([], [], {})
+    broken = [RuleFailure(name, failure) for name, failure in registry().failures.items()]
+    ran = _Ran([], broken, {})
     memory = Memory(loaded, project.config, [rule.name for rule in asked])
     recalled = said = memory.recall()
     if said is None:

@@ -12,6 +12,11 @@ from fastwright.rules.registry import RegisteredRule
 
 ALL = "all"
 DEFAULT = "default"
+RECOMMENDED = "recommended"
+"""The same as ``default``: what is precise enough to be on for everybody."""
+STRICT = "strict"
+"""Every rule but those of low confidence, matters of taste among them."""
+PROFILES = (RECOMMENDED, STRICT, "security", "performance", "architecture", ALL)
 
 _NAMED, _FAMILY, _SEVERITY, _ALL, _DEFAULT, _NOT = 5, 4, 3, 2, 1, 0
 
@@ -19,8 +24,8 @@ _NAMED, _FAMILY, _SEVERITY, _ALL, _DEFAULT, _NOT = 5, 4, 3, 2, 1, 0
 class Selection(msgspec.Struct, frozen=True):
     """One source of settings: what it selects (None: nothing said) and what it ignores.
 
-    A selector is the name of a rule, a family, a severity, ``default`` or ``all``. Rules that
-    are off by default come in only by their own name or by ``all``.
+    A selector is the name of a rule, a family, a severity or a profile. Rules that are off by
+    default come in only by their own name, by ``strict`` or by ``all``.
     """
 
     select: tuple[str, ...] | None = None
@@ -59,11 +64,12 @@ def check_selectors(
     selectors: Iterable[str], rules: Mapping[str, RegisteredRule], origin: str
 ) -> None:
     """Refuse a selector that means nothing. Raises SelectionError with the nearest name."""
-    known = {*rules, *(rule.family for rule in rules.values()), *SEVERITIES, ALL, DEFAULT}
+    families = (rule.family for rule in rules.values())
+    known = {*rules, *families, *SEVERITIES, *PROFILES, DEFAULT}
     for selector in selectors:
         if selector not in known:
             raise SelectionError(
-                f"{origin}: there is no rule, family or severity {selector!r}."
+                f"{origin}: there is no rule, family, severity or profile {selector!r}."
                 f"{nearest(selector, known)}",
                 "`fastwright rules` lists what there is.",
             )
@@ -111,13 +117,17 @@ def _selects(selector: str, rule: RegisteredRule) -> int:
 
 def _rank(selector: str, rule: RegisteredRule) -> int:
     """Return how specific a selector is that covers the rule, 0 if it does not."""
-    ranks = {
+    ranks: dict[str, int] = {
         DEFAULT: _DEFAULT,
+        RECOMMENDED: _DEFAULT,
         ALL: _ALL,
+        STRICT: _ALL if rule.rule.confidence != "low" else _NOT,
         rule.rule.severity: _SEVERITY,
         rule.family: _FAMILY,
         rule.name: _NAMED,
     }
+    for profile in rule.rule.profiles:
+        ranks[profile] = _FAMILY
     return ranks.get(selector, _NOT)
 
 

@@ -8,7 +8,7 @@ family come from the file's place. See ``docs/adding-a-rule.md``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 ModuleCheck: TypeAlias = "Callable[[Module, Versions], Iterator[Hit]]"
 AppCheck: TypeAlias = "Callable[[App], Iterator[Hit]]"
+
+Profile: TypeAlias = Literal["security", "performance", "architecture"]
 
 MARK = "# <-"
 """In a case, a line that ends with this comment is one where the rule must report."""
@@ -61,6 +63,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     confidence: Confidence = "high"
     default: bool = True
     """Whether the rule is on without being selected."""
+    profiles: tuple[Profile, ...] = ()
+    """Profiles that it belongs to beside its own family's."""
     since: Mapping[str, str] = {}
     """Library -> first version to which the rule applies. Unknown versions count as new."""
     recipe: str | None = None

@@ -313,6 +313,7 @@ RULE = Rule(
     severity="warning",
     mend="Log it with `logger.exception`, and answer a fixed sentence: what the client did wrong if"
     " it was the client, otherwise only that the server failed.",
+    profiles=("security",),
     app=check,
     references=(
         "CWE-209",

@@ -172,6 +172,7 @@ RULE = Rule(
     severity="error",
     mend="Use the async equivalent (`asyncio.sleep`, `httpx.AsyncClient`), or run the call in a"
     " thread with `run_in_threadpool`; or make the endpoint a plain `def` if it awaits nothing.",
+    profiles=("performance",),
     app=check,
     recipe="unblock",
     references=("https://fastapi.tiangolo.com/async/",),

@@ -120,6 +120,7 @@ RULE = Rule(
     severity="error",
     mend="Make the endpoint a plain `def` (FastAPI then runs it in a thread), or use an"
     " `AsyncSession`; a single call can go through `run_in_threadpool`.",
+    profiles=("performance",),
     app=check,
     recipe="unblock",
     references=("https://docs.sqlalchemy.org/en/20/orm/extensions/asyncio.html",),

@@ -140,6 +140,7 @@ RULE = Rule(
     summary="a commit for each turn of a loop",
     severity="warning",
     mend="Commit once, after the loop; a repository should not commit, its caller should.",
+    profiles=("performance",),
     app=check,
     recipe="unit-of-work",
     references=("https://docs.sqlalchemy.org/en/21/orm/session_basics.html#committing",),

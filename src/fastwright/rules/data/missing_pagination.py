@@ -267,6 +267,7 @@ RULE = Rule(
     confidence="medium",
     mend="Take `limit` (bounded) and an offset or a cursor, pass them down to the statement, and"
     " order it by a unique column.",
+    profiles=("performance",),
     app=check,
     references=(
         "https://owasp.org/API-Security/editions/2023/en/0xa4-unrestricted-resource-consumption/",

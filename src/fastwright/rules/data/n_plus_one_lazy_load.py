@@ -333,6 +333,7 @@ RULE = Rule(
     severity="warning",
     mend="Load it with the rows: `select(Order).options(selectinload(Order.items))`, or give the"
     ' relationship `lazy="selectin"` where it is always needed.',
+    profiles=("performance",),
     app=check,
     recipe="eager-load",
     references=("https://docs.sqlalchemy.org/en/20/orm/queryguide/relationships.html",),

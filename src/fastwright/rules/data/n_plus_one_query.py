@@ -141,6 +141,7 @@ RULE = Rule(
     severity="warning",
     mend="Ask once before the loop (`select(...).where(Table.id.in_(ids))`, a join, or"
     " `selectinload`) and look the rows up in a dictionary; aggregate in the database.",
+    profiles=("performance",),
     app=check,
     recipe="eager-load",
     references=("https://docs.sqlalchemy.org/en/20/orm/queryguide/relationships.html",),

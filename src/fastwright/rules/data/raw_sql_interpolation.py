@@ -247,6 +247,7 @@ RULE = Rule(
     severity="error",
     mend='Bind the value: `text("... WHERE name = :name")` with `{"name": name}`; choose columns'
     " and directions from a dictionary of those that are allowed.",
+    profiles=("security",),
     app=check,
     references=(
         "CWE-89",

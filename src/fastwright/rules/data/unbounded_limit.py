@@ -187,6 +187,7 @@ RULE = Rule(
     summary="a limit without an upper bound",
     severity="warning",
     mend="Bound it: `limit: Annotated[int, Query(ge=1, le=100)] = 20`.",
+    profiles=("performance", "security"),
     app=check,
     references=(
         "https://owasp.org/API-Security/editions/2023/en/0xa4-unrestricted-resource-consumption/",

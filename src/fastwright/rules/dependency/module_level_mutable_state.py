@@ -512,6 +512,7 @@ RULE = Rule(
     severity="warning",
     mend="Keep it in the database or a cache server (Redis); what is only cached needs a bound and"
     " an expiry (`cachetools.TTLCache`).",
+    profiles=("security",),
     app=check,
     confidence="medium",
     references=("https://12factor.net/processes",),

@@ -365,6 +365,7 @@ RULE = Rule(
     severity="warning",
     mend="Make it once: in the lifespan (`app.state`), at module level, or in a function under"
     " `@lru_cache`, and inject it with `Depends`.",
+    profiles=("performance",),
     app=check,
     references=(
         "https://fastapi.tiangolo.com/advanced/settings/#creating-the-settings-only-once-with-lru_cache",

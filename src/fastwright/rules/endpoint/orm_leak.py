@@ -82,6 +82,7 @@ RULE = Rule(
     severity="warning",
     mend="Declare a public schema (`class UserPublic(UserBase)`) with what the client may see, and"
     " answer with it.",
+    profiles=("security",),
     app=check,
     recipe="response-schemas",
     references=(

@@ -139,6 +139,7 @@ RULE = Rule(
     severity="error",
     mend="Leave the field out of the schema that goes out: split a base without it from the one that"
     " holds it.",
+    profiles=("security",),
     app=check,
     recipe="response-schemas",
     references=(

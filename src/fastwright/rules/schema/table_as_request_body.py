@@ -137,6 +137,7 @@ RULE = Rule(
     severity="error",
     mend="Write a schema for each operation with the fields that the client may set, and add the"
     ' others on the server: `Order.model_validate(data, update={"owner_id": user.id})`.',
+    profiles=("security",),
     app=check,
     references=(
         "https://sqlmodel.tiangolo.com/tutorial/fastapi/multiple-models/",

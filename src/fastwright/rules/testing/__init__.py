@@ -1,0 +1,1 @@
+"""Rules about the tests of an application."""

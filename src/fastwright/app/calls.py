@@ -244,25 +244,68 @@ class CallGraph:
         self,
         roots: Iterable[Function],
         follow: Callable[[CallSite, Function], bool] = lambda _site, _target: True,
+        runs: Callable[[CallSite | None, CallSite], bool] | None = None,
     ) -> Reached:
-        """Walk the call graph breadth first from ``roots`` over the calls that ``follow`` allows."""
-        reached = Reached({})
+        """Walk the call graph breadth first from ``roots`` over the calls that ``follow`` allows.
+
+        ``runs`` says whether a call may run, given the call by which its function was reached.
+        """
+        walk = _Walk(self, follow, runs, Reached({}, {}))
         frontier: list[Function] = []
         for root in roots:
-            if id(root.node) not in reached.steps:
-                reached.steps[id(root.node)] = Step(root, None, None)
+            if root not in walk.reached:
+                walk.reached.steps[id(root.node)] = Step(root, None, None)
                 frontier.append(root)
         while frontier:
             following: list[Function] = []
             for function in frontier:
-                for site in self.sites(function):
-                    for target in site.targets:
-                        if id(target.node) not in reached.steps and follow(site, target):
-                            came_from = reached.steps[id(function.node)]
-                            reached.steps[id(target.node)] = Step(target, site, came_from)
-                            following.append(target)
+                walk.into(function, following)
             frontier = following
-        return reached
+        return walk.reached
+
+
+@dataclass(eq=False)
+class _Walk:
+    """A walk over the call graph: where it may go, and where it came."""
+
+    calls: CallGraph
+    follow: Callable[[CallSite, Function], bool]
+    runs: Callable[[CallSite | None, CallSite], bool] | None
+    reached: Reached
+    _waiting: dict[int, list[CallSite]] = field(default_factory=dict)
+    """Calls that no way to their function runs so far."""
+
+    def into(self, function: Function, following: list[Function]) -> None:
+        """Follow the calls of a function that is reached."""
+        for site in self.calls.sites(function):
+            if not site.targets:
+                continue
+            way = self.reached.way(site, self.runs)
+            if way is None:
+                self._waiting.setdefault(id(function.node), []).append(site)
+            else:
+                self._along(way, site, following)
+
+    def _along(self, way: Step, site: CallSite, following: list[Function]) -> None:
+        for target in site.targets:
+            if not self.follow(site, target):
+                continue
+            key = id(target.node)
+            step = Step(target, site, way)
+            if key not in self.reached.steps:
+                self.reached.steps[key] = step
+                following.append(target)
+            elif self.runs is not None:
+                self.reached.more.setdefault(key, []).append(step)
+                self._wake(key, step, following)
+
+    def _wake(self, key: int, step: Step, following: list[Function]) -> None:
+        """A further way to a function may run calls of it that the earlier ways do not."""
+        for site in self._waiting.pop(key, ()):
+            if self.runs is None or self.runs(step.site, site):
+                self._along(step, site, following)
+            else:
+                self._waiting.setdefault(key, []).append(site)
 
 
 class Step(msgspec.Struct, frozen=True, eq=False):
@@ -295,6 +338,8 @@ class Reached(msgspec.Struct, frozen=True, eq=False):
     """The functions that a walk over the call graph came to, in the order of coming."""
 
     steps: dict[int, Step]
+    more: dict[int, list[Step]]
+    """Further ways to a function, where the walk asks which calls a way runs."""
 
     def __iter__(self) -> Iterator[Step]:
         return iter(self.steps.values())
@@ -305,6 +350,16 @@ class Reached(msgspec.Struct, frozen=True, eq=False):
     def step(self, function: Function) -> Step | None:
         """Return how ``function`` was reached."""
         return self.steps.get(id(function.node))
+
+    def way(
+        self, site: CallSite, runs: Callable[[CallSite | None, CallSite], bool] | None
+    ) -> Step | None:
+        """Return how the function of a call was reached such that the call runs."""
+        first = self.steps[id(site.caller.node)]
+        if runs is None or runs(first.site, site):
+            return first
+        more = self.more.get(id(site.caller.node), ())
+        return next((step for step in more if runs(step.site, site)), None)
 
 
 def is_abstract(function: Function) -> bool:

@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 import msgspec
 
 from fastwright.app.calls import CallSite, Reached, Step
+from fastwright.app.guards import Guards
 from fastwright.app.model import App
 from fastwright.app.routes import Route
 from fastwright.app.scopes import Where
@@ -119,7 +120,8 @@ def _find_on_loop(app: App) -> Loop:
     def follow(site: CallSite, target: Function) -> bool:
         return stays_on_loop(app, site, target)
 
-    reached = app.calls.reach([entry.function for entry in known.values()], follow)
+    runs = Guards(app).runs
+    reached = app.calls.reach([entry.function for entry in known.values()], follow, runs)
     found = Loop(known, reached)
     tasks = [task for task in background_tasks(app, served(app)) if task.function.is_async]
     _add_tasks(app, found, tasks, follow)

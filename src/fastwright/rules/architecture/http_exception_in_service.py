@@ -47,6 +47,9 @@ def check(app: App) -> Iterator[Hit]:
             continue
         guards = function in injected
         for raised in app.raises.of(function):
+            kept = tuple(tried for tried in raised.around.tries if not _raises_again(tried))
+            if app.raises.caught(raised.cls, kept, Where(function.module, function)):
+                continue
             if app.raises.is_http(raised.cls) and not (guards and raised.status in _REFUSALS):
                 proof = evidence(function.module, raised.node, f"raise {_spoken(raised)}")
                 message = f"{function.qualname} raises {_spoken(raised)}: {_why(layer)}"
@@ -62,6 +65,14 @@ def check(app: App) -> Iterator[Hit]:
             message = f"{function.qualname} takes the HTTP {name}: {_why(layer)}"
             chain = (*from_endpoint(app, step), evidence(function.module, parameter, name))
             yield Hit(place(function.module, parameter), message, chain)
+
+
+def _raises_again(tried: s.Try) -> bool:
+    return any(
+        isinstance(node, s.Raise) and node.exc is None
+        for handler in tried.handlers
+        for node in s.statements(handler.body)
+    )
 
 
 def _is_nested_in_http(function: Function, http: set[int]) -> bool:
@@ -256,6 +267,40 @@ CASES = (
             @app.get("/items/{key}")
             def read(key: str):
                 return find(key)
+            """,
+        },
+    ),
+    Case(
+        "raised and caught in the same function: no HTTP leaves it",
+        {
+            "services/bulk.py": """
+            from fastapi import HTTPException
+
+            class BulkService:
+                def create(self, names: list[str]) -> list[str]:
+                    errors = []
+                    try:
+                        if len(set(names)) < len(names):
+                            raise HTTPException(409)
+                    except HTTPException as error:
+                        errors.append(str(error))
+                    try:
+                        if not names:
+                            raise HTTPException(422)  # <-
+                    except HTTPException:
+                        errors.append("nothing given")
+                        raise
+                    return errors
+            """,
+            "main.py": """
+            from fastapi import Depends, FastAPI
+            from services.bulk import BulkService
+
+            app = FastAPI()
+
+            @app.post("/names")
+            def create(names: list[str], service: BulkService = Depends()):
+                return service.create(names)
             """,
         },
     ),

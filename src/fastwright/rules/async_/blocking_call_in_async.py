@@ -15,12 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fastwright.app.calls import CallSite
+from fastwright.app.calls import CallSite, Step
+from fastwright.app.guards import Guards
 from fastwright.app.library import LIBRARY
 from fastwright.app.model import App
 from fastwright.app.on_loop import Loop, on_loop
 from fastwright.app.scopes import Where
-from fastwright.app.symbols import Function
 from fastwright.app.types import Instance, Literal
 from fastwright.read import syntax as s
 from fastwright.rules.evidence import call_name, evidence, of_entry, of_step, place
@@ -36,19 +36,19 @@ _IN_MEMORY = ("/proc/", "/sys/", "/dev/", "/run/", "/var/run/")
 def check(app: App) -> Iterator[Hit]:
     """Report what blocks in each function that the event loop reaches, with the shortest way to it."""
     loop = on_loop(app)
+    guards = Guards(app)
     for step in loop.reached:
         waits: dict[str, list[CallSite]] = {}
         for site in app.calls.sites(step.function):
             why = _waits(app, site)
-            if why is not None:
+            if why is not None and loop.reached.way(site, guards.runs) is not None:
                 waits.setdefault(why, []).append(site)
         for why, sites in waits.items():
-            yield _hit(app, loop, step.function, why, sites)
+            yield _hit(app, loop, loop.reached.way(sites[0], guards.runs) or step, why, sites)
 
 
-def _hit(app: App, loop: Loop, function: Function, why: str, sites: list[CallSite]) -> Hit:
+def _hit(app: App, loop: Loop, step: Step, why: str, sites: list[CallSite]) -> Hit:
     first = sites[0]
-    step = loop.reached.steps[id(function.node)]
     entry = loop.entry(step.root)
     chain = (
         *of_entry(entry),
@@ -410,6 +410,35 @@ CASES = (
         @app.get("/log")
         async def log():
             return StreamingResponse(lines())
+        """,
+    ),
+    case(
+        "a call that the argument given rules out, and one that another way runs",
+        """
+        import socket
+        import httpx
+        from fastapi import FastAPI
+
+        app = FastAPI()
+
+        def resolve(host: str, lookup: bool = True) -> list:
+            if not lookup:
+                return []
+            return socket.getaddrinfo(host, 443)  # <-
+
+        def complete(prompt: str, answer: str | None = None) -> str:
+            if answer is not None:
+                return answer
+            return httpx.get("https://example.org", params={"q": prompt}).text
+
+        @app.get("/known/{host}")
+        async def known(host: str) -> str:
+            resolve(host, lookup=False)
+            return complete(host, answer="an answer")
+
+        @app.get("/hosts/{host}")
+        async def host(host: str) -> int:
+            return len(resolve(host))
         """,
     ),
 )

@@ -14,14 +14,14 @@ from typing import TypeAlias, TypeGuard, Union
 import msgspec
 
 from fastwright.app.calls import CallSite, Execution
+from fastwright.app.guards import Guarded, Guards, is_in
 from fastwright.app.model import App
 from fastwright.app.on_loop import Loop
 from fastwright.app.scopes import Where
 from fastwright.app.surroundings import Surroundings
 from fastwright.app.symbols import Class, Function, Variable, targets
-from fastwright.app.types import ClassObject, Instance, Literal
+from fastwright.app.types import ClassObject, Instance, Literal, Sequence, Type
 from fastwright.read import syntax as s
-from fastwright.rules.data._guards import Guarded, Guards, is_in
 from fastwright.rules.evidence import evidence, of_entry, of_step
 from fastwright.rules.finding import Evidence
 
@@ -194,13 +194,21 @@ def is_bounded(app: App, source: s.Expr, where: Where, depth: int = 0) -> bool:
     found = app.types.of(source, where)
     if isinstance(found, ClassObject):  # the members of an enum
         return True
-    if isinstance(found, Literal):
+    if isinstance(found, Literal) or _is_keyed_by_enum(app, found):
         return True
     if isinstance(source, s.Name):
         return _is_bounded_name(app, source, where, depth)
     if isinstance(source, s.Attribute):
         return source.attr.isupper() or _is_setting(app, source, where)
     return False
+
+
+def _is_keyed_by_enum(app: App, found: Type) -> bool:
+    """``dict[Kind, Component]``: no more entries than kinds."""
+    key = found.key if isinstance(found, Sequence) else None
+    if not isinstance(key, Instance) or not isinstance(key.cls, Class):
+        return False
+    return any(name.startswith("enum.") for name in app.linker.ancestors(key.cls))
 
 
 def _is_bounded_call(app: App, call: s.Call, where: Where, depth: int) -> bool:

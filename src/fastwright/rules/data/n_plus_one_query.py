@@ -53,6 +53,8 @@ def check(app: App) -> Iterator[Hit]:
         for site in app.calls.sites(step.function):
             if not site.around.loops or not (site.targets or id(site.node) in own):
                 continue
+            if _is_handed_over(app, site):
+                continue
             repeated = per_item(app, site, memory)
             if repeated is None or id(repeated.loop) in seen:
                 continue
@@ -65,8 +67,34 @@ def check(app: App) -> Iterator[Hit]:
                 found = leading.from_site(site, repeated.names)
             if found is None or (found[0] and found[1].kind == "write"):
                 continue  # a change further away is a step of its own, not to be joined with others
+            if _is_for_groups(repeated, found[1]):
+                continue
             seen.add(id(repeated.loop))
             yield _hit(app, running, step.function, site, repeated, found[0], found[1])
+
+
+def _is_handed_over(app: App, site: CallSite) -> bool:
+    """``create_task(work(item))``: what runs in a task is no step of the loop."""
+    return any(
+        s.last_name(call.func) in {"create_task", "ensure_future", "add_task"}
+        and any(argument is site.node for argument in call.args)
+        for call, _ in app.calls.of_kind(site.caller, s.Call)
+    )
+
+
+def _is_for_groups(repeated: PerItem, execution: Execution) -> bool:
+    """``for table, ids in groups.items(): ... Table.id.in_(ids)``: a statement for each group."""
+    source = repeated.source
+    if not isinstance(source, s.Call) or s.last_name(source.func) not in {"items", "values"}:
+        return False
+    filters = execution.query.filters if execution.query is not None else ()
+    return any(
+        isinstance(node, s.Call)
+        and s.last_name(node.func) == "in_"
+        and node.args
+        and isinstance(node.args[0], s.Name)
+        for node in s.walk(*filters)
+    )
 
 
 def _hit(
@@ -357,6 +385,52 @@ CASES = (
                 if not rows:
                     return offset
                 offset += 100
+        """,
+    ),
+    case(
+        "one statement for each group, one for each kind, and work handed to tasks",
+        """
+        import asyncio
+        from enum import Enum
+        from fastapi import Depends, FastAPI
+        from sqlmodel import Field, Session, SQLModel, create_engine, select
+
+        app = FastAPI()
+        engine = create_engine("sqlite://")
+
+        class Kind(Enum):
+            USER = "user"
+            GROUP = "group"
+
+        class Flow(SQLModel, table=True):
+            id: int | None = Field(default=None, primary_key=True)
+            folder_id: int
+
+        def get_session():
+            with Session(engine) as session:
+                yield session
+
+        @app.post("/move")
+        def move(flows: list[tuple[int, int]], session: Session = Depends(get_session)):
+            by_folder: dict[int, list[int]] = {}
+            for flow, folder in flows:
+                by_folder.setdefault(folder, []).append(flow)
+            for folder, ids in by_folder.items():
+                session.exec(select(Flow).where(Flow.id.in_(ids), Flow.folder_id == folder)).all()
+
+        @app.post("/kinds")
+        def kinds(chosen: dict[Kind, int], session: Session = Depends(get_session)):
+            return [session.exec(select(Flow).where(Flow.id == key)).first() for key in chosen.values()]
+
+        async def follow(key: int, session: Session) -> None:
+            session.exec(select(Flow).where(Flow.id == key)).first()
+
+        @app.post("/follow")
+        async def start(keys: list[int], session: Session = Depends(get_session)):
+            for key in keys:
+                asyncio.create_task(follow(key, session))
+            for key in keys:
+                await follow(key, session)  # <-
         """,
     ),
 )

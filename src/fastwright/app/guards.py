@@ -40,11 +40,18 @@ class Guards:
             names = {parameter.name for parameter in function.parameters}
             found = self._known[key] = tuple(
                 guarded
-                for node, _ in self.app.calls.nodes(function)
-                for guarded in _ranges(node)
+                for guarded in (*self._inside(function), *_after_returns(function))
                 if guarded.name in names
             )
         return found
+
+    def _inside(self, function: Function) -> Iterator[Guarded]:
+        for node, _ in self.app.calls.nodes(function):
+            yield from _ranges(node)
+
+    def runs(self, by: CallSite | None, site: CallSite) -> bool:
+        """Whether a call may run when its function is called by ``by``; None is a call from outside."""
+        return by is None or not is_in(site.node, self.skipped(by, site.caller))
 
     def skipped(self, site: CallSite, target: Function) -> frozenset[Guarded]:
         """Return the ranges of ``target`` that this call does not run."""
@@ -116,6 +123,19 @@ def _ranges(node: s.Node) -> Iterator[Guarded]:
             yield Guarded(found[0], not found[1], node.orelse.start, node.orelse.end)
     elif isinstance(node, s.BoolOp) and node.op == "or" and isinstance(node.values[0], s.Name):
         yield Guarded(node.values[0].id, absent=True, start=node.values[1].start, end=node.end)
+
+
+def _after_returns(function: Function) -> Iterator[Guarded]:
+    """``if response is not None: return response``: what follows runs only when it is absent."""
+    for node in function.node.body:
+        if not isinstance(node, s.If) or node.orelse or len(node.branches) != 1:
+            continue
+        branch = node.branches[0]
+        if isinstance(branch.test, s.BoolOp) or not branch.body:
+            continue
+        found = _tested(branch.test)
+        if found is not None and isinstance(branch.body[-1], (s.Return, s.Raise)):
+            yield Guarded(found[0], not found[1], node.end, function.node.end)
 
 
 def _tested(test: s.Expr) -> tuple[str, bool] | None:

@@ -8,6 +8,7 @@ import pytest
 
 from fastwright.app.memory import module_from
 from fastwright.app.model import App
+from fastwright.project.errors import ConfigError
 from fastwright.project.versions import Versions
 from fastwright.review import module_rules, run
 from fastwright.review.result import Review
@@ -197,3 +198,54 @@ def test_what_is_no_unicode_stops_nothing(project: Path) -> None:
         if note.rule == "deprecated-on-event"
     ]
     assert note.hits[0].place.file == "b?.py"
+
+
+HOUSE = """\
+from acme.http import Client, fetch, inside
+from fastapi import FastAPI
+
+app = FastAPI()
+
+
+@app.get("/rates")
+async def rates():
+    return fetch("rates")
+
+
+@app.get("/load")
+def load(url: str):
+    return Client().load(url)
+
+
+@app.get("/inside")
+def guarded(url: str):
+    inside(url)
+    return Client().load(url)
+"""
+
+KNOWN = """
+[tool.fastwright.library]
+blocking = { "acme.http.fetch" = "waits for the warehouse" }
+sanitisers = ["acme.http.inside"]
+sinks.ssrf = { "acme.http.Client.load" = "0 url" }
+"""
+
+
+def test_a_project_says_what_its_own_libraries_do(project: Path) -> None:
+    (project / "main.py").write_text(HOUSE)
+    options = Options(path=project, select=("ssrf", "blocking-call-in-async"))
+    assert review(options).review.findings == ()
+    (project / "pyproject.toml").write_text(KNOWN)
+    found = review(options).review.findings
+    assert [(finding.rule, finding.place.line) for finding in found] == [
+        ("blocking-call-in-async", 9),
+        ("ssrf", 14),
+    ]
+    assert "waits for the warehouse" in found[0].message
+
+
+def test_a_sink_of_no_rule_is_refused(project: Path) -> None:
+    text = '[tool.fastwright.library.sinks.srf]\n"acme.load" = "0 url"\n'
+    (project / "pyproject.toml").write_text(text)
+    with pytest.raises(ConfigError, match="Did you mean 'ssrf'"):
+        review(Options(path=project))

@@ -10,7 +10,6 @@ import msgspec
 
 from fastwright.app import orm
 from fastwright.app.infer import Inference
-from fastwright.app.library import LIBRARY
 from fastwright.app.scopes import Where
 from fastwright.app.surroundings import Surroundings
 from fastwright.app.symbols import Class, Function, Linker
@@ -185,7 +184,7 @@ class CallGraph:
         session = self.types.session_kind(receiver) if receiver is not None else None
         if session is not None:
             return self._session_call(site, session)
-        if site.external in LIBRARY.statements:
+        if site.external in self.linker.library.statements:
             return Execution(site, "read", "raw", None, None)
         return None
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 from fastwright.app import orm
 from fastwright.app.canonical import canonical
-from fastwright.app.library import LIBRARY
 from fastwright.app.scopes import Bound, LocalNames, Where
 from fastwright.app.symbols import (
     Class,
@@ -237,7 +236,7 @@ class Inference:
             case Class():
                 return ClassObject(symbol)
             case External():
-                return _external_value(symbol.name)
+                return ExternalValue(symbol.name)
             case Variable():
                 return self._variable(symbol)
             case Namespace() | None:
@@ -568,7 +567,7 @@ class Inference:
             case ModuleValue():
                 return self.symbol(self.linker.member(base.module, name))
             case ExternalValue():
-                return _external_value(canonical(f"{base.name}.{name}"), base.receiver)
+                return ExternalValue(canonical(f"{base.name}.{name}"), base.receiver)
             case Alternatives():
                 found = [self.attribute(option, name) for option in base.options]
                 return union([f for f in found if f is not UNKNOWN])
@@ -582,7 +581,7 @@ class Inference:
                 return UNKNOWN
 
     def _external_attribute(self, base: Instance, cls: str, name: str) -> Type:
-        known = LIBRARY.attributes.get(f"{cls}.{name}")
+        known = self.linker.library.attributes.get(f"{cls}.{name}")
         if known is not None:
             return _external_instance(known)
         if cls == "column":
@@ -601,7 +600,7 @@ class Inference:
     def _find_attribute(self, base: Instance, cls: Class, name: str) -> Type:
         for ancestor in self.linker.mro(cls):
             if isinstance(ancestor, External):
-                known = LIBRARY.attributes.get(f"{ancestor.name}.{name}")
+                known = self.linker.library.attributes.get(f"{ancestor.name}.{name}")
                 if known is not None:
                     return _external_instance(known)
                 continue
@@ -621,7 +620,7 @@ class Inference:
                 if found is not UNKNOWN:
                     return self.substitute(found, base)
         for ancestor in self.linker.mro(cls):
-            if isinstance(ancestor, External) and ancestor.name in LIBRARY.method_bases:
+            if isinstance(ancestor, External) and ancestor.name in self.linker.library.method_bases:
                 return ExternalValue(f"{ancestor.name}.{name}", base)
         if fallback := self.linker.method(cls, "__getattr__"):
             return self.returned(fallback, base)
@@ -697,7 +696,7 @@ class Inference:
                 return Instance(base.cls)
             return self._declared(declared, owner)
         for ancestor in self.linker.mro(base.cls):
-            if isinstance(ancestor, External) and ancestor.name in LIBRARY.method_bases:
+            if isinstance(ancestor, External) and ancestor.name in self.linker.library.method_bases:
                 return ExternalValue(f"{ancestor.name}.{name}", base)
         return UNKNOWN
 
@@ -780,7 +779,8 @@ class Inference:
         self, name: str, receiver: Type | None, node: s.Call | None, where: Where | None
     ) -> Type:
         if node is None or where is None:
-            return _external_instance(LIBRARY.returns[name]) if name in LIBRARY.returns else UNKNOWN
+            known = self.linker.library.returns.get(name)
+            return _external_instance(known) if known is not None else UNKNOWN
         method = name.rpartition(".")[2]
         if receiver is not None:
             found = self._call_on(receiver, method, node, where)
@@ -793,7 +793,7 @@ class Inference:
         special = _SPECIAL.get(name)
         if special is not None:
             return special(self, node, where)
-        known = LIBRARY.returns.get(name)
+        known = self.linker.library.returns.get(name)
         if known is not None:
             made = _external_instance(known.removeprefix("await "))
             return Awaitable(made) if known.startswith("await ") else made
@@ -1022,7 +1022,7 @@ class Inference:
 
     def is_declarative(self, cls: Class) -> bool:
         """Whether a class comes from a SQLAlchemy declarative base."""
-        return not self.linker.ancestors(cls).isdisjoint(LIBRARY.declarative_bases)
+        return not self.linker.ancestors(cls).isdisjoint(self.linker.library.declarative_bases)
 
 
 def _declares_table(cls: Class) -> bool:
@@ -1245,11 +1245,6 @@ _SPECIAL: dict[str, Callable[[Inference, s.Call, Where], Type]] = {
     "fastapi.concurrency.run_in_threadpool": _in_thread(0),
     "anyio.to_thread.run_sync": _in_thread(0),
 }
-
-
-def _external_value(name: str, receiver: Type | None = None) -> Type:
-    known = LIBRARY.values.get(name)
-    return _external_instance(known) if known is not None else ExternalValue(name, receiver)
 
 
 def _external_instance(name: str) -> Type:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from fastwright.app.library import LIBRARY
 from fastwright.app.models import Schema, Table
 from fastwright.app.symbols import Class, External, Function, Variable
 from fastwright.app.types import Instance, alternatives
@@ -259,7 +258,7 @@ def _base_of(app: App, cls: Class) -> Class | Variable | None:
         if not isinstance(ancestor, Class):
             continue
         for base, written in app.linker.bases(ancestor):
-            if not isinstance(base, External) or base.name not in LIBRARY.declarative_bases:
+            if not isinstance(base, External) or base.name not in app.library.declarative_bases:
                 continue
             symbol = app.linker.expression(written, ancestor.module, ancestor.outer)
             if isinstance(symbol, Variable):

@@ -1,20 +1,24 @@
-"""Knowledge about libraries, as data: ``library.toml`` beside this file."""
+"""Knowledge about libraries, as data: ``library.toml`` beside this file, and what a project adds."""
 
 from __future__ import annotations
 
+import re
 import tomllib
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import msgspec
 
+from fastwright.project.config import LibrarySettings
+from fastwright.project.errors import ConfigError, nearest
 
-class Library(msgspec.Struct, frozen=True):
+
+class Library(msgspec.Struct, frozen=True, dict=True):
     """The table. Every name is canonical (``canonical.py``)."""
 
     declarative_bases: frozenset[str]
     method_bases: frozenset[str]
-    values: dict[str, str]
+    sanitisers: tuple[str, ...]
     attributes: dict[str, str]
     returns: dict[str, str]
     blocking: dict[str, str]
@@ -26,30 +30,68 @@ class Library(msgspec.Struct, frozen=True):
 
     def blocks(self, name: str) -> str | None:
         """Return what a call of ``name`` waits for, or None if it does not block."""
-        return _blocks(name)
+        known = self._waits
+        if name not in known:
+            known[name] = self._find(name)
+        return known[name]
+
+    def checks(self, name: str) -> bool:
+        """Return whether a function of this name checks or cleans what it is given."""
+        return self._sanitising.search(name) is not None
+
+    @cached_property
+    def _waits(self) -> dict[str, str | None]:
+        return {}
+
+    @cached_property
+    def _sanitising(self) -> re.Pattern[str]:
+        return re.compile("|".join(map(re.escape, self.sanitisers)), re.IGNORECASE)
+
+    def _find(self, name: str) -> str | None:
+        if (known := self.blocking.get(name)) is not None:
+            return known
+        owner, _, last = name.rpartition(".")
+        if not owner or name in self.not_blocking or last.startswith("_"):
+            return None
+        if last[:1].isupper():  # a class of a module whose functions block
+            return None
+        if (known := self.blocking.get(f"{owner}.*")) is not None:
+            return known
+        while owner and "._" not in name:  # client.chat.completions.create
+            if (known := self.blocking.get(f"{owner}.**")) is not None:
+                return known
+            owner = owner.rpartition(".")[0]
+        return None
 
 
-def _load() -> Library:
+@lru_cache(maxsize=1)
+def known_library() -> Library:
+    """Return what fastwright itself knows."""
     data = tomllib.loads(Path(__file__).with_name("library.toml").read_text(encoding="utf-8"))
     return msgspec.convert(data, Library)
 
 
-LIBRARY = _load()
+def library_with(added: LibrarySettings) -> Library:
+    """Return what fastwright knows, and what a project's configuration adds to it.
 
-
-@lru_cache(maxsize=16384)
-def _blocks(name: str) -> str | None:
-    if (known := LIBRARY.blocking.get(name)) is not None:
+    Raises ConfigError where that names a rule that has no sinks.
+    """
+    known = known_library()
+    for rule in added.sinks:
+        if rule not in known.sinks:
+            near = nearest(rule, sorted(known.sinks))
+            message = f"unknown rule {rule!r} in [tool.fastwright.library.sinks].{near}"
+            raise ConfigError(message, f"Known: {', '.join(sorted(known.sinks))}.")
+    if added == LibrarySettings():
         return known
-    owner, _, last = name.rpartition(".")
-    if not owner or name in LIBRARY.not_blocking or last.startswith("_"):
-        return None
-    if last[:1].isupper():  # a class of a module whose functions block
-        return None
-    if (known := LIBRARY.blocking.get(f"{owner}.*")) is not None:
-        return known
-    while owner and "._" not in name:  # client.chat.completions.create
-        if (known := LIBRARY.blocking.get(f"{owner}.**")) is not None:
-            return known
-        owner = owner.rpartition(".")[0]
-    return None
+    return msgspec.structs.replace(
+        known,
+        declarative_bases=known.declarative_bases.union(added.declarative_bases),
+        sanitisers=(*known.sanitisers, *(name.rpartition(".")[2] for name in added.sanitisers)),
+        returns=known.returns | added.returns,
+        blocking=known.blocking | added.blocking,
+        not_blocking=known.not_blocking | dict.fromkeys(added.not_blocking, ""),
+        elsewhere=known.elsewhere | added.elsewhere,
+        statements=known.statements | added.statements,
+        sinks={rule: calls | added.sinks.get(rule, {}) for rule, calls in known.sinks.items()},
+    )

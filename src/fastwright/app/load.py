@@ -14,6 +14,7 @@ from typing import TypeAlias
 import msgspec
 from msgspec import field
 
+from fastwright.app.library import library_with
 from fastwright.app.model import App
 from fastwright.project.cache import Cache, Entry, Known
 from fastwright.project.discover import Project
@@ -140,7 +141,8 @@ def load(
     _store(cache, project, known, fresh, unchanged, given)
     data: dict[str, bytes | None] = {}
     read_file = _data_files(project.root, data)
-    app = App(modules, project.index, project.versions, project.config.layers, read_file)
+    library = library_with(project.config.library)
+    app = App(modules, project.index, project.versions, project.config.layers, read_file, library)
     digests = {path: entry.digest for path, entry in current.items()}
     digests.update((path, result.digest) for path, result in fresh.items())
     digests = {path: digests[path] for path in modules}

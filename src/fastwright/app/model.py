@@ -12,6 +12,7 @@ from fastwright.app.dependencies import Dependencies, Dependency, RequestParamet
 from fastwright.app.imports import ImportGraph, import_graph
 from fastwright.app.infer import Inference
 from fastwright.app.layers import Layer, layers_of
+from fastwright.app.library import Library, known_library
 from fastwright.app.models import Models, Schema, Table
 from fastwright.app.raises import Raises, status_code
 from fastwright.app.routes import ResponseSchema, Route
@@ -47,6 +48,8 @@ class App:
     """Layer -> globs of its modules, as the project's configuration declares them."""
     read_file: Callable[[str], bytes | None] = lambda _path: None
     """Content of a data file by its path relative to the root; None where there is none."""
+    library: Library = field(default_factory=known_library)
+    """What is known about libraries."""
     linker: Linker = field(init=False)
     types: Inference = field(init=False)
     calls: CallGraph = field(init=False)
@@ -56,7 +59,7 @@ class App:
     authenticators: Authenticators = field(init=False)
 
     def __post_init__(self) -> None:
-        self.linker = Linker(self.index, self.modules.get)
+        self.linker = Linker(self.index, self.modules.get, self.library)
         self.types = Inference(self.linker)
         self.calls = CallGraph(self.linker, self.types)
         self.raises = Raises(self.calls, self.types)

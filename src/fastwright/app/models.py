@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 import msgspec
 
 from fastwright.app.infer import Inference
-from fastwright.app.library import LIBRARY
 from fastwright.app.scopes import Where
-from fastwright.app.symbols import Class, External
+from fastwright.app.symbols import Class
 from fastwright.app.types import UNKNOWN, Instance, Sequence, Type, alternatives
 from fastwright.read import syntax as s
 
@@ -267,8 +266,3 @@ def _foreign_key(call: s.Call | None) -> str | None:
             target = node.argument(0, "column")
             return s.string(target) or (s.dotted(target) if target is not None else None)
     return None
-
-
-def is_base_model(found: External) -> bool:
-    """Whether an external class is one of the bases that make a schema."""
-    return found.name in PYDANTIC or found.name in LIBRARY.declarative_bases

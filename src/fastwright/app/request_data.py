@@ -32,13 +32,6 @@ _KEEPING = frozenset({"strip", "lower", "upper", "title", "lstrip", "rstrip", "s
                       "joinpath", "expanduser", "join", "format", "get", "read", "json", "body",
                       "b64decode"})  # fmt: skip
 """Calls that give back what they are called on, or what they are given."""
-_CHECKING = re.compile(
-    r"valid|sanit|quote|escape|check|verify|ensure|allow|safe|isidentifier|isalnum|isdigit|isdecimal"
-    r"|isnumeric|fullmatch|match|literal_value|ident|clean|normali|secure|bleach|authoriz|permi",
-    re.IGNORECASE,
-)
-_SAFE = ("builtins.int", "builtins.float", "builtins.bool", "uuid.", "datetime.", "decimal.",
-         "ipaddress.", "pydantic.UUID", "pydantic.Positive", "pydantic.NonNegative")  # fmt: skip
 _FREE = frozenset({"builtins.str", "builtins.bytes", "fastapi.UploadFile", "pydantic.HttpUrl",
                    "pydantic.AnyHttpUrl", "pydantic.AnyUrl"})  # fmt: skip
 _OF_REQUEST = {"query_params": "query", "headers": "header", "cookies": "cookie", "path_params": "path",
@@ -317,7 +310,7 @@ class RequestData:
 
     def _is_check(self, node: s.Call) -> bool:
         name = s.last_name(node.func) or ""
-        return bool(_CHECKING.search(name)) or (
+        return self.app.library.checks(name) or (
             self.checks is not None and bool(self.checks.search(name))
         )
 

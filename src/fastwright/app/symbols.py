@@ -15,6 +15,7 @@ from typing import Protocol, TypeAlias, Union
 import msgspec
 
 from fastwright.app.canonical import canonical
+from fastwright.app.library import Library
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 
@@ -315,6 +316,7 @@ class Linker:
     index: ModuleNames
     load: Callable[[str], Module | None]
     """Path -> module, or None for a file that is not read."""
+    library: Library
     _scopes: dict[str, Scope] = field(default_factory=dict)
     _members: dict[tuple[str, str], Symbol | None] = field(default_factory=dict)
     _dotted: dict[tuple[str, str], Symbol | None] = field(default_factory=dict)

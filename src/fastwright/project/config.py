@@ -18,6 +18,10 @@ SCHEMA = Path(__file__).with_name("config.schema.json")
 FailOn: TypeAlias = Literal["never", "error", "warning", "info"]
 
 
+Argument: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^\d+ \w+$")]
+"""Position and keyword of an argument: ``0 url``."""
+
+
 class PathSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     """Settings for the files that a glob matches, on top of the general ones."""
 
@@ -25,6 +29,31 @@ class PathSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rena
     """Rules, families or severities that are off there."""
     select: tuple[str, ...] = ()
     """If given, only these are on there."""
+
+
+class LibrarySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+    """What a project knows of its own libraries, on top of what fastwright knows of the public ones.
+
+    Names are dotted, as they are imported: ``acme.http.fetch``, ``acme.Client.send``.
+    """
+
+    blocking: dict[str, str] = {}
+    """Function or method that stops its thread -> what it waits for ("waits for the warehouse")."""
+    not_blocking: tuple[str, ...] = ()
+    """Functions and methods that are said to block and do not."""
+    elsewhere: dict[str, int] = {}
+    """Function that runs what it is given in a thread or process -> position of that argument."""
+    statements: dict[str, Literal["sync", "async"]] = {}
+    """Method that runs a statement of SQL given as text, and how."""
+    sinks: dict[str, dict[str, Argument]] = {}
+    """Rule (``ssrf``, ``path-traversal`` ...) -> call -> "position keyword" of the argument that
+    should not come from a request."""
+    sanitisers: tuple[str, ...] = ()
+    """Functions that check or clean what they are given."""
+    declarative_bases: tuple[str, ...] = ()
+    """Classes from which table classes descend."""
+    returns: dict[str, str] = {}
+    """Function -> class of what it gives back ("await acme.Client" for a coroutine)."""
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
@@ -44,6 +73,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="ke
     """Layer (router, dependency, service, repository, model ...) -> globs of its modules."""
     per_path: dict[str, PathSettings] = {}
     """Glob -> settings for the files that it matches."""
+    library: LibrarySettings = LibrarySettings()
+    """What the project knows of its own libraries."""
     baseline: str | None = None
     """A baseline file that is used when ``--baseline`` is not given."""
     cache_dir: str | None = None
@@ -82,6 +113,9 @@ def parse_config(table: dict[str, Any], origin: str) -> Config:
     """Return the configuration that a table says. Raises ConfigError, naming ``origin``."""
     if isinstance(table, dict):
         _refuse_unknown(table, Config, origin, "tool.fastwright")
+        library = table.get("library")
+        if isinstance(library, dict):
+            _refuse_unknown(library, LibrarySettings, origin, "tool.fastwright.library")
         for glob, settings in _items(table.get("per-path")):
             if isinstance(settings, dict):
                 _refuse_unknown(

@@ -86,16 +86,17 @@ class Memory:
 
 
 def _key(config: Config, rules: Iterable[str]) -> bytes:
-    settings = msgspec.json.encode((config.layers, config.source_roots))
+    settings = msgspec.json.encode((config.layers, config.source_roots, config.library))
     return b"\0".join([settings, *(name.encode() for name in sorted(rules)), *_program()])
 
 
 def _program() -> Iterable[bytes]:
-    """Yield what identifies the code of fastwright itself."""
+    """Yield what identifies the code of fastwright itself, and what it knows about libraries."""
     for folder in fastwright.__path__:
-        for path in sorted(Path(folder).rglob("*.py")):
-            stat = path.stat()
-            yield f"{path.name} {stat.st_size} {stat.st_mtime_ns}".encode()
+        for pattern in ("*.py", "*.toml"):
+            for path in sorted(Path(folder).rglob(pattern)):
+                stat = path.stat()
+                yield f"{path.name} {stat.st_size} {stat.st_mtime_ns}".encode()
 
 
 def _digest(data: bytes | None) -> bytes:

@@ -19,7 +19,6 @@ from collections.abc import Iterator
 import msgspec
 
 from fastwright.app.calls import CallSite
-from fastwright.app.library import LIBRARY
 from fastwright.app.model import App
 from fastwright.app.symbols import Class, Function
 from fastwright.read import syntax as s
@@ -115,7 +114,7 @@ def weigh(app: App, function: Function) -> Weight:
     outside = tuple(
         site
         for site in app.calls.sites(function)
-        if site.external and id(site.node) not in asked and _is_outside(site.external)
+        if site.external and id(site.node) not in asked and _is_outside(app, site.external)
     )
     taken = asked | {id(site.node) for site in outside}
     calls = tuple(
@@ -149,10 +148,10 @@ def _is_work(app: App, target: Function) -> bool:
     return layer is not None and layer.name in {"service", "repository", "model", "adapter"}
 
 
-def _is_outside(name: str) -> bool:
+def _is_outside(app: App, name: str) -> bool:
     if name.startswith(_CLIENTS):
         return name.rpartition(".")[2] in _VERBS
-    waits = LIBRARY.blocks(name)
+    waits = app.library.blocks(name)
     return waits is not None and not waits.startswith(("reads", "writes", "opens", "hashes"))
 
 

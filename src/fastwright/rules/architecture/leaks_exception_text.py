@@ -20,7 +20,6 @@ from collections.abc import Iterator
 
 import msgspec
 
-from fastwright.app.library import LIBRARY
 from fastwright.app.model import App
 from fastwright.app.raises import status_code
 from fastwright.app.scopes import Where
@@ -203,7 +202,11 @@ def _waits(app: App, function: Function, caught: Caught) -> bool:
     first, last = body[0].start, body[-1].end
     waiting = [
         *(execution.site.node for execution in app.calls.executions(function)),
-        *(x.node for x in app.calls.sites(function) if x.external and LIBRARY.blocks(x.external)),
+        *(
+            x.node
+            for x in app.calls.sites(function)
+            if x.external and app.library.blocks(x.external)
+        ),
     ]
     if any(first <= node.start < last for node in waiting):
         return True

@@ -17,7 +17,6 @@ from collections.abc import Iterator
 
 from fastwright.app.calls import CallSite, Step
 from fastwright.app.guards import Guards
-from fastwright.app.library import LIBRARY
 from fastwright.app.model import App
 from fastwright.app.on_loop import Loop, on_loop
 from fastwright.app.scopes import Where
@@ -66,7 +65,7 @@ def _waits(app: App, site: CallSite) -> str | None:
     """Return what a call waits for, None if it does not block here."""
     if site.external is None or site.around.awaited or site.around.deferred:
         return None
-    why = LIBRARY.blocks(site.external)
+    why = app.library.blocks(site.external)
     if why is None or _is_read_once(site):
         return None
     if site.external in _FILES and (_in_memory(app, site) or _is_read_elsewhere(app, site)):
@@ -87,7 +86,7 @@ def _is_read_elsewhere(app: App, site: CallSite) -> bool:
     if name is None:
         return False
     return any(
-        other.external in LIBRARY.elsewhere
+        other.external in app.library.elsewhere
         and any(
             isinstance(inner, s.Name) and inner.id == name for inner in s.walk(*other.node.args)
         )

@@ -21,7 +21,6 @@ from dataclasses import dataclass, field
 import msgspec
 
 from fastwright.app.calls import CallSite
-from fastwright.app.library import LIBRARY
 from fastwright.app.model import App
 from fastwright.app.request_data import RequestData, Source
 from fastwright.app.symbols import Function
@@ -33,21 +32,11 @@ from fastwright.rules.rule import Case, Rule, case
 
 _TEXT = frozenset({"sqlalchemy.text", "sqlalchemy.literal_column", "sqlalchemy.sql.text"})
 _RUNNING = frozenset({"execute", "exec", "scalar", "scalars", "exec_driver_sql", "stream"})
-_KEEPING = frozenset({"strip", "lower", "upper", "title", "lstrip", "rstrip", "str", "casefold",
-                      "removeprefix", "removesuffix"})  # fmt: skip
-_CHECKING = re.compile(
-    r"valid|sanit|quote|escape|check|verify|ensure|allow|safe|isidentifier|isalnum|isdigit|isdecimal"
-    r"|isnumeric|fullmatch|match|literal_value|ident",
-    re.IGNORECASE,
-)
 _STATEMENT = re.compile(
     r"\b(select|insert|update|delete|where|from|order\s+by|group\s+by|limit|and|or|set|values|join"
     r"|into|drop|alter|create|like|having)\b",
     re.IGNORECASE,
 )
-_SAFE = ("builtins.int", "builtins.float", "builtins.bool", "uuid.", "datetime.", "decimal.",
-         "ipaddress.", "pydantic.UUID", "pydantic.Positive", "pydantic.NonNegative")  # fmt: skip
-_KINDS = frozenset({"path", "query", "body", "form", "header", "cookie"})
 _DEPTH = 8
 
 
@@ -57,7 +46,7 @@ def check(app: App) -> Iterator[Hit]:
     seen: set[tuple[str, int]] = set()
     for step in tracing.data.running.reached:
         function = step.function
-        if function.node.called and not _may_run(function):
+        if function.node.called and not _may_run(app, function):
             continue
         for site in app.calls.sites(function):
             given = _statement_text(app, site)
@@ -70,8 +59,8 @@ def check(app: App) -> Iterator[Hit]:
                     yield _hit(site, found)
 
 
-def _may_run(function: Function) -> bool:
-    names = {name.rpartition(".")[2] for name in LIBRARY.statements}
+def _may_run(app: App, function: Function) -> bool:
+    names = {name.rpartition(".")[2] for name in app.library.statements}
     return not (_RUNNING | names | {"text", "literal_column"}).isdisjoint(function.node.called)
 
 
@@ -79,7 +68,7 @@ def _statement_text(app: App, site: CallSite) -> s.Expr | None:
     """Return what a call takes as text of a statement, or None."""
     if site.external in _TEXT:
         return site.node.argument(0, "text")
-    if site.external in LIBRARY.statements:
+    if site.external in app.library.statements:
         return site.node.argument(0, "query")
     if site.method in _RUNNING and site.receiver is not None:
         if app.types.session_kind(site.receiver) is not None:

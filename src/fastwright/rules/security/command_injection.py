@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fastwright.app.library import LIBRARY
 from fastwright.app.model import App
 from fastwright.app.request_data import RequestData
 from fastwright.read import syntax as s
@@ -24,7 +23,7 @@ from fastwright.rules.security._flows import flows, hit
 
 def check(app: App) -> Iterator[Hit]:
     """Report shells that get request data."""
-    for flow in flows(app, RequestData(app), LIBRARY.sinks["command-injection"]):
+    for flow in flows(app, RequestData(app), app.library.sinks["command-injection"]):
         if not (flow.site.external or "").startswith("subprocess.") or _has_shell(flow.site.node):
             call = call_name(flow.site)
             yield hit(

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fastwright.app.library import LIBRARY
 from fastwright.app.model import App
 from fastwright.app.request_data import RequestData
 from fastwright.rules.finding import Hit
@@ -22,7 +21,7 @@ from fastwright.rules.security._flows import flows, hit
 
 def check(app: App) -> Iterator[Hit]:
     """Report HTML that holds text of the request."""
-    for flow in flows(app, RequestData(app), LIBRARY.sinks["html-injection"]):
+    for flow in flows(app, RequestData(app), app.library.sinks["html-injection"]):
         if flow.source.kind != "header":
             yield hit(flow, f"{flow.source.name} of the request stands in the HTML as it was sent")
 

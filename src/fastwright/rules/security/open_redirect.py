@@ -13,7 +13,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from fastwright.app.library import LIBRARY
 from fastwright.app.model import App
 from fastwright.app.request_data import RequestData
 from fastwright.rules.evidence import call_name
@@ -27,7 +26,7 @@ _CHECKS = re.compile(r"urlparse|urlsplit|startswith|host|domain|allowed|relative
 def check(app: App) -> Iterator[Hit]:
     """Report redirects whose target the request chooses."""
     data = RequestData(app, _CHECKS)
-    for site, given in arguments(app, data, LIBRARY.sinks["open-redirect"]):
+    for site, given in arguments(app, data, app.library.sinks["open-redirect"]):
         first = leading(data, given, site.caller)
         source = next(data.sources(first, site.caller), None) if first is not None else None
         if source is None or source.kind in {"header", "path"}:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from fastwright.app.library import LIBRARY
 from fastwright.app.model import App
 from fastwright.app.request_data import RequestData, Source
 from fastwright.rules.evidence import call_name
@@ -32,7 +31,7 @@ _CHECKS = re.compile(
 def check(app: App) -> Iterator[Hit]:
     """Report files whose path the request chooses."""
     data = RequestData(app, _CHECKS)
-    for flow in flows(app, data, LIBRARY.sinks["path-traversal"]):
+    for flow in flows(app, data, app.library.sinks["path-traversal"]):
         if _holds_slashes(flow.source):
             call = call_name(flow.site)
             yield hit(flow, f"{flow.source.name} of the request decides which file {call} gets")

@@ -16,7 +16,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from fastwright.app.library import LIBRARY
 from fastwright.app.model import App
 from fastwright.app.request_data import RequestData, Source
 from fastwright.rules.evidence import call_name
@@ -34,7 +33,7 @@ _CHECKS = re.compile(
 def check(app: App) -> Iterator[Hit]:
     """Report HTTP calls whose host the request chooses."""
     data = RequestData(app, _CHECKS)
-    for site, given in arguments(app, data, LIBRARY.sinks["ssrf"]):
+    for site, given in arguments(app, data, app.library.sinks["ssrf"]):
         first = leading(data, given, site.caller)
         source = next(data.sources(first, site.caller), None) if first is not None else None
         if source is None or source.kind in {"header", "path"} or _is_for_staff(source):

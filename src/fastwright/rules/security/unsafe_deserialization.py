@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fastwright.app.library import LIBRARY
 from fastwright.app.model import App
 from fastwright.app.request_data import RequestData
 from fastwright.read import syntax as s
@@ -23,7 +22,7 @@ from fastwright.rules.security._flows import flows, hit
 
 def check(app: App) -> Iterator[Hit]:
     """Report deserialisers that run code and get request data."""
-    for flow in flows(app, RequestData(app), LIBRARY.sinks["unsafe-deserialization"]):
+    for flow in flows(app, RequestData(app), app.library.sinks["unsafe-deserialization"]):
         if flow.site.external == "yaml.load" and _is_safe(flow.site.node):
             continue
         call = call_name(flow.site)

@@ -11,7 +11,7 @@ from benchmarks.tool import document
 if TYPE_CHECKING:
     from benchmarks.corpus import Application
 
-LABELS = Path(__file__).with_name("labels.jsonl")
+LABELS = Path(__file__).with_name("findings.jsonl")
 
 
 class Key(NamedTuple):

@@ -1,6 +1,6 @@
 """Draw a sample of findings over the corpus, to be judged by reading the code.
 
-    python -m benchmarks.findings.sample [--size 300] [--seed 1] [--output FILE] [NAME ...]
+    python -m benchmarks.labels.sample [--size 300] [--seed 1] [--output FILE] [NAME ...]
 
 Stratified by rule: the rules take turns, so that a rule with few findings has all of them in the
 sample, and none is drowned by a rule with many; within a rule the applications take turns likewise.
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.corpus import add_names, chosen
-from benchmarks.findings.labels import LABELS, Key, present, read
+from benchmarks.labels.judged import LABELS, Key, present, read
 from benchmarks.tool import ToolError
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """Compute the precision of the rules from the labelled findings.
 
-    python -m benchmarks.findings.precision [NAME ...]
+    python -m benchmarks.labels.precision [NAME ...]
 
 Reviews the applications, matches the findings with the labels (application, version, file, line,
 rule), and prints precision per rule and overall, over the labels whose finding is still there. A
@@ -17,7 +17,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from benchmarks.corpus import add_names, chosen
-from benchmarks.findings.labels import LABELS, Key, Label, present, read
+from benchmarks.labels.judged import LABELS, Key, Label, present, read
 from benchmarks.tool import ToolError
 
 OVERALL_GOAL = 0.95

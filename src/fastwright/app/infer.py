@@ -1000,11 +1000,22 @@ class Inference:
     # ------------------------------------------------------------------ classes
 
     def is_port(self, cls: Class) -> bool:
-        """Whether a class only says what others do: a Protocol or an abstract class."""
-        bases = {base.name for base, _ in self.linker.bases(cls) if isinstance(base, External)}
-        return not bases.isdisjoint({"typing.Protocol", "abc.ABC"}) or any(
+        """Whether a class only says what others do: a Protocol or an abstract class.
+
+        A class that inherits from ``ABC`` beside a port, and does what the port says, is none.
+        """
+        bases = [base for base, _ in self.linker.bases(cls)]
+        names = {base.name for base in bases if isinstance(base, External)}
+        if "typing.Protocol" in names:
+            return True
+        is_abstract_class = "abc.ABC" in names or any(
             keyword.arg == "metaclass" and s.last_name(keyword.value) == "ABCMeta"
             for keyword in cls.node.keywords
+        )
+        if not is_abstract_class or not any(isinstance(base, Class) for base in bases):
+            return is_abstract_class
+        return any(
+            "abstractmethod" in method.decorator_names for method in cls.own_methods.values()
         )
 
     def is_table(self, cls: Class) -> bool:
@@ -1211,6 +1222,15 @@ def _in_thread(position: int) -> Callable[[Inference, s.Call, Where], Type]:
     return run
 
 
+def _csv_writer(types: Inference, node: s.Call, where: Where) -> Type:
+    """A writer of rows into a file; into memory it is nothing to know of."""
+    into = alternatives(_first_argument(types, node, where))
+    is_file = any(isinstance(option, Instance) and option.cls in _ON_DISK for option in into)
+    return Instance("csv.writer") if is_file else UNKNOWN
+
+
+_ON_DISK = frozenset({"io.TextIOWrapper", "tempfile.NamedTemporaryFile()"})
+
 _SPECIAL: dict[str, Callable[[Inference, s.Call, Where], Type]] = {
     "sqlalchemy.orm.sessionmaker": _session_maker("sqlalchemy.orm.Session"),
     "sqlalchemy.ext.asyncio.async_sessionmaker": _session_maker(
@@ -1218,6 +1238,8 @@ _SPECIAL: dict[str, Callable[[Inference, s.Call, Where], Type]] = {
     ),
     "sqlalchemy.orm.scoped_session": _first_argument,
     "functools.partial": _partial,
+    "csv.writer": _csv_writer,
+    "csv.DictWriter": _csv_writer,
     "builtins.list": _as_sequence("list"),
     "builtins.set": _as_sequence("set"),
     "builtins.tuple": _as_sequence("tuple"),

@@ -27,6 +27,7 @@ from fastwright.app.types import (
     Type,
     alternatives,
 )
+from fastwright.app.wrappers import wrappers
 from fastwright.project.versions import Versions
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
@@ -287,7 +288,10 @@ class App:
 
     @cached_property
     def request_roots(self) -> list[Function]:
-        """Every function that FastAPI itself calls for a request: endpoints and dependencies."""
+        """Every function that FastAPI itself calls for a request: endpoints and dependencies.
+
+        What decorators of the project put around endpoints counts, too.
+        """
         found: dict[int, Function] = {}
         for route in self.routes:
             for dependency in route.all_dependencies():
@@ -295,6 +299,9 @@ class App:
                     found.setdefault(id(dependency.function.node), dependency.function)
             if route.endpoint is not None:
                 found.setdefault(id(route.endpoint.node), route.endpoint)
+        for endpoint in self.endpoints:
+            for wrapper in wrappers(self.types, endpoint):
+                found.setdefault(id(wrapper.node), wrapper)
         return list(found.values())
 
     @cached_property

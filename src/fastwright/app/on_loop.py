@@ -14,6 +14,7 @@ from fastwright.app.routes import Route
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function
 from fastwright.app.types import Awaitable, FunctionValue, alternatives
+from fastwright.app.wrappers import wrappers
 from fastwright.read import syntax as s
 
 
@@ -70,6 +71,9 @@ def entries(app: App) -> Iterator[Entry]:
         for dependency in route.all_dependencies():
             if dependency.function is not None:
                 yield Entry(dependency.function, "dependency", route)
+    for route in app.routes:
+        for wrapper in wrappers(app.types, route.endpoint) if route.endpoint is not None else ():
+            yield Entry(wrapper, "endpoint", route)
     for application in app.applications:
         for middleware in application.middleware:
             if middleware.function is not None:

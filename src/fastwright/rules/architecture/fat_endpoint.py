@@ -5,9 +5,8 @@ computes prices between two `raise HTTPException` can only be tested through HTT
 rules cannot be used by a worker, a command or another endpoint. Move the deciding part into a
 service, and leave reading the request, calling the service and shaping the answer.
 
-The threshold is high on purpose: many statements *and* many branches *and* several database
-statements or outside calls in the endpoint itself; still more of both where it calls services and
-repositories. What those do does not count, nor do logging, docstrings and raising HTTPException.
+Many statements *and* many branches *and* several database statements, outside calls or calls of
+services and repositories in the endpoint itself make one. What those do does not count, nor do logging, docstrings and raising HTTPException.
 WebSockets are left out. The message says which lines are business logic: from the first database
 statement, outside call, call of a service or loop to the last.
 """
@@ -29,11 +28,7 @@ from fastwright.rules.rule import Case, Rule, case
 STATEMENTS = 30
 BRANCHES = 6
 WORK = 3
-"""Database statements and outside calls together, for an endpoint that makes them itself."""
-LONG = 50
-WINDING = 12
-CALLS = 5
-"""And for one that calls services and repositories: statements, branches, calls."""
+"""Database statements, outside calls, and calls of services and repositories together."""
 _SHOWN = 8
 
 _CLIENTS = ("httpx.AsyncClient.", "httpx.Client.", "aiohttp.ClientSession.", "requests.Session.")
@@ -69,11 +64,8 @@ class Weight(msgspec.Struct, frozen=True):
     @property
     def is_fat(self) -> bool:
         """Whether it decides, rather than translates."""
-        work = len(self.queries) + len(self.outside)
-        if self.statements >= STATEMENTS and self.branches >= BRANCHES and work >= WORK:
-            return True
-        work += len(self.calls)
-        return self.statements >= LONG and self.branches >= WINDING and work >= CALLS
+        work = len(self.queries) + len(self.outside) + len(self.calls)
+        return self.statements >= STATEMENTS and self.branches >= BRANCHES and work >= WORK
 
 
 def check(app: App) -> Iterator[Hit]:

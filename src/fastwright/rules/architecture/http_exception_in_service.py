@@ -36,14 +36,20 @@ _REFUSALS = frozenset({401, 403})
 def check(app: App) -> Iterator[Hit]:
     """Report each HTTPException, Request and Response in business code that an endpoint reaches."""
     http = http_functions(app)
+    below = _below_business(app, http)
     injected = app.calls.reach(f for f in app.request_roots if not app.routes_for(f))
     told: set[tuple[str, str]] = set()
     for step in app.calls.reach(app.endpoints):
         function = step.function
-        layer = app.layers.get(function.module.path)
-        if layer is None or layer.guessed or layer.name not in BUSINESS:
-            continue
         if id(function.node) in http or _is_nested_in_http(function, http):
+            continue
+        layer = app.layers.get(function.module.path)
+        why = (
+            _why(layer)
+            if layer is not None and _is_business(layer)
+            else below.get(id(function.node))
+        )
+        if why is None:
             continue
         guards = function in injected
         for raised in app.raises.of(function):
@@ -52,7 +58,7 @@ def check(app: App) -> Iterator[Hit]:
                 continue
             if app.raises.is_http(raised.cls) and not (guards and raised.status in _REFUSALS):
                 proof = evidence(function.module, raised.node, f"raise {_spoken(raised)}")
-                message = f"{function.qualname} raises {_spoken(raised)}: {_why(layer)}"
+                message = f"{function.qualname} raises {_spoken(raised)}: {why}"
                 chain = (*from_endpoint(app, step), proof)
                 yield Hit(place(function.module, raised.node), message, chain)
         if guards:
@@ -62,9 +68,47 @@ def check(app: App) -> Iterator[Hit]:
             if (function.module.path, holder) in told:
                 continue
             told.add((function.module.path, holder))
-            message = f"{function.qualname} takes the HTTP {name}: {_why(layer)}"
+            message = f"{function.qualname} takes the HTTP {name}: {why}"
             chain = (*from_endpoint(app, step), evidence(function.module, parameter, name))
             yield Hit(place(function.module, parameter), message, chain)
+
+
+def _is_business(layer: Layer) -> bool:
+    return not layer.guessed and layer.name in BUSINESS
+
+
+def _below_business(app: App, http: set[int]) -> dict[int, str]:
+    """Return why functions of modules of no known layer are business code: what it calls is, too.
+
+    A plain function that the HTTP layer calls as well is a helper of both, and left out.
+    """
+    found: dict[int, str] = {}
+    shared: set[int] = set()
+    for step in app.calls.reach(app.endpoints):
+        caller = step.function
+        layer = app.layers.get(caller.module.path)
+        is_business = layer is not None and _is_business(layer)
+        if (layer is not None and layer.name in {"router", "dependency"}) or id(
+            caller.node
+        ) in http:
+            shared.update(id(t.node) for site in app.calls.sites(caller) for t in site.targets)
+            continue
+        if not is_business and id(caller.node) not in found:
+            continue
+        for site in app.calls.sites(caller):
+            for target in site.targets:
+                beneath = app.layers.get(target.module.path)
+                if beneath is None or beneath.guessed:
+                    found.setdefault(
+                        id(target.node),
+                        f"business code ({caller.qualname} calls it) must not know HTTP",
+                    )
+    return {
+        id(step.function.node): found[id(step.function.node)]
+        for step in app.calls.reach(app.endpoints)
+        if id(step.function.node) in found
+        and (step.function.owner is not None or id(step.function.node) not in shared)
+    }
 
 
 def _raises_again(tried: s.Try) -> bool:
@@ -301,6 +345,53 @@ CASES = (
             @app.post("/names")
             def create(names: list[str], service: BulkService = Depends()):
                 return service.create(names)
+            """,
+        },
+    ),
+    Case(
+        "what a service calls is no HTTP layer either, wherever it stands; a helper of both is left out",
+        {
+            "app/providers/collections.py": """
+            from fastapi import HTTPException
+
+            class CollectionsHandler:
+                def get(self, key: str) -> str:
+                    if not key:
+                        raise HTTPException(404)  # <-
+                    return key
+            """,
+            "app/checks.py": """
+            from fastapi import HTTPException
+
+            def not_empty(key: str) -> None:
+                if not key:
+                    raise HTTPException(422)
+            """,
+            "app/services/management.py": """
+            from app.checks import not_empty
+            from app.providers.collections import CollectionsHandler
+
+            class ManagementService:
+                def __init__(self, handler: CollectionsHandler) -> None:
+                    self.handler = handler
+
+                def collection(self, key: str) -> str:
+                    not_empty(key)
+                    return self.handler.get(key)
+            """,
+            "app/main.py": """
+            from fastapi import FastAPI
+            from app.checks import not_empty
+            from app.providers.collections import CollectionsHandler
+            from app.services.management import ManagementService
+
+            app = FastAPI()
+            service = ManagementService(CollectionsHandler())
+
+            @app.get("/collections/{key}")
+            def collection(key: str) -> str:
+                not_empty(key)
+                return service.collection(key)
             """,
         },
     ),

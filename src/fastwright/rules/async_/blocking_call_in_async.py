@@ -440,4 +440,67 @@ CASES = (
             return len(resolve(host))
         """,
     ),
+    case(
+        "rows of CSV go into a file, or into memory; a wrapper that a decorator puts around",
+        """
+        import csv
+        import functools
+        import io
+        import tempfile
+        import time
+        from fastapi import FastAPI
+
+        app = FastAPI()
+
+        def slowly(function):
+            @functools.wraps(function)
+            async def wrapper(*args, **kwargs):
+                time.sleep(1)  # <-
+                return await function(*args, **kwargs)
+            return wrapper
+
+        @app.get("/file")
+        async def file(rows: list[str]) -> str:
+            with tempfile.NamedTemporaryFile("w") as out:
+                writer = csv.writer(out)
+                writer.writerow(rows)  # <-
+                return out.name
+
+        @app.get("/text")
+        @slowly
+        async def text(rows: list[str]) -> str:
+            out = io.StringIO()
+            csv.writer(out).writerow(rows)
+            return out.getvalue()
+        """,
+    ),
+    Case(
+        "behind a port stand all that do what it says, also those that inherit from ABC again",
+        {
+            "crypto.py": """
+            from abc import ABC, abstractmethod
+            import bcrypt
+
+            class Hasher(ABC):
+                @abstractmethod
+                def verify(self, key: bytes, known: bytes) -> bool: ...
+
+            class BcryptHasher(Hasher, ABC):
+                def verify(self, key: bytes, known: bytes) -> bool:
+                    return bcrypt.checkpw(key, known)  # <-
+            """,
+            "main.py": """
+            from crypto import Hasher
+            from fastapi import Depends, FastAPI
+
+            app = FastAPI()
+
+            def hasher() -> Hasher: ...
+
+            @app.post("/login")
+            async def login(key: str, hasher: Hasher = Depends(hasher)) -> bool:
+                return hasher.verify(key.encode(), b"")
+            """,
+        },
+    ),
 )

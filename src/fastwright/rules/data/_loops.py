@@ -22,10 +22,11 @@ from fastwright.app.surroundings import Surroundings
 from fastwright.app.symbols import Class, Function, Variable, targets
 from fastwright.app.types import ClassObject, Instance, Literal, Sequence, Type
 from fastwright.read import syntax as s
+from fastwright.rules.data._walks import walked
 from fastwright.rules.evidence import evidence, of_entry, of_step
 from fastwright.rules.finding import Evidence
 
-Repeating: TypeAlias = Union[s.For, s.Comp]
+Repeating: TypeAlias = Union[s.For, s.While, s.Comp]
 
 _WRAPPERS = frozenset({"enumerate", "list", "sorted", "reversed", "zip", "set", "tuple", "iter",
                        "items", "values", "keys", "copy", "tqdm"})  # fmt: skip
@@ -44,6 +45,8 @@ class PerItem(msgspec.Struct, frozen=True, eq=False):
     source: s.Expr
     names: frozenset[str]
     """The loop's variables, and what the loop computes from them."""
+    each: str = "item of"
+    """How the loop goes on: from item to item of ``source``, or step by step from it."""
 
 
 Memory: TypeAlias = dict[int, set[str]]
@@ -57,14 +60,24 @@ def per_item(app: App, site: CallSite, memory: Memory) -> PerItem | None:
         return None
     for loop in reversed(around.loops):
         if isinstance(loop, s.While):
-            return None  # pagination, retries, polling: bounded by something else
+            return _walks(site, loop)
         found = _repeats(app, site, loop, memory)
         if found is not None:
             return found
     return None
 
 
-def _repeats(app: App, site: CallSite, loop: Repeating, memory: Memory) -> PerItem | None:
+def _walks(site: CallSite, loop: s.While) -> PerItem | None:
+    found = walked(loop)
+    if found is None or _PIECES.search(found[0].id) or _is_remembered(site.around, loop):
+        return None
+    names = computed(s.walk_scope(*loop.body), found[1])
+    if not _mentions(site.node, names):
+        return None
+    return PerItem(loop, found[0], frozenset(names), found[2])
+
+
+def _repeats(app: App, site: CallSite, loop: s.For | s.Comp, memory: Memory) -> PerItem | None:
     where = Where(site.module, site.caller)
     for source, target in _clauses(loop, site.node):
         variables = {part.id for part in targets(target) if _is_name(part)}
@@ -99,7 +112,7 @@ def _is_of_tables(node: s.Expr, names: set[str]) -> bool:
     )
 
 
-def _clauses(loop: Repeating, node: s.Node) -> Iterator[tuple[s.Expr, s.Expr]]:
+def _clauses(loop: s.For | s.Comp, node: s.Node) -> Iterator[tuple[s.Expr, s.Expr]]:
     """Yield what a loop iterates over, with its variables, as far as it repeats ``node``."""
     if isinstance(loop, s.For):
         yield loop.iter, loop.target
@@ -110,7 +123,7 @@ def _clauses(loop: Repeating, node: s.Node) -> Iterator[tuple[s.Expr, s.Expr]]:
             yield generator.iter, generator.target
 
 
-def derived(loop: Repeating, target: s.Expr) -> set[str]:
+def derived(loop: s.For | s.Comp, target: s.Expr) -> set[str]:
     """Return the loop's variables and the names that the loop computes from them."""
     names = {part.id for part in targets(target) if isinstance(part, s.Name)}
     if isinstance(loop, s.Comp):
@@ -289,7 +302,7 @@ def _is_setting(app: App, source: s.Attribute, where: Where) -> bool:
 # ------------------------------------------------------------------- not repeated
 
 
-def _is_search(app: App, site: CallSite, loop: Repeating) -> bool:
+def _is_search(app: App, site: CallSite, loop: s.For | s.Comp) -> bool:
     """Whether a loop ends with the first item that fits: most often after one or two."""
     if isinstance(loop, s.Comp):
         return any(
@@ -528,7 +541,7 @@ def request_label(running: Loop, function: Function) -> str:
 def of_loop(site: CallSite, repeated: PerItem) -> Evidence:
     """Return the link that shows the loop."""
     node = repeated.loop.iter if isinstance(repeated.loop, s.For) else repeated.source
-    return evidence(site.module, node, f"once for each item of {written(site, node)}")
+    return evidence(site.module, node, f"once for each {repeated.each} {written(site, node)}")
 
 
 def written(site: CallSite, node: s.Expr) -> str:

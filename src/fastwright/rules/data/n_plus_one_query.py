@@ -14,6 +14,7 @@ nothing. Where it is not known what a call runs, nothing is said.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from fastwright.app import orm
 from fastwright.app.calls import CallSite, Execution
@@ -39,6 +40,8 @@ from fastwright.rules.evidence import call_name, evidence, of_calls, place
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Case, Rule, case
 
+_MORE = 6
+"""Further statements of a loop that are named."""
 _STATEMENTS = ("select", "insert", "update", "delete", "with")
 
 
@@ -48,7 +51,7 @@ def check(app: App) -> Iterator[Hit]:
     memory: Memory = {}
     leading = Leading(app, lambda execution: asks(app, execution))
     for step in running.reached:
-        seen: set[int] = set()
+        found_in: dict[int, list[_Found]] = {}
         own = {id(e.site.node): e for e in app.calls.executions(step.function) if asks(app, e)}
         for site in app.calls.sites(step.function):
             if not site.around.loops or not (site.targets or id(site.node) in own):
@@ -56,7 +59,7 @@ def check(app: App) -> Iterator[Hit]:
             if _is_handed_over(app, site):
                 continue
             repeated = per_item(app, site, memory)
-            if repeated is None or id(repeated.loop) in seen:
+            if repeated is None:
                 continue
             execution = own.get(id(site.node))
             if execution is not None and not depends(execution, set(repeated.names)):
@@ -69,8 +72,19 @@ def check(app: App) -> Iterator[Hit]:
                 continue  # a change further away is a step of its own, not to be joined with others
             if _is_for_groups(repeated, found[1]):
                 continue
-            seen.add(id(repeated.loop))
-            yield _hit(app, running, step.function, site, repeated, found[0], found[1])
+            hits = found_in.setdefault(id(repeated.loop), [])
+            hits.append(_Found(site, repeated, found[0], found[1]))
+        for hits in found_in.values():
+            yield _hit(app, running, step.function, hits[0], hits[1:])
+
+
+class _Found(NamedTuple):
+    """A call in a loop, and how it leads to a statement."""
+
+    site: CallSite
+    repeated: PerItem
+    chain: Chain
+    execution: Execution
 
 
 def _is_handed_over(app: App, site: CallSite) -> bool:
@@ -101,17 +115,17 @@ def _hit(
     app: App,
     running: Loop,
     function: Function,
-    site: CallSite,
-    repeated: PerItem,
-    chain: Chain,
-    execution: Execution,
+    found: _Found,
+    others: list[_Found],
 ) -> Hit:
+    """Report the first statement of a loop; the further ones are named with it."""
+    site, repeated, chain, execution = found
     last = execution.site
     known = execution.table is not None and app.models.table(execution.table) is not None
     table = f" on {execution.table.name}" if known and execution.table is not None else ""
     through = f" (through {site.targets[0].qualname})" if site.targets else ""
     message = (
-        f"{_verb(execution)}{table} runs once for each item of {written(site, repeated.source)}"
+        f"{_verb(execution)}{table} runs once for each {repeated.each} {written(site, repeated.source)}"
         f"{through}{request_label(running, function)}"
     )
     calls = of_calls((site, *chain)) if execution.site is not site else ()
@@ -120,6 +134,10 @@ def _hit(
         of_loop(site, repeated),
         *calls,
         evidence(last.module, last.node, call_name(last)),
+        *(
+            evidence(o.site.module, o.site.node, f"also {call_name(o.site)}")
+            for o in others[:_MORE]
+        ),
     )
     return Hit(place(site.module, site.node), message, proof)
 
@@ -431,6 +449,52 @@ CASES = (
                 asyncio.create_task(follow(key, session))
             for key in keys:
                 await follow(key, session)  # <-
+        """,
+    ),
+    case(
+        "a tree that is walked row by row; pages and retries are no rows",
+        """
+        from fastapi import Depends, FastAPI
+        from sqlmodel import Field, Session, SQLModel, create_engine, select
+
+        app = FastAPI()
+        engine = create_engine("sqlite://")
+
+        class Folder(SQLModel, table=True):
+            id: int | None = Field(default=None, primary_key=True)
+            parent_id: int | None = None
+
+        def get_session():
+            with Session(engine) as session:
+                yield session
+
+        @app.get("/subtree/{key}")
+        def subtree(key: int, session: Session = Depends(get_session)) -> list[int]:
+            found, pending = [], [key]
+            while pending:
+                parent = pending.pop()
+                children = session.exec(select(Folder).where(Folder.parent_id == parent)).all()  # <-
+                pending.extend(child.id for child in children)
+                found.append(parent)
+            return found
+
+        @app.get("/path/{key}")
+        def path(key: int, session: Session = Depends(get_session)) -> list[int]:
+            names = []
+            folder = session.get(Folder, key)
+            while folder is not None:
+                names.append(folder.id)
+                folder = session.get(Folder, folder.parent_id)  # <-
+            return names
+
+        @app.get("/all")
+        def pages(session: Session = Depends(get_session)) -> int:
+            offset, count = 0, 0
+            while True:
+                page = session.exec(select(Folder).offset(offset).limit(100)).all()
+                if not page:
+                    return count
+                offset, count = offset + 100, count + len(page)
         """,
     ),
 )

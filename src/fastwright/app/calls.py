@@ -80,6 +80,8 @@ class CallGraph:
 
     linker: Linker
     types: Inference
+    properties: frozenset[str] = frozenset()
+    """Names of properties that call something."""
     _sites: dict[int, tuple[CallSite, ...]] = field(default_factory=dict)
     _executions: dict[int, tuple[Execution, ...]] = field(default_factory=dict)
     _asking: dict[int, bool] = field(default_factory=dict)
@@ -98,11 +100,51 @@ class CallGraph:
         found = self._sites.get(key)
         if found is None:
             self._sites[key] = ()
-            found = self._sites[key] = tuple(
+            made = [
                 self._site(function, node, around)
                 for node, around in self.of_kind(function, s.Call)
-            )
+            ]
+            hidden = [*self._properties(function), *self._entered(function)]
+            if hidden:
+                made = sorted([*made, *hidden], key=lambda site: site.node.start)
+            found = self._sites[key] = tuple(made)
         return found
+
+    def _properties(self, function: Function) -> Iterator[CallSite]:
+        """``self.rates``: reading a property calls it."""
+        if not self.properties:
+            return
+        where = Where(function.module, function)
+        for node, around in self.of_kind(function, s.Attribute):
+            if node.attr in self.properties:
+                for base in alternatives(self.types.of(node.value, where)):
+                    if isinstance(base, Instance) and isinstance(base.cls, Class):
+                        method = self.linker.method(base.cls, node.attr)
+                        if method is not None and method.is_property:
+                            call = s.Call(node.start, node.end, node, [], [])
+                            bound = FunctionValue(method, base)
+                            yield CallSite(function, call, bound, (method,), None, base, around)
+
+    def _entered(self, function: Function) -> Iterator[CallSite]:
+        """``with Opened()``: entering and leaving call methods of the object."""
+        where = Where(function.module, function)
+        for node, around in self.of_kind(function, s.With):
+            names = ("__aenter__", "__aexit__") if node.is_async else ("__enter__", "__exit__")
+            for item in node.items:
+                entered = item.context_expr
+                for base in alternatives(self.types.of(entered, where)):
+                    if not isinstance(base, Instance) or not isinstance(base.cls, Class):
+                        continue
+                    for name in names:
+                        method = self.linker.method(base.cls, name)
+                        if method is not None:
+                            named = s.Attribute(entered.start, entered.end, entered, name)
+                            call = s.Call(entered.start, entered.end, named, [], [])
+                            bound = FunctionValue(method, base)
+                            yield CallSite(
+                                function, call, bound, (method,), None, base,
+                                around._replace(awaited=node.is_async),
+                            )  # fmt: skip
 
     def _site(self, function: Function, node: s.Call, around: Surroundings) -> CallSite:
         callee = self.types.of(node.func, Where(function.module, function))

@@ -61,7 +61,8 @@ _LISTS = {
 }  # fmt: skip
 _DICTS = {"dict", "Dict", "Mapping", "MutableMapping", "defaultdict", "OrderedDict"}
 _WRAPPERS = {"Mapped", "Required", "NotRequired", "Final", "ClassVar", "Annotated", "ReadOnly",
-             "WriteOnlyMapped", "DynamicMapped", "PrivateAttr", "InstanceOf", "SkipValidation"}  # fmt: skip
+             "WriteOnlyMapped", "DynamicMapped", "PrivateAttr", "InstanceOf", "SkipValidation",
+             "FromDishka", "Injected"}  # fmt: skip
 _AWAITABLES = {"Awaitable", "Coroutine", "Future", "Task"}
 _CONTEXT_DECORATORS = frozenset({"contextmanager", "asynccontextmanager"})
 
@@ -75,6 +76,7 @@ class Inference:
     implementations: Callable[[Class], list[Class]] | None = None
     """Concrete classes of a Protocol or abstract class, once the App can tell."""
     class_named: Callable[[str], Type] = lambda _name: UNKNOWN
+    state_named: Callable[[str], Type] = lambda _name: UNKNOWN
     """Find a table class by its plain name, once the App can tell."""
     callers_complete: bool = False
     """Set once all that requests reach was walked: later questions must not change answers."""
@@ -353,9 +355,17 @@ class Inference:
         call, at = marker
         provider = call.argument(0, "dependency")
         if provider is not None:
-            return self.of(provider, at)
+            return self.of(self._in_container(provider, at), at)
         found = self.annotation(parameter.annotation, where)
         return ClassObject(found.cls, found.args) if isinstance(found, Instance) else UNKNOWN
+
+    def _in_container(self, provider: s.Expr, where: Where) -> s.Expr:
+        """``Provide[Container.rates]`` of dependency-injector: the provider in the container."""
+        if isinstance(provider, s.Subscript):
+            name = self.linker.external(provider.value, where.module, where.function)
+            if name in {"dependency_injector.wiring.Provide", "dependency_injector.wiring.Closing"}:
+                return self._in_container(provider.slice, where)
+        return provider
 
     def marker(self, parameter: s.Parameter, where: Where) -> tuple[s.Call, Where] | None:
         """Return the ``Depends(...)``/``Security(...)`` call of a parameter and where it stands."""
@@ -584,6 +594,8 @@ class Inference:
         known = self.linker.library.attributes.get(f"{cls}.{name}")
         if known is not None:
             return _external_instance(known)
+        if cls == "fastapi.State" and (found := self.state_named(name)) is not UNKNOWN:
+            return found
         if cls == "column":
             return ExternalValue(f"column.{name}", base)
         return ExternalValue(f"{cls}.{name}", base)
@@ -1231,6 +1243,10 @@ def _csv_writer(types: Inference, node: s.Call, where: Where) -> Type:
 
 _ON_DISK = frozenset({"io.TextIOWrapper", "tempfile.NamedTemporaryFile()"})
 
+_PROVIDERS = ("Factory", "Singleton", "ThreadSafeSingleton", "ThreadLocalSingleton", "Callable",
+              "ContextLocalSingleton", "Resource", "Coroutine")  # fmt: skip
+"""Of dependency-injector: called, they call what they were given."""
+
 _SPECIAL: dict[str, Callable[[Inference, s.Call, Where], Type]] = {
     "sqlalchemy.orm.sessionmaker": _session_maker("sqlalchemy.orm.Session"),
     "sqlalchemy.ext.asyncio.async_sessionmaker": _session_maker(
@@ -1238,6 +1254,7 @@ _SPECIAL: dict[str, Callable[[Inference, s.Call, Where], Type]] = {
     ),
     "sqlalchemy.orm.scoped_session": _first_argument,
     "functools.partial": _partial,
+    **{f"dependency_injector.providers.{kind}": _first_argument for kind in _PROVIDERS},
     "csv.writer": _csv_writer,
     "csv.DictWriter": _csv_writer,
     "builtins.list": _as_sequence("list"),

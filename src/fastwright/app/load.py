@@ -61,7 +61,7 @@ class _Read(msgspec.Struct, frozen=True):
     read_ns: int
 
 
-_EMPTY = Header([], [], [], [], [])
+_EMPTY = Header([], [], [], [], [], [], [])
 _KEPT = msgspec.msgpack.Decoder(Kept)
 _ENCODE = msgspec.msgpack.Encoder().encode
 

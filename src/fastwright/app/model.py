@@ -26,6 +26,7 @@ from fastwright.app.types import (
     NoneType,
     Type,
     alternatives,
+    union,
 )
 from fastwright.app.wrappers import wrappers
 from fastwright.project.versions import Versions
@@ -51,6 +52,7 @@ class App:
     """Content of a data file by its path relative to the root; None where there is none."""
     library: Library = field(default_factory=known_library)
     """What is known about libraries."""
+    _state: dict[str, Type] = field(default_factory=dict)
     linker: Linker = field(init=False)
     types: Inference = field(init=False)
     calls: CallGraph = field(init=False)
@@ -62,13 +64,14 @@ class App:
     def __post_init__(self) -> None:
         self.linker = Linker(self.index, self.modules.get, self.library)
         self.types = Inference(self.linker)
-        self.calls = CallGraph(self.linker, self.types)
+        self.calls = CallGraph(self.linker, self.types, self._properties())
         self.raises = Raises(self.calls, self.types)
         self.models = Models(self.types)
         self.dependencies = Dependencies(self.types)
         self.authenticators = Authenticators(self.calls, self.raises, self.dependencies)
         self.types.implementations = self.implementations
         self.types.class_named = self._class_named
+        self.types.state_named = self._state_named
 
     # ------------------------------------------------------------------ modules
 
@@ -299,8 +302,8 @@ class App:
                     found.setdefault(id(dependency.function.node), dependency.function)
             if route.endpoint is not None:
                 found.setdefault(id(route.endpoint.node), route.endpoint)
-        for endpoint in self.endpoints:
-            for wrapper in wrappers(self.types, endpoint):
+        for route in self.routes:
+            for wrapper in wrappers(self.types, route):
                 found.setdefault(id(wrapper.node), wrapper)
         return list(found.values())
 
@@ -366,6 +369,40 @@ class App:
                 if isinstance(found, Class) and self.types.is_table(found):
                     candidates.append(found)
         return Instance(candidates[0]) if len({id(c.node) for c in candidates}) == 1 else UNKNOWN
+
+    def _properties(self) -> frozenset[str]:
+        return frozenset(name for module in self.sources for name in module.header.properties)
+
+    def _state_named(self, name: str) -> Type:
+        """Return what ``app.state.name`` or ``request.state.name`` is set to."""
+        if name not in self._state:
+            self._state[name] = UNKNOWN  # asked for while it is being found
+            self._state[name] = self._find_state(name)
+        return self._state[name]
+
+    def _find_state(self, name: str) -> Type:
+        found: list[Type] = []
+        for module in self.sources:
+            if name not in module.header.state:
+                continue
+            for node in module.walk():
+                if isinstance(node, (s.Assign, s.AnnAssign)) and node.value is not None:
+                    targets = node.targets if isinstance(node, s.Assign) else [node.target]
+                    if any(_is_state(target, name) for target in targets):
+                        function = self._function_of(module, node)
+                        found.append(self.types.of(node.value, Where(module, function)))
+        return union(
+            [kind for kind in found if kind is not UNKNOWN and not isinstance(kind, NoneType)]
+        )
+
+    def _function_of(self, module: Module, node: s.Node) -> Function | None:
+        """Return the innermost function around a node."""
+        around = [
+            function
+            for function in self.every_function(module)
+            if function.node.start <= node.start < function.node.end
+        ]
+        return max(around, key=lambda function: function.node.start, default=None)
 
     def classes(self, modules: Iterable[Module]) -> Iterator[Class]:
         """Yield the classes at the top level of modules."""
@@ -448,3 +485,12 @@ class App:
 
 def _expr(node: s.Node) -> s.Expr:
     return node  # type: ignore[return-value]
+
+
+def _is_state(node: s.Expr, name: str) -> bool:
+    return (
+        isinstance(node, s.Attribute)
+        and node.attr == name
+        and isinstance(node.value, s.Attribute)
+        and node.value.attr == "state"
+    )

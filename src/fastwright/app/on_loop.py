@@ -72,7 +72,7 @@ def entries(app: App) -> Iterator[Entry]:
             if dependency.function is not None:
                 yield Entry(dependency.function, "dependency", route)
     for route in app.routes:
-        for wrapper in wrappers(app.types, route.endpoint) if route.endpoint is not None else ():
+        for wrapper in wrappers(app.types, route):
             yield Entry(wrapper, "endpoint", route)
     for application in app.applications:
         for middleware in application.middleware:

@@ -1,18 +1,43 @@
-"""Wrappers: what decorators of the project put around an endpoint. They run with every request."""
+"""Wrappers: what the project puts around an endpoint, by decorators and by route classes.
+
+They run with every request, and nothing in the code calls them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from fastwright.app.infer import Inference
+from fastwright.app.routes import Route
 from fastwright.app.scopes import Where
-from fastwright.app.symbols import Function
-from fastwright.app.types import FunctionValue, alternatives
+from fastwright.app.symbols import Class, Function
+from fastwright.app.types import ClassObject, FunctionValue, alternatives
 from fastwright.read import syntax as s
 
 
-def wrappers(types: Inference, function: Function) -> Iterator[Function]:
-    """Yield the inner functions that decorators of the project return for ``function``."""
+def wrappers(types: Inference, route: Route) -> Iterator[Function]:
+    """Yield the functions of the project that run around the endpoint of a route."""
+    if route.endpoint is not None:
+        yield from _of_decorators(types, route.endpoint)
+    yield from _of_route_class(types, route)
+
+
+def _of_route_class(types: Inference, route: Route) -> Iterator[Function]:
+    """``APIRouter(route_class=...)``: what its ``get_route_handler`` returns."""
+    record = route.record
+    for given in (record.keywords, *(layer.keywords for layer in record.inherited)):
+        made = given.get("route_class")
+        if made is None or not isinstance(made.node, (s.Name, s.Attribute)):
+            continue
+        for option in alternatives(types.of(made.node, Where(made.module, made.function))):
+            if isinstance(option, ClassObject) and isinstance(option.cls, Class):
+                method = types.linker.method(option.cls, "get_route_handler")
+                if method is not None:
+                    yield method
+                    yield from _returned(types, method)
+
+
+def _of_decorators(types: Inference, function: Function) -> Iterator[Function]:
     where = Where(function.module, function.outer)
     for decorator in function.node.decorators:
         is_made = isinstance(decorator, s.Call)

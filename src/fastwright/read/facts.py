@@ -9,7 +9,7 @@ import msgspec
 
 from fastwright.read.syntax import Stmt
 
-EXTRACTOR_VERSION = 3
+EXTRACTOR_VERSION = 4
 """Raised whenever ``read`` gives other facts for the same source: old cache entries then die."""
 
 
@@ -55,6 +55,10 @@ class Header(msgspec.Struct, frozen=True, array_like=True):
     broken: list[int]
     marks: list[str]
     classes: list[ClassFact]
+    properties: list[str]
+    """Names of methods that run, and call something, when the attribute is read."""
+    state: list[str]
+    """Names that are set on an application's or a request's ``state``."""
 
 
 class Facts(msgspec.Struct, frozen=True, array_like=True, dict=True):

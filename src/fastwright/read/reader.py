@@ -46,6 +46,8 @@ MARKS = (
 LANGUAGE = Language(tree_sitter_python.language())
 _PARSER = Parser(LANGUAGE)
 _BROKEN_KEPT = 10
+_PROPERTIES = frozenset({"property", "cached_property"})
+_STATE = re.compile(rb"\.state\.([a-zA-Z_][a-zA-Z0-9_]*)(?:\s*:[^=\n]+)?\s*=(?!=)")
 _CODING = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 _SUPPRESS = re.compile(
     r"#\s*fastwright:\s*(?P<verb>ignore-file|ignore)(?:\[(?P<rules>[^\]]*)\])?[ \t:,-]*(?P<reason>.*)"
@@ -104,6 +106,8 @@ def read(source: bytes) -> tuple[Header, Facts]:
         broken=_broken_lines(root),
         marks=[mark for mark in MARKS if mark.encode() in source],
         classes=_classes(body),
+        properties=_properties(body),
+        state=_state(source),
     )
     return header, Facts(body=body, lines=_line_starts(source), doc=docstring(body))
 
@@ -115,6 +119,25 @@ def _classes(body: list[s.Stmt]) -> list[ClassFact]:
         for node in s.definitions(body)
         if isinstance(node, s.ClassDef)
     ]
+
+
+def _properties(body: list[s.Stmt]) -> list[str]:
+    """Return the names of properties that call something."""
+    return sorted(
+        {
+            node.name
+            for owner in s.definitions(body)
+            if isinstance(owner, s.ClassDef)
+            for node in s.definitions(owner.body)
+            if isinstance(node, s.FunctionDef)
+            and any(s.last_name(d) in _PROPERTIES for d in node.decorators)
+            and not _PROPERTIES.issuperset(node.called)
+        }
+    )
+
+
+def _state(source: bytes) -> list[str]:
+    return sorted({match[1].decode() for match in _STATE.finditer(source)})
 
 
 def _base_name(base: s.Expr) -> str | None:

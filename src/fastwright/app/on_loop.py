@@ -10,6 +10,7 @@ import msgspec
 from fastwright.app.calls import CallSite, Reached, Step
 from fastwright.app.guards import Guards
 from fastwright.app.model import App
+from fastwright.app.once import is_kept
 from fastwright.app.routes import Route
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function
@@ -169,7 +170,7 @@ def scheduled(site: CallSite) -> s.Expr | None:
 
 def stays_on_loop(app: App, site: CallSite, target: Function) -> bool:
     """Whether a call made on the event loop runs its target there."""
-    if site.around.deferred:
+    if site.around.deferred or is_kept(site):
         return False
     names = target.decorator_names
     if not names.isdisjoint(_CACHING):

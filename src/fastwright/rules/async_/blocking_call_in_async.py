@@ -19,6 +19,7 @@ from fastwright.app.calls import CallSite, Step
 from fastwright.app.guards import Guards
 from fastwright.app.model import App
 from fastwright.app.on_loop import Loop, on_loop
+from fastwright.app.once import is_kept
 from fastwright.app.scopes import Where
 from fastwright.app.types import Instance, Literal
 from fastwright.read import syntax as s
@@ -66,7 +67,7 @@ def _waits(app: App, site: CallSite) -> str | None:
     if site.external is None or site.around.awaited or site.around.deferred:
         return None
     why = app.library.blocks(site.external)
-    if why is None or _is_read_once(site):
+    if why is None or is_kept(site):
         return None
     if site.external in _FILES and (_in_memory(app, site) or _is_read_elsewhere(app, site)):
         return None
@@ -92,60 +93,6 @@ def _is_read_elsewhere(app: App, site: CallSite) -> bool:
         )
         for other in app.calls.sites(site.caller)
     )
-
-
-def _is_read_once(site: CallSite) -> bool:
-    """Whether what a call gives is kept: ``if x is None: x = load()``, ``if x is not None: return x``."""
-    if any(
-        name in _bound(branch.body)
-        for branch in site.around.branches
-        for name in _missing(branch.test)
-    ):
-        return True
-    body = site.caller.node.body
-    return any(
-        name in _bound(body)
-        for node in body
-        if isinstance(node, s.If) and node.start < site.node.start
-        for branch in node.branches
-        if any(isinstance(inner, s.Return) for inner in branch.body)
-        for name in _present(branch.test)
-    )
-
-
-def _present(test: s.Expr) -> Iterator[str]:
-    """Yield the names that a condition finds to hold something."""
-    if isinstance(test, s.Compare) and test.ops == ["is not"]:
-        right = test.comparators[0]
-        if isinstance(right, s.Constant) and right.kind == "none":
-            yield s.dotted(test.left) or ""
-    elif isinstance(test, (s.Name, s.Attribute)):
-        yield s.dotted(test) or ""
-    elif isinstance(test, s.BoolOp) and test.op == "and":
-        for value in test.values:
-            yield from _present(value)
-
-
-def _missing(test: s.Expr) -> Iterator[str]:
-    """Yield the names that a condition finds to be None or empty."""
-    if isinstance(test, s.Compare) and test.ops == ["is"]:
-        right = test.comparators[0]
-        if isinstance(right, s.Constant) and right.kind == "none":
-            yield s.dotted(test.left) or ""
-    elif isinstance(test, s.UnaryOp) and test.op == "not":
-        yield s.dotted(test.operand) or ""
-    elif isinstance(test, s.BoolOp) and test.op == "or":
-        for value in test.values:
-            yield from _missing(value)
-
-
-def _bound(body: list[s.Stmt]) -> set[str]:
-    """Return the names outside of the function, or attributes, that statements assign."""
-    found: set[str] = set()
-    for node in s.walk_scope(*body):
-        if isinstance(node, s.Assign):
-            found.update(filter(None, (s.dotted(target) for target in node.targets)))
-    return {name for name in found if "." in name or name.startswith("_") or name.isupper()}
 
 
 def _in_memory(app: App, site: CallSite) -> bool:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from fastwright.app.calls import CallSite
 from fastwright.app.model import App
 from fastwright.app.routes import Route
 from fastwright.app.symbols import Class, Function
@@ -31,6 +32,7 @@ _CREDENTIAL = re.compile(
     re.IGNORECASE,
 )
 _READING = frozenset({"headers", "cookies", "query_params", "session", "user", "auth"})
+_SENDING = frozenset({"send_text", "send_json", "send_bytes"})
 _PUBLIC = re.compile(r"public|health|ping|echo|demo|test|status|metrics|webhook|login|widget|guest",
                      re.IGNORECASE)  # fmt: skip
 _SIBLINGS = 2
@@ -108,12 +110,21 @@ def _gives(app: App, endpoint: Function) -> bool:
         return True
     sockets = {parameter.name for parameter in endpoint.parameters}
     for site in app.calls.sites(endpoint):
+        if _sends_to_others(site, sockets):
+            return True
         given = [*site.node.args, *(keyword.value for keyword in site.node.keywords)]
         own = any(isinstance(node, s.Name) and node.id in sockets for node in given)
         for target in site.targets:
             if not own or (target.owner is not None and _sends_to_all(target.owner)):
                 return True
     return False
+
+
+def _sends_to_others(site: CallSite, sockets: set[str]) -> bool:
+    """``await other.send_text(text)``: whether what is sent goes to another client."""
+    receiver = site.node.func.value if isinstance(site.node.func, s.Attribute) else None
+    sends = site.method in _SENDING and isinstance(receiver, s.Name)
+    return sends and s.dotted(receiver) not in sockets
 
 
 def _sends_to_all(cls: Class) -> bool:
@@ -207,6 +218,16 @@ async def news(socket: WebSocket) -> None:  # <-
     await manager.connect(socket)
     while True:
         await socket.receive_text()
+
+together: list[WebSocket] = []
+
+@app.websocket("/orders/talk")
+async def talk(socket: WebSocket) -> None:  # <-
+    await socket.accept()
+    together.append(socket)
+    text = await socket.receive_text()
+    for other in together:
+        await other.send_text(text)
 """,
     ),
     case(

@@ -25,6 +25,8 @@ class Library(msgspec.Struct, frozen=True, dict=True):
     not_blocking: dict[str, str]
     elsewhere: dict[str, int]
     statements: dict[str, str]
+    unmaintained: dict[str, str]
+    """Import name of a library that gets no fixes -> what to say of it."""
     sinks: dict[str, dict[str, str]]
     """Rule -> calls that should not get request data, with ``position keyword`` of the argument."""
 

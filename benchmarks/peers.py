@@ -21,6 +21,8 @@ PACKAGES = {
     "fastapi-therapist": "fastapi-therapist",
     "hydroid": "hydroid-cli",
     "bandit": "bandit",
+    "safelint": "safelint[python]",
+    "faex": "faex",
 }
 """The requirement that brings each command."""
 

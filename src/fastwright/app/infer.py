@@ -1183,6 +1183,10 @@ def _first_argument(types: Inference, node: s.Call, where: Where) -> Type:
     return types.of(node.args[0], where) if node.args else UNKNOWN
 
 
+def _nullcontext(types: Inference, node: s.Call, where: Where) -> Type:
+    return Context(_first_argument(types, node, where))
+
+
 def _as_sequence(kind: str) -> Callable[[Inference, s.Call, Where], Type]:
     def convert(types: Inference, node: s.Call, where: Where) -> Type:
         if not node.args:
@@ -1254,6 +1258,7 @@ _SPECIAL: dict[str, Callable[[Inference, s.Call, Where], Type]] = {
     ),
     "sqlalchemy.orm.scoped_session": _first_argument,
     "functools.partial": _partial,
+    "contextlib.nullcontext": _nullcontext,
     **{f"dependency_injector.providers.{kind}": _first_argument for kind in _PROVIDERS},
     "csv.writer": _csv_writer,
     "csv.DictWriter": _csv_writer,

@@ -25,7 +25,7 @@ from fastwright.rules.evidence import call_name, evidence, name_place, of_route
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Case, Rule, case
 
-STATEMENTS = 30
+STATEMENTS = 25
 BRANCHES = 6
 WORK = 3
 """Database statements, outside calls, and calls of services and repositories together."""

@@ -24,8 +24,8 @@ from fastwright.app.model import App
 from fastwright.app.raises import status_code
 from fastwright.app.scopes import Where
 from fastwright.app.surroundings import Surroundings
-from fastwright.app.symbols import Function
-from fastwright.app.types import Instance, alternatives
+from fastwright.app.symbols import Class, Function
+from fastwright.app.types import ClassObject, Instance, alternatives
 from fastwright.read import syntax as s
 from fastwright.rules.architecture._http import from_endpoint
 from fastwright.rules.evidence import evidence, name_place, place
@@ -146,6 +146,30 @@ def _sent(
                 reported.add(value.start)
                 yield _hit(function, found, label, held[-1], value, chain)
                 break
+    if is_endpoint:
+        yield from _sent_later(app, function, caught, chain)
+
+
+def _sent_later(
+    app: App, function: Function, caught: list[Caught], chain: tuple[Evidence, ...]
+) -> Iterator[Hit]:
+    """``except Exception as e: error = str(e)``, and ``error`` stands in the answer after it."""
+    kept: dict[str, tuple[Caught, s.Expr, str]] = {}
+    for node, _ in app.calls.of_kind(function, s.Assign):
+        target = node.targets[0]
+        held = [c for c in caught if c.start <= node.start < c.end]
+        if held and isinstance(target, s.Name):
+            found = _exposing(app, function, node.value, held[-1], 0)
+            if found is not None:
+                kept.setdefault(target.id, (held[-1], node.value, found))
+    for answer, _ in app.calls.of_kind(function, s.Return) if kept else ():
+        sink = _sink(app, function, answer, is_endpoint=True)
+        if sink is None or any(c.start <= answer.start < c.end for c in caught):
+            continue
+        for name in s.walk(*sink[1]):
+            if isinstance(name, s.Name) and name.id in kept:
+                held_by, value, found = kept.pop(name.id)
+                yield _hit(function, found, sink[0], held_by, value, chain)
 
 
 def _hit(
@@ -186,7 +210,18 @@ def _sink(
                 return name.rpartition(".")[2], _given(value), known
         if is_endpoint and isinstance(value, (s.Dict, s.JoinedStr)):
             return "the answer", [value], _SERVER_ERROR
+        if is_endpoint and isinstance(value, s.Call) and _makes_schema(app, function, value):
+            return "the answer", _given(value), _SERVER_ERROR
     return None
+
+
+def _makes_schema(app: App, function: Function, call: s.Call) -> bool:
+    made = app.types.of(call.func, Where(function.module, function))
+    return (
+        isinstance(made, ClassObject)
+        and isinstance(made.cls, Class)
+        and app.models.is_schema(made.cls)
+    )
 
 
 def _waits(app: App, function: Function, caught: Caught) -> bool:

@@ -152,7 +152,7 @@ def _verb(execution: Execution) -> str:
 def asks(app: App, execution: Execution) -> bool:
     """Whether an execution sends a statement of its own."""
     site = execution.site
-    if site.method in {"refresh", "executemany"}:
+    if site.method == "executemany":
         return False
     if execution.session == "raw":
         given = site.node.argument(0, "query")

@@ -8,8 +8,9 @@ httpx and aiohttp both ask for one client for the application. Open it in the li
 
 Reported is a client in a `with` block of code that requests reach, where its arguments are the same each
 time (constants, settings, nothing). Left alone are clients that depend on the request (its headers,
-cookies, proxy), transports that call an application in the same process, functions that run once, what is
-asked for rarely (logins, callbacks, set-up, tests of a connection), and functions that keep the answer.
+cookies, proxy), transports that call an application in the same process, functions that run once or keep
+the answer, what is asked for rarely (logins, callbacks, set-up, routes for administrators), and clients
+for want of one that the caller hands in.
 
 This rule is off unless it is selected: code does not say how often a request is made, and for one that
 comes once an hour a client of its own does no harm.
@@ -42,6 +43,8 @@ _RARE = re.compile(
     r"|telemetry|startup|shutdown|lifespan|jwks|openid|license|deploy",
     re.IGNORECASE,
 )
+_STAFF = re.compile(r"admin|superuser|staff|operator|owner", re.IGNORECASE)
+"""What authenticates for routes that few people may call."""
 _ONCE = re.compile(r"cache|memo|singleton|once", re.IGNORECASE)
 _DEPTH = 4
 
@@ -53,7 +56,9 @@ def check(app: App) -> Iterator[Hit]:
         if _NAMES.isdisjoint(step.function.node.called) or _is_rare(running, step):
             continue
         for site in app.calls.sites(step.function):
-            if site.external in _CLIENTS and _is_entered(app, site) and _is_fixed_call(app, site):
+            if site.external not in _CLIENTS or _is_fallback(site):
+                continue
+            if _is_entered(app, site) and _is_fixed_call(app, site):
                 yield _hit(running, step, site)
                 break
 
@@ -79,6 +84,9 @@ def _is_rare(running: Loop, step: Step) -> bool:
     said.append(step.function.module.path)
     if entry.route is not None:
         said.append(entry.route.path)
+        authentication = entry.route.authentication
+        if authentication is not None and _STAFF.search(authentication.by):
+            return True
     return any(map(_RARE.search, said))
 
 
@@ -89,6 +97,17 @@ def _keeps_answer(function: Function) -> bool:
         for node in s.walk_scope(*function.node.body)
         if isinstance(node, s.Assign)
         for target in node.targets
+    )
+
+
+def _is_fallback(site: CallSite) -> bool:
+    """``if client is None``: whether the caller may hand a client in."""
+    names = {parameter.name for parameter in site.caller.parameters}
+    return any(
+        isinstance(node, s.Name) and node.id in names
+        for branch in site.around.branches
+        if isinstance(branch.test, s.Compare) and branch.test.ops == ["is"]
+        for node in s.walk(branch.test.left)
     )
 
 
@@ -240,6 +259,17 @@ CASES = (
         async def again() -> dict:
             async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client:
                 return (await client.get("/price")).json()
+
+        async def ask(client: httpx.AsyncClient | None = None) -> None:
+            if client is None:
+                async with httpx.AsyncClient() as own:
+                    await own.get("https://rates.example")
+            else:
+                await client.get("https://rates.example")
+
+        @app.get("/asked")
+        async def asked() -> None:
+            await ask()
 
         RATES = {}
 

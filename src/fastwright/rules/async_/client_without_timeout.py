@@ -16,14 +16,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from fastwright.app.calls import CallSite
 from fastwright.app.model import App
 from fastwright.app.scopes import Where
-from fastwright.app.symbols import Class
-from fastwright.app.types import Instance
+from fastwright.app.symbols import Class, Function
+from fastwright.app.types import ClassObject, ExternalValue, Instance, alternatives
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
-from fastwright.rules.evidence import call_name, evidence, place
+from fastwright.rules.evidence import evidence, place
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Case, Rule, case
 
@@ -36,7 +35,8 @@ _HTTPX = frozenset(
     f"{owner}.{verb}" for owner in ("httpx", *_HTTPX_CLIENTS) for verb in _VERBS
 ) | _HTTPX_CLIENTS  # fmt: skip
 _LIBRARIES = frozenset({"requests", "httpx"})
-_CALLED = _VERBS | {"Client", "AsyncClient"}
+_NO_LIMIT = re.compile(rb"timeout.{,16}none", re.DOTALL)
+"""``timeout=None`` in the stored body of a function: a name, a place and a kind of constant."""
 _STREAMING = frozenset({"stream", "aiter_bytes", "aiter_lines", "aiter_raw", "aiter_text", "send",
                         "iter_bytes", "iter_lines", "aconnect_sse", "connect_sse"})  # fmt: skip
 _ASIDE = re.compile(
@@ -48,66 +48,94 @@ _ASIDE = re.compile(
 def check(app: App) -> Iterator[Hit]:
     """Report each call that may wait for ever."""
     for module in app.sources:
-        if not _uses_client(module) or _ASIDE.search(module.path):
+        imported = {fact.module.partition(".")[0] for fact in module.header.imports}
+        if not imported.isdisjoint(_LIBRARIES) and not _ASIDE.search(module.path):
+            yield from _in_module(app, module, _words(module, imported))
+
+
+def _words(module: Module, imported: set[str]) -> re.Pattern[bytes]:
+    """Return what the stored body of a function holds if it has to do with one of the libraries."""
+    if "requests" not in imported:
+        return _NO_LIMIT
+    names = [name for name, origin in module.imported.items() if origin.startswith("requests")]
+    words = [_NO_LIMIT.pattern, b"ession", *(re.escape(name.encode()) for name in names)]
+    return re.compile(b"|".join(words), re.DOTALL)
+
+
+def _in_module(app: App, module: Module, words: re.Pattern[bytes]) -> Iterator[Hit]:
+    if not any(words.search(node.raw_body) for node in module.functions):
+        return
+    for function in app.every_function(module):
+        if not words.search(function.node.raw_body):
             continue
-        adapted = _has_own_adapter(app, module)
-        for function in app.every_function(module, _CALLED):
-            for site in app.calls.sites(function):
-                why = _why(site, adapted=adapted)
-                if why is not None:
-                    message = f"{call_name(site)} {why}: it may wait for ever"
-                    proof = (evidence(module, site.node, "no time limit"),)
-                    yield Hit(place(module, site.node), message, proof)
+        for call, _ in app.calls.of_kind(function, s.Call):
+            why = _why(app, function, call)
+            if why is not None:
+                written = s.dotted(call.func) or s.last_name(call.func)
+                message = f"{written} {why}: it may wait for ever"
+                yield Hit(place(module, call), message, (evidence(module, call, why),))
 
 
-def _uses_client(module: Module) -> bool:
-    return any(fact.module.partition(".")[0] in _LIBRARIES for fact in module.header.imports)
+def _why(app: App, function: Function, call: s.Call) -> str | None:
+    """Return why a call may wait for ever, None where it does not or it is not known."""
+    if any(keyword.arg is None for keyword in call.keywords):
+        return None
+    given = call.keyword("timeout")
+    if given is not None and not (isinstance(given, s.Constant) and given.kind == "none"):
+        return None
+    if given is None and not _may_be_requests(function, call):
+        return None
+    name = _name(app, function, call)
+    if name in _HTTPX and given is not None and not _reads_streams(function.module):
+        return "has timeout=None"
+    if name not in _REQUESTS:
+        return None
+    if name.startswith("requests.Session.") and _has_own_adapter(app, function.module):
+        return None
+    return "has no timeout" if given is None else "has timeout=None"
+
+
+def _may_be_requests(function: Function, call: s.Call) -> bool:
+    """Whether it reads like a call of requests or of a session: what spares asking for its type."""
+    imported = function.module.imported
+    if isinstance(call.func, s.Name):
+        return imported.get(call.func.id) in _REQUESTS
+    receiver = call.func.value if isinstance(call.func, s.Attribute) else None
+    name = s.last_name(receiver) or ""
+    return s.last_name(call.func) in _VERBS and (
+        "ession" in name or imported.get(name) == "requests"
+    )
+
+
+def _name(app: App, function: Function, call: s.Call) -> str | None:
+    """Return the canonical name of what is called; None for a session of a class of the project."""
+    for found in alternatives(app.types.of(call.func, Where(function.module, function))):
+        if isinstance(found, ExternalValue):
+            own = isinstance(found.receiver, Instance) and isinstance(found.receiver.cls, Class)
+            return None if own else found.name
+        if isinstance(found, ClassObject) and isinstance(found.cls, str):
+            return found.cls
+    return None
 
 
 def _has_own_adapter(app: App, module: Module) -> bool:
     """Whether the file mounts an adapter that may set a limit: any but the plain one."""
     return any(
-        site.method == "mount" and _name_of(app, site) != "requests.adapters.HTTPAdapter"
+        s.last_name(call.func) == "mount"
+        and _adapter(app, function, call) != "requests.adapters.HTTPAdapter"
         for function in app.every_function(module, frozenset({"mount"}))
-        for site in app.calls.sites(function)
+        for call, _ in app.calls.of_kind(function, s.Call)
     )
 
 
-def _name_of(app: App, site: CallSite) -> str | None:
-    given = site.node.argument(1, "adapter")
-    found = app.types.of(given, Where(site.module, site.caller))
+def _adapter(app: App, function: Function, call: s.Call) -> str | None:
+    given = call.argument(1, "adapter")
+    found = app.types.of(given, Where(function.module, function))
     return found.name if isinstance(found, Instance) else None
 
 
-def _why(site: CallSite, *, adapted: bool) -> str | None:
-    """Return why a call may wait for ever, None where it does not or it is not known."""
-    name = site.external
-    if name in _REQUESTS:
-        if any(keyword.arg is None for keyword in site.node.keywords):
-            return None
-        if name.startswith("requests.Session.") and (adapted or _is_own(site)):
-            return None
-        given = site.node.keyword("timeout")
-        if given is None:
-            return "has no timeout"
-        return "has timeout=None" if _is_none(given) else None
-    if name in _HTTPX and _is_none(site.node.keyword("timeout")) and not _streams(site):
-        return "has timeout=None"
-    return None
-
-
-def _is_own(site: CallSite) -> bool:
-    """Whether the session is of a class of the project, which may set a limit."""
-    return isinstance(site.receiver, Instance) and isinstance(site.receiver.cls, Class)
-
-
-def _is_none(node: s.Expr | None) -> bool:
-    return isinstance(node, s.Constant) and node.kind == "none"
-
-
-def _streams(site: CallSite) -> bool:
-    """Whether streams are read in the file."""
-    return any(not _STREAMING.isdisjoint(function.called) for function in site.module.functions)
+def _reads_streams(module: Module) -> bool:
+    return any(not _STREAMING.isdisjoint(function.called) for function in module.functions)
 
 
 RULE = Rule(
@@ -129,6 +157,7 @@ CASES = (
         """
         import httpx
         import requests
+        import requests as web
         from requests import get as fetch
         from requests.adapters import HTTPAdapter
 
@@ -146,6 +175,7 @@ CASES = (
         def load(url: str) -> None:
             requests.post(url, json={})  # <-
             fetch(url)  # <-
+            web.delete(url)  # <-
             session.request("GET", url)  # <-
             requests.get(url, timeout=None)  # <-
 

@@ -229,6 +229,8 @@ def _waits(app: App, function: Function, caught: Caught) -> bool:
     if caught.tried is None:
         return True
     body = caught.tried.body
+    if not body:
+        return False
     if any(
         isinstance(node, s.Await) and s.last_name(node.value) not in _READING
         for node in s.walk_scope(*body)
@@ -516,6 +518,46 @@ CASES = (
                 if isinstance(e, ValueError):
                     raise HTTPException(422, detail=str(e))
                 raise HTTPException(500, detail=f"failed with {type(e).__name__}")
+        """,
+    ),
+    case(
+        "in a field of the answer, and through a variable that the answer takes later",
+        """
+        import httpx
+        from fastapi import FastAPI
+        from pydantic import BaseModel
+
+        app = FastAPI()
+
+        class Tested(BaseModel):
+            ok: bool
+            error: str | None = None
+
+        @app.post("/test")
+        async def test(url: str) -> Tested:
+            try:
+                await httpx.AsyncClient().get(url)
+            except Exception as exc:
+                return Tested(ok=False, error=f"failed: {exc}")  # <-
+            return Tested(ok=True)
+
+        @app.post("/later")
+        async def later(url: str) -> Tested:
+            error = None
+            try:
+                await httpx.AsyncClient().get(url)
+            except Exception as exc:
+                error = str(exc)  # <-
+            return Tested(ok=error is None, error=error)
+
+        @app.post("/hidden")
+        async def hidden(url: str) -> Tested:
+            try:
+                await httpx.AsyncClient().get(url)
+            except Exception as exc:
+                print(exc)
+                return Tested(ok=False, error="not reached")
+            return Tested(ok=True)
         """,
     ),
 )

@@ -6,7 +6,7 @@ answer, the memory of the process and the time that the database is busy, until 
 Reported is a GET whose answer is made of the rows of a statement without `limit`, followed back
 through services and repositories, where requests add rows to that table (a table that only
 migrations fill does not grow with use), and no filter narrows it to the rows of one parent (all that
-a user or tenant owns does grow). An
+a user or tenant owns does grow, and so do the versions, messages and events of one parent). An
 endpoint that takes `limit`, `page`, `cursor` and the like, or that goes through a paginating
 helper, is taken to page. Tables of settings, roles, categories and other things that people keep
 few of are left alone; statements that cannot be read, too.
@@ -46,9 +46,16 @@ _FEW = re.compile(
     re.IGNORECASE,
 )
 """Names of tables of which there are few, whoever uses the application."""
+_SUFFIX = re.compile(r"(?<=\w)(Model|Table|Schema|Entity|Orm|ORM|DB|Row)$")
 _PARENT = re.compile(
     r"(^|_)(id|ids|uuid|key|slug|name|email|token|sku|code|hash|by|of)$", re.IGNORECASE
 )
+_HISTORY = re.compile(
+    r"version|histor|event|log|message|action|episode|comment|audit|transaction|notification"
+    r"|chat|activit|execution|attempt|revision|measurement|reading",
+    re.IGNORECASE,
+)
+"""What is added to for as long as its parent lives."""
 _OWNER = re.compile(
     r"^(user|owner|author|creator|account|customer|organi[sz]ation|org|tenant)(_id|_uuid)?$|^created_by$",
     re.IGNORECASE,
@@ -68,8 +75,9 @@ def check(app: App) -> Iterator[Hit]:
             continue
         if route.kind != "http" or _pages(app, route):
             continue
-        for table, origin in _whole_tables(app, endpoint):
-            if id(table.node) in growing and not _FEW.search(table.name):
+        is_history = _HISTORY.search(route.path.rstrip("/").rpartition("/")[2]) is not None
+        for table, origin in _whole_tables(app, endpoint, is_history=is_history):
+            if id(table.node) in growing and not _FEW.search(_SUFFIX.sub("", table.name)):
                 seen.add(id(endpoint.node))
                 yield _hit(route, table, origin)
                 break
@@ -111,7 +119,9 @@ def _pages(app: App, route: Route) -> bool:
     )
 
 
-def _whole_tables(app: App, endpoint: Function) -> Iterator[tuple[Class, Origin]]:
+def _whole_tables(
+    app: App, endpoint: Function, *, is_history: bool
+) -> Iterator[tuple[Class, Origin]]:
     """Yield the tables of which an endpoint's answer holds every row, and where it reads them."""
     for returned in returns(app, endpoint):
         for value in _lists(app, returned, endpoint, 0):
@@ -119,7 +129,7 @@ def _whole_tables(app: App, endpoint: Function) -> Iterator[tuple[Class, Origin]
             if any(origin.execution is None for origin in found):
                 continue
             for origin in found:
-                table = _whole_table(app, origin, value, endpoint)
+                table = _whole_table(app, origin, value, endpoint, is_history=is_history)
                 if table is not None:
                     yield table, origin
 
@@ -151,7 +161,9 @@ def _makes_schema(app: App, node: s.Call, function: Function) -> bool:
     return s.last_name(node.func) in _CONSTRUCTING
 
 
-def _whole_table(app: App, origin: Origin, value: s.Expr, endpoint: Function) -> Class | None:
+def _whole_table(
+    app: App, origin: Origin, value: s.Expr, endpoint: Function, *, is_history: bool
+) -> Class | None:
     """Return the table of which an origin reads every row, or None."""
     execution = origin.execution
     if execution is None or execution.kind != "read" or execution.by_key:
@@ -165,7 +177,7 @@ def _whole_table(app: App, origin: Origin, value: s.Expr, endpoint: Function) ->
         return None
     if any(s.last_name(step) in {"limit", "slice", "fetch", "params"} for step in query.steps):
         return None
-    if _narrowed(query) or _limited_elsewhere(execution.site.caller):
+    if _narrowed(query, is_history=is_history) or _limited_elsewhere(execution.site.caller):
         return None
     table = query.entity or _generic_table(app, origin) or _row_class(app, value, endpoint)
     return table if table is not None and app.models.table(table) is not None else None
@@ -206,7 +218,7 @@ def _takes_one(app: App, function: Function, call: s.Call) -> bool:
     return False
 
 
-def _narrowed(query: Query) -> bool:
+def _narrowed(query: Query, *, is_history: bool) -> bool:
     """Whether a filter keeps only the rows of one parent, or those that are asked for by id."""
     named = {
         id(keyword.value): keyword.arg
@@ -216,11 +228,11 @@ def _narrowed(query: Query) -> bool:
     }
     for condition in query.filters:
         if id(condition) in named:
-            if _is_parent(named[id(condition)] or "x_id"):
+            if _is_parent(named[id(condition)] or "id", is_history=is_history):
                 return True
             continue
         for node in s.walk(condition):
-            if isinstance(node, s.Attribute) and _is_parent(node.attr):
+            if isinstance(node, s.Attribute) and _is_parent(node.attr, is_history=is_history):
                 return True
             if isinstance(node, s.Starred):
                 return True
@@ -229,8 +241,10 @@ def _narrowed(query: Query) -> bool:
     return False
 
 
-def _is_parent(column: str) -> bool:
+def _is_parent(column: str, *, is_history: bool) -> bool:
     """Whether a column says whose row it is: a parent has few, an owner more from day to day."""
+    if is_history and column.endswith("_id"):
+        return False
     return _PARENT.search(column) is not None and _OWNER.search(column) is None
 
 
@@ -417,6 +431,20 @@ CASES = (
                 @app.get("/f")
                 def f(session: SessionDep):
                     return session.exec(select(Order)).all()[:10]
+                """,
+        },
+    ),
+    Case(
+        "the history of one parent grows for as long as it lives",
+        {
+            "app/base.py": _HEAD,
+            "app/main.py": """
+                from sqlmodel import select
+                from app.base import Order, SessionDep, app
+
+                @app.get("/carts/{cart_id}/versions")
+                def versions(session: SessionDep, cart_id: int):  # <-
+                    return session.exec(select(Order).where(Order.cart_id == cart_id)).all()
                 """,
         },
     ),

@@ -91,7 +91,7 @@ def _is_unguarded(app: App, route: Route) -> bool:
 
 def _only_answers(endpoint: Function) -> bool:
     """Whether an endpoint gives a fixed answer: it changes nothing."""
-    last = endpoint.node.body[-1]
+    last = endpoint.node.body[-1] if endpoint.node.body else None
     return isinstance(last, s.Return) and isinstance(last.value, (s.Constant, s.Dict))
 
 

@@ -125,7 +125,10 @@ def _is_open(app: App, route: Route, cookie: str) -> bool:
     """Whether another site's form may send what a route takes, authenticated by the cookie."""
     if route.methods != ("POST",) or route.authentication is None or route.record.starlette:
         return False
-    if any(p.kind == "body" or (p.kind == "header" and p.required) for p in route.parameters):
+    if any(
+        p.kind in {"body", "unknown"} or (p.kind == "header" and p.required)
+        for p in route.parameters
+    ):
         return False
     dependency = route.authentication.dependency
     if dependency is None:

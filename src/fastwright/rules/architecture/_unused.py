@@ -53,6 +53,7 @@ def _imported(app: App) -> set[str]:
 def _mentioned(module: Module, wanted: Collection[str]) -> Iterator[tuple[str, s.Node]]:
     """Yield the names, among those wanted by then, that a module mentions: as names or in texts."""
     for node in module.walk():
+        words: tuple[str, ...]
         if isinstance(node, s.Name):
             words = (node.id,)
         elif isinstance(node, s.Attribute):
@@ -72,10 +73,11 @@ def _mentioned(module: Module, wanted: Collection[str]) -> Iterator[tuple[str, s
 
 def _is_made(text: s.JoinedStr, name: str) -> bool:
     """Whether a text may be made to be the name: ``f"{kind}Config"``."""
-    ends = [s.string(value) for value in (text.values[0], text.values[-1])]
-    first, last = ends
-    return (last is not None and _PART.fullmatch(last) is not None and name.endswith(last)) or (
-        first is not None and _PART.fullmatch(first) is not None and name.startswith(first)
+    if not text.values:
+        return False
+    first, last = s.string(text.values[0]), s.string(text.values[-1])
+    return (last is not None and bool(_PART.fullmatch(last)) and name.endswith(last)) or (
+        first is not None and bool(_PART.fullmatch(first)) and name.startswith(first)
     )
 
 

@@ -47,6 +47,8 @@ def check(app: App) -> Iterator[Hit]:
             if found is not None:
                 reported.add(path)
                 yield found
+    if len(app.tables) < TABLES:
+        return
     for path in sorted({step.function.module.path for step in app.reached} - reported):
         if app.modules[path].kind == "source":
             yield from _of_tables(app, app.modules[path])

@@ -62,6 +62,7 @@ _CLIENTS = {
     "smtplib.SMTP": "a connection to the mail server",
     "smtplib.SMTP_SSL": "a connection to the mail server",
 }
+_LAST = frozenset(name.rpartition(".")[2] for name in _CLIENTS)
 _BUILDER = re.compile(
     r"adapter|gateway|client|provider|factory|storage|store|backend|connector|sender|mailer|engine|database"
     r"|cache|queue|broker|connection|pool|bootstrap|container|startup|lifespan|driver|wrapper|session",
@@ -79,7 +80,13 @@ _PLAIN = frozenset({"service", "repository", "other", "domain"})
 def check(app: App) -> Iterator[Hit]:
     """Report clients, sessions and settings that business code builds itself."""
     given = _given_by_dependencies(app)
-    found = [hit for step in app.reached for hit in _of_function(app, step, given)]
+    names = _LAST | {schema.cls.name for schema in app.settings}
+    found = [
+        hit
+        for step in app.reached
+        if any(name in names or "session" in name.lower() for name in step.function.node.called)
+        for hit in _of_function(app, step, given)
+    ]
     if not found:
         return
     known = {hit.place for hit in resource_per_request.check(app)}
@@ -144,16 +151,16 @@ def _what(app: App, site: CallSite) -> str | None:
             schema = app.models.schema(option.cls)
             if schema is not None and schema.is_settings and not site.node.args:
                 return "settings" if not site.node.keywords else None
-    made = app.types.of(site.node, Where(site.module, site.caller))
-    if _is_session(app, made) and _is_constructor(site):
-        return "a session"
+    if _is_constructor(site):
+        made = app.types.of(site.node, Where(site.module, site.caller))
+        return "a session" if _is_session(app, made) else None
     return None
 
 
 def _is_constructor(site: CallSite) -> bool:
     """``Session(engine)``, ``SessionLocal()``: not a method or function that hands one out."""
     name = s.last_name(site.node.func) or ""
-    return not site.targets and (name[:1].isupper() or "session" in name.lower())
+    return not site.targets and "session" in name.lower()
 
 
 def _is_session(app: App, found: object) -> bool:

@@ -166,6 +166,8 @@ class Inference:
         if isinstance(left, Literal) and isinstance(right, Literal) and node.op == "+":
             if isinstance(left.value, str) and isinstance(right.value, str):
                 return Literal(left.value + right.value)
+        if node.op == "/" and isinstance(left, Instance) and left.cls == "pathlib.Path":
+            return left
         for side in (left, right):
             if isinstance(side, Instance) and side.cls == "column":
                 return side

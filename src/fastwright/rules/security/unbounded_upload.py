@@ -1,0 +1,270 @@
+"""An uploaded file is read with a limit.
+
+FastAPI keeps a large upload on disk, whatever its size. `await file.read()` brings all of it into memory
+at once, and a parameter `file: bytes = File()` does the same: a few uploads of some gigabytes end the
+process for everybody (OWASP API4:2023, CWE-770). Compare `file.size` with a limit first, or read in
+pieces and stop when there are too many.
+
+Reported where a request reaches a `read()` without a size of an `UploadFile` (or of its `.file`), and for
+`bytes` parameters of the kind file. Left alone is everything where a limit is in sight: a function on the
+way, a dependency or a middleware that looks at a size, at `Content-Length` or at the length of what was
+read; and routes for administrators. A limit in a proxy in front cannot be seen: where there is one for
+all routes, switch the rule off.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from fastwright.app.calls import CallSite, Step
+from fastwright.app.model import App
+from fastwright.app.on_loop import Loop, served
+from fastwright.app.routes import Route
+from fastwright.app.symbols import Function
+from fastwright.app.types import Instance, Sequence, Type, alternatives
+from fastwright.read import syntax as s
+from fastwright.rules.evidence import evidence, of_route, of_step, place
+from fastwright.rules.finding import Hit
+from fastwright.rules.rule import Case, Rule, case
+from fastwright.rules.security._staff import is_for_staff
+
+_READS = frozenset({"fastapi.UploadFile.read", "tempfile.SpooledTemporaryFile.read"})
+_LIMIT = re.compile(
+    rb"content[-_]length|(max|limit|allowed|exceed)\w*(size|bytes|length|mb)|size_?limit|too_?(large|big)"
+    rb"|quota|_413|getbuffer|(?<!chunk_)(?<!batch_)(?<!page_)(?<![a-z])(file_?|upload_?|total_?)?size(?![a-z])",
+    re.IGNORECASE,
+)
+_LIMITING = re.compile(r"size|content.?length|upload|body.?limit|limit.?body", re.IGNORECASE)
+
+
+def check(app: App) -> Iterator[Hit]:
+    """Report uploads that are read whole, with no limit in sight."""
+    if _middleware_limits(app):
+        return
+    running = served(app)
+    for step in running.reached:
+        if "read" in step.function.node.called:
+            yield from _reads(app, running, step)
+    yield from _bytes(app)
+
+
+def _reads(app: App, running: Loop, step: Step) -> Iterator[Hit]:
+    for site in app.calls.sites(step.function):
+        if site.external not in _READS or not _reads_all(site):
+            continue
+        route = running.entry(step.root).route
+        if route is None or _is_limited(app, route, step):
+            continue
+        name = s.dotted(site.node.func) or "read"
+        message = f"{name}() brings a whole upload into memory, whatever its size"
+        chain = (*of_route(route), *of_step(step), evidence(site.module, site.node, "read whole"))
+        yield Hit(place(site.module, site.node), message, chain)
+
+
+def _reads_all(site: CallSite) -> bool:
+    """Whether a call of ``read`` has no limit: none given, or -1."""
+    given = site.node.argument(0, "size")
+    return given is None or (
+        isinstance(given, s.UnaryOp) and given.op == "-" and isinstance(given.operand, s.Constant)
+    )
+
+
+def _bytes(app: App) -> Iterator[Hit]:
+    """Report file parameters that FastAPI itself reads whole."""
+    seen: set[int] = set()
+    for route in app.routes:
+        for parameter in route.parameters:
+            if parameter.kind != "file" or id(parameter.node) in seen:
+                continue
+            if _is_bytes(parameter.type) and not _is_limited(app, route, None):
+                seen.add(id(parameter.node))
+                message = (
+                    f"{parameter.name}: bytes holds a whole upload in memory, whatever its size"
+                )
+                chain = (
+                    *of_route(route),
+                    evidence(parameter.function.module, parameter.node, "bytes"),
+                )
+                yield Hit(place(parameter.function.module, parameter.node), message, chain)
+
+
+def _is_bytes(found: Type) -> bool:
+    return any(
+        _is_bytes(option.element)
+        if isinstance(option, Sequence)
+        else isinstance(option, Instance) and option.cls == "builtins.bytes"
+        for option in alternatives(found)
+    )
+
+
+# ---------------------------------------------------------------------- limits
+
+
+def _is_limited(app: App, route: Route, step: Step | None) -> bool:
+    """Whether anything on the way of a request looks at a size, or only administrators come here."""
+    if is_for_staff(route):
+        return True
+    functions = [d.function for d in route.all_dependencies() if d.function is not None]
+    if route.endpoint is not None:
+        functions.append(route.endpoint)
+    while step is not None:
+        functions.append(step.function)
+        step = step.before
+    near = [
+        target
+        for function in functions
+        for site in app.calls.sites(function)
+        for target in site.targets
+        if target.module.kind == "source"
+    ]
+    return any(_limits(app, function) for function in (*functions, *near))
+
+
+def _limits(app: App, function: Function) -> bool:
+    if _LIMIT.search(function.node.raw_body):
+        return True
+    return "len" in function.node.called and any(
+        _is_length(side)
+        for node, _ in app.calls.of_kind(function, s.Compare)
+        if node.ops[0] in {">", ">=", "<", "<="}
+        for side in (node.left, *node.comparators)
+    )
+
+
+def _is_length(node: s.Expr) -> bool:
+    return isinstance(node, s.Call) and s.last_name(node.func) == "len"
+
+
+def _middleware_limits(app: App) -> bool:
+    """Whether some middleware limits what a request may hold."""
+    for application in app.applications:
+        for middleware in application.middleware:
+            functions = [middleware.function] if middleware.function is not None else []
+            if middleware.cls is not None:
+                functions += list(middleware.cls.own_methods.values())
+            if any(_LIMIT.search(function.node.raw_body) for function in functions):
+                return True
+            if _LIMITING.search(middleware.name):
+                return True
+    return False
+
+
+RULE = Rule(
+    summary="an upload is read into memory whole, without a limit",
+    severity="warning",
+    confidence="medium",
+    mend="Refuse what is larger than a limit before it is read (`if file.size is None or file.size > LIMIT:"
+    " raise HTTPException(413)`), or read pieces (`await file.read(65536)`) and count them.",
+    app=check,
+    references=(
+        "https://fastapi.tiangolo.com/tutorial/request-files/",
+        "https://owasp.org/API-Security/editions/2023/en/0xa4-unrestricted-resource-consumption/",
+        "CWE-770",
+    ),
+)
+
+CASES = (
+    case(
+        "in the endpoint, in a helper, through .file, several files, as bytes",
+        """
+        from typing import Annotated
+        from fastapi import FastAPI, File, UploadFile
+
+        app = FastAPI()
+
+        async def text_of(upload: UploadFile) -> str:
+            return (await upload.read()).decode()  # <-
+
+        @app.post("/a")
+        async def a(file: UploadFile) -> str:
+            return await text_of(file)
+
+        @app.post("/b")
+        def b(file: Annotated[UploadFile, File()]) -> int:
+            data = file.file.read()  # <-
+            return len(data)
+
+        @app.post("/c")
+        async def c(files: list[UploadFile]) -> list[bytes]:
+            return [await file.read() for file in files]  # <-
+
+        @app.post("/d")
+        async def d(file: bytes = File()) -> int:  # <-
+            return len(file)
+        """,
+    ),
+    case(
+        "a size that is checked before or after, pieces, an upload that is not read, an administrator's",
+        """
+        import shutil
+        from fastapi import Depends, FastAPI, Header, HTTPException, UploadFile
+
+        LIMIT = 1_000_000
+        app = FastAPI()
+
+        def small(content_length: int = Header()) -> None:
+            if content_length > LIMIT:
+                raise HTTPException(413)
+
+        def get_current_admin(authorization: str = Header()) -> str:
+            return authorization
+
+        @app.post("/a")
+        async def a(file: UploadFile) -> bytes:
+            if file.size is None or file.size > LIMIT:
+                raise HTTPException(413)
+            return await file.read()
+
+        @app.post("/b", dependencies=[Depends(small)])
+        async def b(file: UploadFile) -> bytes:
+            return await file.read()
+
+        @app.post("/c")
+        async def c(file: UploadFile) -> None:
+            while piece := await file.read(65536):
+                print(len(piece))
+
+        @app.post("/d")
+        def d(file: UploadFile) -> None:
+            with open("copy", "wb") as target:
+                shutil.copyfileobj(file.file, target)
+
+        @app.post("/e")
+        async def e(file: UploadFile) -> bytes:
+            data = await file.read()
+            if len(data) > LIMIT:
+                raise HTTPException(413)
+            return data
+
+        @app.post("/f")
+        async def f(file: UploadFile, admin: str = Depends(get_current_admin)) -> bytes:
+            return await file.read()
+        """,
+    ),
+    Case(
+        "a middleware limits every request",
+        {
+            "limits.py": """
+            class Limited:
+                def __init__(self, app) -> None:
+                    self.app = app
+
+                async def __call__(self, scope, receive, send) -> None:
+                    length = dict(scope["headers"]).get(b"content-length")
+                    await self.app(scope, receive, send)
+            """,
+            "main.py": """
+            from fastapi import FastAPI, UploadFile
+            from limits import Limited
+
+            app = FastAPI()
+            app.add_middleware(Limited)
+
+            @app.post("/a")
+            async def a(file: UploadFile) -> bytes:
+                return await file.read()
+            """,
+        },
+    ),
+)

@@ -373,7 +373,12 @@ def _note_late_routes(m: Machine) -> None:
     """Note the routes that were added to a router after it was included."""
     for router in m.routers:
         for child, known, site in router.includes:
-            late = child.routes.items[known:]
-            if any(isinstance(entry, (RouteValue, IncludeValue)) for entry in late):
-                count = len(late)
-                m.note("included-too-early", site, f"{count} routes were added after the inclusion")
+            late = [
+                entry
+                for entry in child.routes.items[known:]
+                if isinstance(entry, (RouteValue, IncludeValue))
+            ]
+            if late:
+                what = "1 route was" if len(late) == 1 else f"{len(late)} routes were"
+                first = late[0].site if isinstance(late[0], RouteValue) else late[0].layers[-1].site
+                m.note("included-too-early", site, f"{what} added after the inclusion", first)

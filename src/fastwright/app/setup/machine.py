@@ -173,11 +173,11 @@ class Machine:
             except Exception as error:  # noqa: BLE001 - one module must not hide the others
                 self.note("failed", site, f"the set-up code could not be followed: {error!r}")
 
-    def note(self, kind: str, site: Place, message: str) -> None:
+    def note(self, kind: str, site: Place, message: str, about: Place | None = None) -> None:
         """Keep something that could not be followed."""
         self.notes.setdefault(
             (kind, site.module.path, site.node.start, message),
-            Note(kind, site.module, site.function, site.node, message),
+            Note(kind, site.module, site.function, site.node, message, about),
         )
 
     @property

@@ -161,6 +161,8 @@ class Note(msgspec.Struct, frozen=True):
     function: Function | None
     node: s.Node
     message: str
+    about: Place | None = None
+    """A second place that it is about: the first route that was added too late."""
 
 
 class SetupResult(msgspec.Struct, frozen=True, eq=False):

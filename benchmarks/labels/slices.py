@@ -29,7 +29,7 @@ CATEGORIES = {
     "pydantic-v1": ("pydantic-v1-validator", "pydantic-v1-config", "pydantic-v1-method",
                     "pydantic-v1-field-argument", "pydantic-v1-base-settings",
                     "pydantic-v1-root-model"),
-    "unhandled": ("missing-exception-handler", "catch-all-hides-http"),
+    "unhandled": ("missing-exception-handler",),
 }  # fmt: skip
 """Category -> the rules that answer it."""
 

@@ -63,6 +63,13 @@ class Problem:
     line: int
     sure: bool
     why: str
+    also: tuple[tuple[str, int], ...] = ()
+    """Other places where the same problem could fairly be reported."""
+
+    @property
+    def places(self) -> tuple[tuple[str, int], ...]:
+        """Every place of the problem."""
+        return ((self.file, self.line), *self.also)
 
 
 class Report(NamedTuple):
@@ -78,10 +85,11 @@ class Report(NamedTuple):
         """Whether this is the labelled problem."""
         if self.category != problem.category:
             return False
-        if self.file == problem.file and self.first - NEAR <= problem.line <= self.last + NEAR:
-            return True
+        spans = [(self.file, self.first, self.last), *((f, line, line) for f, line in self.proof)]
         return any(
-            file == problem.file and abs(line - problem.line) <= NEAR for file, line in self.proof
+            file == there and first - NEAR <= line <= last + NEAR
+            for there, first, last in spans
+            for file, line in problem.places
         )
 
 
@@ -132,7 +140,15 @@ def read_problems() -> list[Problem]:
     """Read the labelled problems."""
     lines = (FOLDER / "problems.jsonl").read_text(encoding="utf-8").splitlines()
     return [
-        Problem(r["slice"], r["category"], r["file"], r["line"], r["sure"] == "yes", r["why"])
+        Problem(
+            r["slice"],
+            r["category"],
+            r["file"],
+            r["line"],
+            r["sure"] == "yes",
+            r["why"],
+            tuple((place["file"], place["line"]) for place in r.get("also", ())),
+        )
         for r in map(json.loads, lines)
     ]
 

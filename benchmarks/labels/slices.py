@@ -41,11 +41,16 @@ class Slice:
     name: str
     application: str
     version: str
+    routers: tuple[str, ...]
+    """Files of its endpoints: it is what they reach that was labelled."""
     files: dict[str, list[tuple[int, int]]]
 
-    def holds(self, file: str, line: int) -> bool:
-        """Whether a line was read."""
-        return any(first <= line <= last for first, last in self.files.get(file, ()))
+    def holds(self, report: Report) -> bool:
+        """Whether a report is about lines that were read, and as far as is known reached from here."""
+        read = self.files.get(report.file, ())
+        if not any(first <= report.first <= last for first, last in read):
+            return False
+        return not report.proof or {report.file, report.proof[0][0]} & set(self.routers) != set()
 
     @property
     def lines(self) -> int:
@@ -73,7 +78,7 @@ class Problem:
 
 
 class Report(NamedTuple):
-    """What a tool reports: a category, the line, and further lines that it gives as proof."""
+    """What a tool reports: a category, the line, and the lines that it gives as proof, in order."""
 
     category: str
     file: str
@@ -130,6 +135,7 @@ def read_slices() -> list[Slice]:
             name,
             about["application"],
             about["version"],
+            tuple(about["routers"]),
             {file: [(a, b) for a, b in ranges] for file, ranges in about["files"].items()},
         )
         for name, about in sorted(data.items())
@@ -158,7 +164,7 @@ def score(
 ) -> tuple[dict[str, Score], list[Problem], list[Report]]:
     """Return the scores by category, the problems that were missed, and the reports of none."""
     scores = {category: Score() for category in CATEGORIES}
-    inside = [report for report in reports if part.holds(report.file, report.first)]
+    inside = [report for report in reports if part.holds(report)]
     missed = []
     for problem in problems:
         if not problem.sure:

@@ -190,14 +190,23 @@ class CallGraph:
             and self.types.implementations is not None
             and is_abstract(function)
         ):
-            found = [
-                method
-                for implementation in self.types.implementations(receiver.cls)
-                if (method := self.linker.method(implementation, function.name)) is not None
-                and method is not function
-            ]
-            return found or [function]
+            return (
+                self._implementing(receiver.cls, function)
+                or self._implementing(
+                    function.owner, function
+                )  # of a port that another one extends
+                or [function]
+            )
         return [function]
+
+    def _implementing(self, port: Class, function: Function) -> list[Function]:
+        assert self.types.implementations is not None  # noqa: S101 - asked by the caller
+        return [
+            method
+            for implementation in self.types.implementations(port)
+            if (method := self.linker.method(implementation, function.name)) is not None
+            and method is not function
+        ]
 
     # ------------------------------------------------------------------- database
 

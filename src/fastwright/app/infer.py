@@ -63,6 +63,7 @@ _DICTS = {"dict", "Dict", "Mapping", "MutableMapping", "defaultdict", "OrderedDi
 _WRAPPERS = {"Mapped", "Required", "NotRequired", "Final", "ClassVar", "Annotated", "ReadOnly",
              "WriteOnlyMapped", "DynamicMapped", "PrivateAttr", "InstanceOf", "SkipValidation",
              "FromDishka", "Injected"}  # fmt: skip
+_MAX_HEIRS = 3
 _AWAITABLES = {"Awaitable", "Coroutine", "Future", "Task"}
 _CONTEXT_DECORATORS = frozenset({"contextmanager", "asynccontextmanager"})
 
@@ -638,7 +639,16 @@ class Inference:
                 return ExternalValue(f"{ancestor.name}.{name}", base)
         if fallback := self.linker.method(cls, "__getattr__"):
             return self.returned(fallback, base)
-        return UNKNOWN
+        return self._of_heirs(base, cls, name)
+
+    def _of_heirs(self, base: Instance, cls: Class, name: str) -> Type:
+        """A method that a mixin calls on itself, and that the classes with it have."""
+        found: dict[int, Type] = {}
+        for heir in self.implementations(cls) if self.implementations is not None else ():
+            method = self.linker.method(heir, name)
+            if method is not None and not method.is_property and method.owner is not None:
+                found.setdefault(id(method.node), FunctionValue(method, base))
+        return union(list(found.values())) if len(found) <= _MAX_HEIRS else UNKNOWN
 
     def _declared(self, declared: s.AnnAssign | s.Assign, owner: Class) -> Type:
         where = Where(owner.module, owner.outer)

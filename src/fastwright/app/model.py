@@ -95,6 +95,11 @@ class App:
         return [module for module in self.modules.values() if module.kind == "source"]
 
     @cached_property
+    def tests(self) -> list[Module]:
+        """Modules of tests: what only rules about tests look at."""
+        return [module for module in self.modules.values() if module.kind == "test"]
+
+    @cached_property
     def imports(self) -> ImportGraph:
         """Who imports whom."""
         return import_graph(self.sources, self.index)

@@ -28,6 +28,8 @@ MARKS = (
     "include_router",
     "add_api_route",
     "router",
+    "dependency_overrides",
+    "TestClient",
     "add_middleware",
     "exception_handler",
     "on_event",

@@ -13,6 +13,8 @@ from fastwright.read.module import Module
 
 _WORD = re.compile(r"\w+")
 _PART = re.compile(r"[A-Z][A-Za-z]+")
+_BYTES = re.compile(rb"[A-Za-z_][A-Za-z_0-9]{2,}")
+_LOOKING_UP = re.compile(r"import|getattr|globals|locals|class", re.IGNORECASE)
 _LONG = 2000
 """Texts from this length on are prose or templates: no annotation, no name of a class."""
 
@@ -52,7 +54,7 @@ def _imported(app: App) -> set[str]:
 
 def _mentioned(module: Module, wanted: Collection[str]) -> Iterator[tuple[str, s.Node]]:
     """Yield the names, among those wanted by then, that a module mentions: as names or in texts."""
-    for node in module.walk():
+    for node in _nodes(module.facts.body, wanted):
         words: tuple[str, ...]
         if isinstance(node, s.Name):
             words = (node.id,)
@@ -69,6 +71,30 @@ def _mentioned(module: Module, wanted: Collection[str]) -> Iterator[tuple[str, s
         for word in words:
             if word in wanted:
                 yield word, node
+
+
+def _nodes(body: Iterable[s.Node], wanted: Collection[str]) -> Iterator[s.Node]:
+    """Yield nodes; the bodies of functions only where one of the names, or a made one, may be."""
+    for node in s.walk_scope(*body):
+        yield node
+        if isinstance(node, s.ClassDef):
+            yield from s.walk(*node.bases, *node.keywords, *node.decorators)
+            yield from _nodes(node.body, wanted)
+        elif isinstance(node, s.Lambda):
+            yield from s.walk(node.body)
+        elif isinstance(node, s.FunctionDef):
+            yield from s.walk(*node.params, *node.decorators)
+            if node.returns is not None:
+                yield from s.walk(node.returns)
+            if _may_mention(node, wanted):
+                yield from s.walk(*node.body)
+
+
+def _may_mention(function: s.FunctionDef, wanted: Collection[str]) -> bool:
+    """Whether the body, not yet decoded, holds one of the names, or looks something up by name."""
+    if any(_LOOKING_UP.search(name) for name in function.called):
+        return True
+    return any(word.decode() in wanted for word in _BYTES.findall(function.raw_body))
 
 
 def _is_made(text: s.JoinedStr, name: str) -> bool:

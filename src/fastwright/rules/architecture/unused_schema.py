@@ -5,8 +5,8 @@ anything. Version control keeps it.
 
 Reported are Pydantic and SQLModel schemas of the application whose name stands nowhere else: in no
 annotation, call, base class, text or test. Off by default: a library, or an application with plug-ins, has
-schemas that others import. Left alone are decorated classes, classes that may be found through their base
-(`__subclasses__`, `__init_subclass__`), settings, and names that a text is made into (`f"{kind}Config"`).
+schemas that others import. Left alone are decorated classes, classes with methods or abstract bases (tools
+and the like are found by looking), those that may be found through their base (`__subclasses__`), and names that a text is made into (`f"{kind}Config"`).
 """
 
 from __future__ import annotations
@@ -46,10 +46,20 @@ def _is_plain(app: App, cls: Class) -> bool:
         return False
     if cls.node.keywords and any(keyword.arg != "table" for keyword in cls.node.keywords):
         return False
-    return not any(
-        "__init_subclass__" in ancestor.own_methods or _asks_for_subclasses(ancestor)
-        for ancestor in app.linker.mro(cls)
-        if isinstance(ancestor, Class)
+    ancestors = [a for a in app.linker.mro(cls) if isinstance(a, Class)]
+    return _holds_data(cls) and not any(
+        "__init_subclass__" in ancestor.own_methods
+        or ancestor.node.decorators
+        or any("abstractmethod" in m.decorator_names for m in ancestor.own_methods.values())
+        or _asks_for_subclasses(ancestor)
+        for ancestor in ancestors
+    )
+
+
+def _holds_data(cls: Class) -> bool:
+    """Whether a class has no methods of its own but validators: what does work may be loaded by others."""
+    return all(
+        name.startswith("__") or method.node.decorators for name, method in cls.own_methods.items()
     )
 
 
@@ -133,6 +143,12 @@ CASES = (
 
             class Sample(BaseModel):
                 name: str
+
+            class WebSearch(BaseModel):
+                name: str = "search"
+
+                def execute(self, text: str) -> str:
+                    return text
 
             class RedisConfig(BaseModel):
                 host: str

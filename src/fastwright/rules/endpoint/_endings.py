@@ -31,6 +31,11 @@ def falls_off(app: App, function: Function) -> s.Node | None:
     return found.iter if isinstance(found, s.For) else found
 
 
+def comes_to(app: App, function: Function, node: s.Node) -> bool:
+    """Return whether no call before ``node``, in the blocks that it stands in, may never return."""
+    return _Endings(app, function).comes_to(function.node.body, node)
+
+
 class _Endings:
     """How blocks of one function end."""
 
@@ -52,6 +57,19 @@ class _Endings:
             decided |= tested
             last = found
         return "unsure" if unsure else last
+
+    def comes_to(self, body: Sequence[s.Node], node: s.Node) -> bool:
+        """Return whether control surely gets past the calls of a block that stand before ``node``."""
+        for statement in body:
+            if statement.start <= node.start < statement.end:
+                return all(self.comes_to(block, node) for block in _blocks(statement))
+            if statement.start > node.start:
+                return True
+            if isinstance(statement, s.ExprStmt) and isinstance(
+                self._call(statement, handled=True), str
+            ):
+                return False
+        return True
 
     def _statement(self, node: s.Node, *, handled: bool) -> Ending:
         match node:
@@ -138,6 +156,18 @@ class _Endings:
             return False
         found = _Endings(self._app, function, self._depth + 1).of(function.node.body)
         return not isinstance(found, str)
+
+
+def _blocks(node: s.Node) -> list[list[s.Stmt]]:
+    """Return the blocks of a statement, those of its branches, handlers and cases included."""
+    found: list[list[s.Stmt]] = []
+    for name in ("body", "orelse", "finalbody"):
+        block = getattr(node, name, None)
+        if block and not isinstance(node, (s.FunctionDef, s.ClassDef)):
+            found.append(block)
+    for name in ("branches", "handlers", "cases"):
+        found += [inner.body for inner in getattr(node, name, ())]
+    return found
 
 
 def _answers_true(function: Function) -> bool:

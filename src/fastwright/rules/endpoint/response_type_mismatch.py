@@ -27,7 +27,7 @@ from fastwright.app.setup.relevance import VERBS
 from fastwright.app.symbols import Class, External, Function, Variable
 from fastwright.app.types import Result, Statement
 from fastwright.read import syntax as s
-from fastwright.rules.endpoint._endings import falls_off
+from fastwright.rules.endpoint._endings import comes_to, falls_off
 from fastwright.rules.endpoint._paths import names as path_names
 from fastwright.rules.evidence import evidence, of_route, place
 from fastwright.rules.finding import Hit
@@ -97,9 +97,9 @@ def _mismatches(
         if around.deferred:
             continue
         what = _mismatch(app, node.value, kinds)
-        if what is not None:
+        if what is not None and comes_to(app, endpoint, node):
             yield _hit(route, endpoint, node, what)
-        elif "none" not in names and _is_unchecked_row(app, route, endpoint, node):
+        elif what is None and "none" not in names and _is_unchecked_row(app, route, endpoint, node):
             yield _hit(route, endpoint, node, "None where there is no such row")
     if "none" not in names and not _is_stub(endpoint):
         last = falls_off(app, endpoint)
@@ -615,6 +615,21 @@ def f() -> Item:
 @app.get("/g")
 def g() -> Item:
     ...
+
+@app.get("/i", response_model=Item)
+def i():
+    try:
+        return ITEMS[1]
+    except KeyError as error:
+        handle(error)
+        return None
+
+def handle(error: Exception) -> None:
+    match error:
+        case KeyError():
+            raise HTTPException(404)
+        case _:
+            raise HTTPException(500)
 
 def save(item: Item) -> bool:
     if not ITEMS:

@@ -41,8 +41,11 @@ def check(app: App) -> Iterator[Hit]:
     ]
     if not lost or _includes_unknown(app):
         return
+    elsewhere = _from_elsewhere(app)
     partial = any(note.kind in {"exhausted", "failed"} for note in app.setup.notes)
     for router in lost:
+        if (router.module.name.rpartition(".")[2], router.name) in elsewhere:
+            continue
         uses = _Uses(app, router)
         if uses.others or (partial and uses.importers) or _is_named(app, router.module):
             continue
@@ -80,6 +83,23 @@ def _includes_unknown(app: App) -> bool:
             if id(node) not in followed and not isinstance(known, (Variable, External)):
                 return True
     return False
+
+
+def _from_elsewhere(app: App) -> set[tuple[str, str]]:
+    """Return module and name of included routers that are not found in the project.
+
+    A project that is read from another folder than it is run from imports itself under another name.
+    """
+    found: set[tuple[str, str]] = set()
+    for module in app.web_modules:
+        if "include_router" not in module.header.marks:
+            continue
+        for node, function in _inclusions(app, module):
+            name = app.linker.external(node.argument(0, "router"), module, function)
+            if name is not None:
+                origin, _, last = name.rpartition(".")
+                found.add((origin.rpartition(".")[2], last))
+    return found
 
 
 def _inclusions(app: App, module: Module) -> Iterator[tuple[s.Call, Function | None]]:
@@ -266,6 +286,19 @@ CASES = (
     Case(
         "a library",
         {"shop/__init__.py": "from shop.users import router\n", "shop/users.py": _USERS},
+    ),
+    Case(
+        "imported under the name of a folder above",
+        {
+            "users.py": _USERS,
+            "main.py": """
+            from fastapi import FastAPI
+            from shop import users
+
+            app = FastAPI()
+            app.include_router(users.router)
+            """,
+        },
     ),
     Case(
         "handed to something",

@@ -535,6 +535,8 @@ class Inference:
         if not isinstance(symbol, External) or not arguments:
             return UNKNOWN
         last = symbol.name.rpartition(".")[2]
+        if last == "Callable":  # which function it is, who injects it or calls says
+            return UNKNOWN
         first = self.annotation(arguments[0], where, depth + 1)
         if last in _WRAPPERS or last == "Optional":
             return first

@@ -24,7 +24,7 @@ from fastwright.app.types import Instance, alternatives
 from fastwright.read import syntax as s
 from fastwright.rules.architecture._http import from_endpoint, http_functions
 from fastwright.rules.evidence import evidence, place
-from fastwright.rules.finding import Hit
+from fastwright.rules.finding import Evidence, Hit
 from fastwright.rules.rule import Case, Rule
 
 _REQUESTS = {"fastapi.Request": "Request", "fastapi.responses.Response": "Response"}
@@ -70,7 +70,16 @@ def check(app: App) -> Iterator[Hit]:
             told.add((function.module.path, holder))
             message = f"{function.qualname} takes the HTTP {name}: {why}"
             chain = (*from_endpoint(app, step), evidence(function.module, parameter, name))
-            yield Hit(place(function.module, parameter), message, chain)
+            others = tuple(_of_other_methods(app, function))
+            yield Hit(place(function.module, parameter), message, (*chain, *others))
+
+
+def _of_other_methods(app: App, function: Function) -> Iterator[Evidence]:
+    """Yield the parameters of the class's other methods that are the request as well."""
+    for method in function.owner.own_methods.values() if function.owner is not None else ():
+        if method.node is not function.node:
+            for parameter, name in _http_parameters(app, method):
+                yield evidence(method.module, parameter, f"also {method.name}: {name}")
 
 
 def _is_business(layer: Layer) -> bool:

@@ -142,7 +142,12 @@ def _touch_hit(
 
 
 def _is_loaded_by_hand(app: App, function: Function, name: str) -> bool:
-    """Whether a function refreshes rows by name, or sets the relationship itself."""
+    """Whether a function refreshes rows by name, awaits the relationship, or sets it itself."""
+    if any(
+        node.attr == name and s.last_name(node.value) == "awaitable_attrs"
+        for node, _ in app.calls.of_kind(function, s.Attribute)
+    ):
+        return True
     for node, _ in app.calls.of_kind(function, s.Call):
         if s.last_name(node.func) == "set_committed_value":
             return True

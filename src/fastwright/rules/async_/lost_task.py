@@ -1,0 +1,257 @@
+"""A task that nobody holds may vanish before it ends.
+
+The event loop keeps only weak references to tasks. When the result of `asyncio.create_task(...)` is
+dropped, the garbage collector may take the task in the middle of its work; and what it raises is seen by
+nobody until then, if at all. Keep it (a set, with `task.add_done_callback(tasks.discard)`), await it, or
+let a `TaskGroup` own it.
+
+Reported are statements that make a task with `asyncio.create_task`, `asyncio.ensure_future` or
+`loop.create_task` and drop it: also those that only add a callback to it (a callback does not keep the
+task), that assign it to `_`, or to a local name that nothing reads in a function that waits for nothing
+afterwards. A task group owns its tasks, and methods of other objects that are named `create_task` are not
+known: both are left alone. So are the functions of a script that runs its own loop in its `__main__` block.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from fastwright.project.versions import Versions
+from fastwright.read import syntax as s
+from fastwright.read.module import Module
+from fastwright.rules.evidence import place
+from fastwright.rules.finding import Hit
+from fastwright.rules.rule import Rule, case
+
+_MAKING = frozenset(
+    {"asyncio.create_task", "asyncio.ensure_future", "asyncio.tasks.create_task",
+     "asyncio.tasks.ensure_future"}
+)  # fmt: skip
+_LOOPS = frozenset({"asyncio.get_event_loop", "asyncio.get_running_loop", "asyncio.new_event_loop"})
+
+
+def check(module: Module, _versions: Versions) -> Iterator[Hit]:
+    """Report each task that is made and dropped."""
+    if not _uses_asyncio(module) or _is_script(module):
+        return
+    for function in module.functions:
+        if {"create_task", "ensure_future"}.isdisjoint(function.called):
+            continue
+        for call, how in _dropped(module, function):
+            message = (
+                f"{how}: the loop holds tasks weakly, so the garbage collector may take it before it"
+                " ends"
+            )
+            yield Hit(place(module, call), message)
+
+
+def _uses_asyncio(module: Module) -> bool:
+    return any(
+        fact.module == "asyncio" or fact.module.startswith("asyncio.")
+        for fact in module.header.imports
+    )
+
+
+def _is_script(module: Module) -> bool:
+    """Whether the module runs a loop of its own when it is started."""
+    return any(
+        isinstance(node, s.If)
+        and isinstance(test := node.branches[0].test, s.Compare)
+        and s.dotted(test.left) == "__name__"
+        for node in module.facts.body
+    )
+
+
+def _dropped(module: Module, function: s.FunctionDef) -> Iterator[tuple[s.Call, str]]:
+    """Yield the calls in a function that make a task and drop it, and what is done to it."""
+    for node in s.statements(function.body):
+        if isinstance(node, s.ExprStmt):
+            call = _made(module, _without_callback(node.value))
+            if call is not None:
+                yield call, "the task is dropped"
+        elif isinstance(node, s.Assign) and len(node.targets) == 1:
+            call = _made(module, node.value)
+            if call is not None and _is_forgotten(function, node):
+                yield call, f"nothing reads {s.dotted(node.targets[0])!r}, the task is dropped"
+
+
+def _without_callback(node: s.Expr) -> s.Expr:
+    """Return ``task`` for ``task.add_done_callback(...)``, anything else as it is."""
+    if (
+        isinstance(node, s.Call)
+        and isinstance(node.func, s.Attribute)
+        and node.func.attr == "add_done_callback"
+    ):
+        return node.func.value
+    return node
+
+
+def _made(module: Module, node: s.Expr) -> s.Call | None:
+    """Return the call that makes a task, if an expression is one."""
+    if not isinstance(node, s.Call):
+        return None
+    if module.qualify(node.func) in _MAKING:
+        return node
+    func = node.func
+    if (
+        isinstance(func, s.Attribute)
+        and func.attr == "create_task"
+        and _is_loop(module, func.value)
+    ):
+        return node
+    return None
+
+
+def _is_loop(module: Module, node: s.Expr) -> bool:
+    """``asyncio.get_running_loop()``, ``loop``, ``self._loop``: by convention the event loop."""
+    if isinstance(node, s.Call):
+        return module.qualify(node.func) in _LOOPS
+    return (s.last_name(node) or "").lower().endswith("loop")
+
+
+def _is_forgotten(function: s.FunctionDef, node: s.Assign) -> bool:
+    """Whether a task goes to a local name that nothing reads, and the function ends soon."""
+    target = node.targets[0]
+    if not isinstance(target, s.Name):
+        return False
+    counts = _names(function)
+    if counts[target.id] > counts[f"{target.id} ="] or _is_outer(function, target.id):
+        return False
+    return not any(
+        _waits(inner) for inner in s.walk_scope(*function.body) if inner.start > node.end
+    )
+
+
+def _names(function: s.FunctionDef) -> Counter[str]:
+    """Return how often each name stands in a function, and with `` =`` how often it is assigned."""
+    found: Counter[str] = Counter()
+    for node in s.walk(*function.body):
+        if isinstance(node, s.Name):
+            found[node.id] += 1
+        elif isinstance(node, s.Assign):
+            found.update(f"{t.id} =" for t in node.targets if isinstance(t, s.Name))
+    return found
+
+
+def _is_outer(function: s.FunctionDef, name: str) -> bool:
+    return any(isinstance(node, s.Flow) and name in node.names for node in s.walk(*function.body))
+
+
+def _waits(node: s.Node) -> bool:
+    """Whether the function, and with it what its names hold, lives on here."""
+    if isinstance(node, (s.Await, s.Yield, s.While)):
+        return True
+    return isinstance(node, (s.For, s.With)) and node.is_async
+
+
+RULE = Rule(
+    summary="a task that nobody holds",
+    severity="warning",
+    mend="Keep the task: `tasks.add(task)` and `task.add_done_callback(tasks.discard)` with a set that"
+    " lives as long as the application, or start it in an `asyncio.TaskGroup`.",
+    module=check,
+    references=(
+        "https://docs.python.org/3/library/asyncio-task.html#asyncio.create_task",
+        "CWE-772",
+    ),
+)
+
+CASES = (
+    case(
+        "dropped in each of the ways",
+        """
+        import asyncio
+        from asyncio import create_task, get_running_loop
+        from fastapi import FastAPI
+
+        app = FastAPI()
+
+        async def mail() -> None: ...
+
+        def log(task) -> None: ...
+
+        @app.post("/a")
+        async def a() -> None:
+            asyncio.create_task(mail())  # <-
+            create_task(mail(), name="mail")  # <-
+            asyncio.ensure_future(mail())  # <-
+            get_running_loop().create_task(mail())  # <-
+            loop = asyncio.get_event_loop()
+            loop.create_task(mail())  # <-
+            asyncio.create_task(mail()).add_done_callback(log)  # <-
+
+        @app.post("/b")
+        async def b() -> str:
+            task = asyncio.create_task(mail())  # <-
+            return "sent"
+
+        @app.post("/c")
+        async def c() -> None:
+            _ = asyncio.create_task(mail())  # <-
+        """,
+    ),
+    case(
+        "held, awaited, owned by a group",
+        """
+        import asyncio
+        from fastapi import FastAPI
+
+        app = FastAPI()
+        tasks = set()
+        job = None
+
+        async def mail() -> None: ...
+
+        class Board:
+            def create_task(self, title: str) -> None: ...
+
+        board = Board()
+
+        @app.post("/a")
+        async def a() -> None:
+            task = asyncio.create_task(mail())
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+            await asyncio.create_task(mail())
+            async with asyncio.TaskGroup() as group:
+                group.create_task(mail())
+            board.create_task("mail")
+
+        @app.post("/b")
+        async def b():
+            global job
+            job = asyncio.create_task(mail())
+            return asyncio.ensure_future(mail())
+
+        @app.websocket("/c")
+        async def c(socket) -> None:
+            sender = asyncio.create_task(mail())
+            async for message in socket:
+                print(message)
+
+        async def d() -> None:
+            first = asyncio.create_task(mail())
+
+            async def wait():
+                await first
+
+            tasks.add(wait)
+        """,
+    ),
+    case(
+        "a script that runs its own loop",
+        """
+        import asyncio
+
+        async def work() -> None: ...
+
+        async def main() -> None:
+            asyncio.create_task(work())
+            await asyncio.sleep(1)
+
+        if __name__ == "__main__":
+            asyncio.run(main())
+        """,
+    ),
+)

@@ -10,8 +10,8 @@ service, another coroutine): the message of a parser that refuses the client's i
 
 The text of `ValueError`, of HTTPException and of the project's own exceptions is written to be
 read, and may go out; so may text under a debug switch. Only what is seen to reach the client is
-reported: the detail of an HTTPException, the content of a response, the value that an endpoint
-returns.
+reported: the detail of an HTTPException or of an exception that a handler of the project answers, the
+content of a response, the value that an endpoint returns, and schemas that stand in an answer.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ from fastwright.app.surroundings import Surroundings
 from fastwright.app.symbols import Class, Function
 from fastwright.app.types import ClassObject, Instance, alternatives
 from fastwright.read import syntax as s
+from fastwright.rules.architecture._answering import is_answered, is_in_answers
 from fastwright.rules.architecture._http import from_endpoint
 from fastwright.rules.evidence import evidence, name_place, place
 from fastwright.rules.finding import Evidence, Hit
-from fastwright.rules.rule import Rule, case
+from fastwright.rules.rule import Case, Rule, case
 
 _BROAD = frozenset({"builtins.Exception", "builtins.BaseException"})
 _BROAD_LIBRARIES = ("sqlalchemy.exc.", "asyncpg.exceptions.", "psycopg2.", "psycopg.",
@@ -162,7 +163,7 @@ def _sent_later(
             found = _exposing(app, function, node.value, held[-1], 0)
             if found is not None:
                 kept.setdefault(target.id, (held[-1], node.value, found))
-    for answer, _ in app.calls.of_kind(function, s.Return) if kept else ():
+    for answer, _ in app.calls.nodes(function) if kept else ():
         sink = _sink(app, function, answer, is_endpoint=True)
         if sink is None or any(c.start <= answer.start < c.end for c in caught):
             continue
@@ -199,6 +200,8 @@ def _sink(
             if raised.node is node and app.raises.is_http(raised.cls):
                 status = f"({raised.status})" if raised.status is not None else ""
                 return f"{raised.name}{status}", _given(node.exc), raised.status or _SERVER_ERROR
+            if raised.node is node and is_answered(app, raised.cls):
+                return raised.name, _given(node.exc), _SERVER_ERROR
     if isinstance(node, s.Return) and node.value is not None:
         value = node.value
         if isinstance(value, s.Call):
@@ -210,18 +213,12 @@ def _sink(
                 return name.rpartition(".")[2], _given(value), known
         if is_endpoint and isinstance(value, (s.Dict, s.JoinedStr)):
             return "the answer", [value], _SERVER_ERROR
-        if is_endpoint and isinstance(value, s.Call) and _makes_schema(app, function, value):
-            return "the answer", _given(value), _SERVER_ERROR
+    if isinstance(node, s.Call) and (node.args or node.keywords):
+        made = app.types.of(node.func, Where(function.module, function))
+        cls = made.cls if isinstance(made, ClassObject) else None
+        if isinstance(cls, Class) and is_in_answers(app, cls):
+            return f"{cls.name} in the answer", _given(node), _SERVER_ERROR
     return None
-
-
-def _makes_schema(app: App, function: Function, call: s.Call) -> bool:
-    made = app.types.of(call.func, Where(function.module, function))
-    return (
-        isinstance(made, ClassObject)
-        and isinstance(made.cls, Class)
-        and app.models.is_schema(made.cls)
-    )
 
 
 def _waits(app: App, function: Function, caught: Caught) -> bool:
@@ -559,5 +556,62 @@ CASES = (
                 return Tested(ok=False, error="not reached")
             return Tested(ok=True)
         """,
+    ),
+    Case(
+        "through an exception that a handler answers, and through an entry of the answer",
+        {
+            "app/errors.py": """
+            class Refused(Exception): ...
+
+            class Internal(Exception): ...
+            """,
+            "app/imports.py": """
+            import httpx
+            from app.errors import Internal, Refused
+            from pydantic import BaseModel
+
+            class Failed(BaseModel):
+                row: int
+                error: str
+
+            async def load(row: int) -> None:
+                try:
+                    await httpx.AsyncClient().get("https://example.org")
+                except Exception as exc:
+                    raise Refused(f"row {row}: {exc}")  # <-
+
+            async def check(row: int) -> None:
+                try:
+                    await httpx.AsyncClient().get("https://example.org")
+                except Exception as exc:
+                    raise Internal(str(exc))
+
+            async def each(rows: list[int]) -> list[Failed]:
+                failed = []
+                for row in rows:
+                    try:
+                        await load(row)
+                    except Exception as exc:
+                        failed.append(Failed(row=row, error=str(exc)))  # <-
+                return failed
+            """,
+            "app/main.py": """
+            from app import imports
+            from app.errors import Refused
+            from fastapi import FastAPI, Request
+            from fastapi.responses import JSONResponse
+
+            app = FastAPI()
+
+            @app.exception_handler(Refused)
+            def refused(request: Request, exc: Refused) -> JSONResponse:
+                return JSONResponse({"detail": str(exc)}, 422)
+
+            @app.post("/imports")
+            async def start(rows: list[int]) -> list[imports.Failed]:
+                await imports.check(rows[0])
+                return await imports.each(rows)
+            """,
+        },
     ),
 )

@@ -17,10 +17,10 @@ from fastwright.app.calls import CallSite, Execution
 from fastwright.app.guards import Guarded, Guards, is_in
 from fastwright.app.model import App
 from fastwright.app.on_loop import Loop
-from fastwright.app.scopes import Where
+from fastwright.app.scopes import Bound, Where
 from fastwright.app.surroundings import Surroundings
 from fastwright.app.symbols import Class, Function, Variable, targets
-from fastwright.app.types import ClassObject, Instance, Literal, Sequence, Type
+from fastwright.app.types import ClassObject, FunctionValue, Instance, Literal, Sequence, Type
 from fastwright.read import syntax as s
 from fastwright.rules.data._walks import walked
 from fastwright.rules.evidence import evidence, of_entry, of_step
@@ -30,7 +30,7 @@ Repeating: TypeAlias = Union[s.For, s.While, s.Comp]
 
 _WRAPPERS = frozenset({"enumerate", "list", "sorted", "reversed", "zip", "set", "tuple", "iter",
                        "items", "values", "keys", "copy", "tqdm"})  # fmt: skip
-_PIECES = re.compile(r"chunk|batch|page|partition|split|window|stream", re.IGNORECASE)
+_PIECES = re.compile(r"chunk|batch|page|partition|split|window|stream|segment", re.IGNORECASE)
 _SEARCHES = frozenset({"next", "any", "all"})
 _CACHING = frozenset({"lru_cache", "cache", "cached", "alru_cache", "memoize", "memoized"})
 _FIXED = re.compile(r"settings?|config|constants?|options", re.IGNORECASE)
@@ -236,7 +236,21 @@ def _is_bounded_call(app: App, call: s.Call, where: Where, depth: int) -> bool:
         if inner is None and isinstance(call.func, s.Attribute):
             inner = call.func.value
         return inner is not None and is_bounded(app, inner, where, depth + 1)
-    return bool(_PIECES.search(name))
+    return bool(_PIECES.search(name)) or _returns_few(app, call, where, depth)
+
+
+def _returns_few(app: App, call: s.Call, where: Where, depth: int) -> bool:
+    """Whether a function of the project gives a list that it writes out by hand."""
+    found = app.types.of(call.func, where)
+    if not isinstance(found, FunctionValue) or found.function.node.is_generator:
+        return False
+    inner = Where(found.function.module, found.function)
+    given = [
+        node.value
+        for node, _ in app.calls.of_kind(found.function, s.Return)
+        if node.value is not None
+    ]
+    return bool(given) and all(is_bounded(app, value, inner, depth + 1) for value in given)
 
 
 def _is_bounded_name(app: App, name: s.Name, where: Where, depth: int) -> bool:
@@ -252,10 +266,10 @@ def _is_bounded_name(app: App, name: s.Name, where: Where, depth: int) -> bool:
             return all(
                 bound.how == "assign"
                 and bound.value is not None
-                and not _is_empty(bound.value)
+                and not bound.path
                 and is_bounded(app, bound.value, where, depth + 1)
                 for bound in bounds
-            ) and not _grows(where.function, name.id)
+            ) and _grows_by_hand(app, where.function, name.id, bounds)
     symbol = app.linker.name(name.id, where.module, where.function)
     if isinstance(symbol, Variable):
         return symbol.name.isupper() or (
@@ -273,20 +287,25 @@ def _is_empty(node: s.Expr) -> bool:
     return isinstance(node, s.Dict) and not node.keys
 
 
-def _grows(function: Function, name: str) -> bool:
-    """Whether a local list is added to in a loop."""
-    for node in s.walk_scope(*function.node.body):
-        if isinstance(node, s.Call) and isinstance(node.func, s.Attribute):
-            if s.dotted(node.func.value) == name and node.func.attr in {
-                "append", "extend", "add", "update", "insert", "setdefault",
-            }:  # fmt: skip
-                return True
-        if isinstance(node, s.Assign) and any(
-            isinstance(target, s.Subscript) and s.dotted(target.value) == name
-            for target in node.targets
-        ):
-            return True
-    return False
+def _grows_by_hand(app: App, function: Function, name: str, bounds: list[Bound]) -> bool:
+    """Whether a local list holds what it begins with, and what statements outside of loops add."""
+    added = 0
+    for node, around in app.calls.of_kind(function, s.Call):
+        if not isinstance(node.func, s.Attribute) or s.dotted(node.func.value) != name:
+            continue
+        if node.func.attr in {"extend", "update"}:
+            return False
+        if node.func.attr in {"append", "add", "insert", "setdefault"}:
+            if around.loops:
+                return False
+            added += 1
+    for assigned, around in app.calls.of_kind(function, s.Assign):
+        for target in assigned.targets:
+            if isinstance(target, s.Subscript) and s.dotted(target.value) == name:
+                if around.loops:
+                    return False
+                added += 1
+    return added > 0 or not all(bound.value and _is_empty(bound.value) for bound in bounds)
 
 
 def _is_setting(app: App, source: s.Attribute, where: Where) -> bool:

@@ -89,9 +89,16 @@ class _Found(NamedTuple):
 
 def _is_handed_over(app: App, site: CallSite) -> bool:
     """``create_task(work(item))``: what runs in a task is no step of the loop."""
+    names = {
+        target.id
+        for node, _ in app.calls.of_kind(site.caller, s.Assign)
+        if node.value is site.node
+        for target in node.targets
+        if isinstance(target, s.Name)
+    }
     return any(
         s.last_name(call.func) in {"create_task", "ensure_future", "add_task"}
-        and any(argument is site.node for argument in call.args)
+        and any(a is site.node or (isinstance(a, s.Name) and a.id in names) for a in call.args)
         for call, _ in app.calls.of_kind(site.caller, s.Call)
     )
 
@@ -495,6 +502,46 @@ CASES = (
                 if not page:
                     return count
                 offset, count = offset + 100, count + len(page)
+        """,
+    ),
+    case(
+        "lists that are written out by hand, here or in a function",
+        """
+        from fastapi import Depends, FastAPI
+        from sqlmodel import Field, Session, SQLModel, create_engine, select
+
+        app = FastAPI()
+        engine = create_engine("sqlite://")
+
+        class Token(SQLModel, table=True):
+            id: int | None = Field(default=None, primary_key=True)
+            text: str
+
+        def get_session():
+            with Session(engine) as session:
+                yield session
+
+        def given(header: str | None, cookie: str | None) -> list[str]:
+            found = []
+            if header:
+                found.append(header)
+            if cookie:
+                found.append(cookie)
+            return found
+
+        def parsed(texts: list[str]) -> tuple[list[str], int]:
+            return [text.strip() for text in texts], len(texts)
+
+        @app.post("/logout")
+        def logout(header: str, cookie: str, session: Session = Depends(get_session)) -> None:
+            for text in given(header, cookie):
+                session.exec(select(Token).where(Token.text == text)).first()
+
+        @app.post("/revoke")
+        def revoke(texts: list[str], session: Session = Depends(get_session)) -> None:
+            wanted, _ = parsed(texts)
+            for text in wanted:
+                session.exec(select(Token).where(Token.text == text)).first()  # <-
         """,
     ),
 )

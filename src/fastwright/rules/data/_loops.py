@@ -212,7 +212,12 @@ def is_bounded(app: App, source: s.Expr, where: Where, depth: int = 0) -> bool:
     if isinstance(source, s.Name):
         return _is_bounded_name(app, source, where, depth)
     if isinstance(source, s.Attribute):
-        return source.attr.isupper() or _is_setting(app, source, where)
+        if source.attr.isupper() or _is_setting(app, source, where):
+            return True
+        owner = app.types.of(source.value, where)
+        cls = owner.cls if isinstance(owner, Instance) else None
+        method = app.linker.method(cls, source.attr) if isinstance(cls, Class) else None
+        return method is not None and method.is_property and _few(app, method, depth)
     return False
 
 
@@ -242,15 +247,19 @@ def _is_bounded_call(app: App, call: s.Call, where: Where, depth: int) -> bool:
 def _returns_few(app: App, call: s.Call, where: Where, depth: int) -> bool:
     """Whether a function of the project gives a list that it writes out by hand."""
     found = app.types.of(call.func, where)
-    if not isinstance(found, FunctionValue) or found.function.node.is_generator:
-        return False
-    inner = Where(found.function.module, found.function)
+    return isinstance(found, FunctionValue) and _few(app, found.function, depth)
+
+
+def _few(app: App, function: Function, depth: int) -> bool:
+    inner = Where(function.module, function)
     given = [
-        node.value
-        for node, _ in app.calls.of_kind(found.function, s.Return)
-        if node.value is not None
+        node.value for node, _ in app.calls.of_kind(function, s.Return) if node.value is not None
     ]
-    return bool(given) and all(is_bounded(app, value, inner, depth + 1) for value in given)
+    return (
+        not function.node.is_generator
+        and bool(given)
+        and all(is_bounded(app, value, inner, depth + 1) for value in given)
+    )
 
 
 def _is_bounded_name(app: App, name: s.Name, where: Where, depth: int) -> bool:

@@ -6,7 +6,8 @@ behind a proxy that ends TLS. Where some routes have the slash and some do not, 
 
 Two groups are looked at apart: the collection of a router (declared as `/` or as an empty path) and all other
 routes, since "`/users/` and `/users/{id}`" is a convention as well. Reported are the exceptions of a group: those
-that end otherwise than at least four times as many. A group that is more mixed, and the root path, are left alone.
+that end otherwise than at least four times as many. A group that is more mixed, the root path, and a route that
+is served both ways are left alone.
 
 Off: published paths do not change for style.
 """
@@ -34,7 +35,9 @@ def check(app: App) -> Iterator[Hit]:
         if not application.fastapi:
             continue
         records = (by_record.get(id(record)) for record in application.routes)
-        routes = [route for route in records if route is not None and _counts(route)]
+        counted = [route for route in records if route is not None and _counts(route)]
+        known = {(route.path, method) for route in counted for method in route.methods}
+        routes = [route for route in counted if not _is_served_both_ways(route, known)]
         collections = [route for route in routes if route.record.own_path in {"", "/"}]
         others = [route for route in routes if route.record.own_path not in {"", "/"}]
         for alike in (collections, others):
@@ -57,6 +60,11 @@ def _counts(route: Route) -> bool:
     if route.kind != "http" or route.record.starlette or not is_certain(route):
         return False
     return route.path != "/" and not route.path.endswith(":path}")
+
+
+def _is_served_both_ways(route: Route, known: set[tuple[str, str]]) -> bool:
+    bare = route.path.rstrip("/")
+    return any((bare, m) in known and (f"{bare}/", m) in known for m in route.methods)
 
 
 def _hit(route: Route, others: list[Route]) -> Hit:
@@ -143,6 +151,7 @@ def cart(id: int) -> None: ...
 def list_carts() -> None: ...
 
 @carts.get("/{id}")
+@carts.get("/{id}/", include_in_schema=False)
 def cart(id: int) -> None: ...
 """,
         ),

@@ -3,10 +3,10 @@
 `POST /users` creates a user, `DELETE /users/{id}` removes one: the verb is there already. `/getUsers` or
 `/users/create` say it twice, differ from route to route, and allow a `GET /users/delete`.
 
-Reported is a segment that is a verb of the standard methods (get, list, create, add, update, delete ...),
-alone or before a noun. Verbs that no method stands for (`/login`, `/orders/{id}/cancel`, `/search`) are left
-alone, as is a route whose method says something else than the verb: `POST /items/delete` may take many ids, which
-DELETE cannot.
+Reported is a segment that is a verb of the standard methods (get, list, create, add, update, delete ...):
+the first, the last, or one with a noun behind it. Verbs that no method stands for (`/login`, `/orders/{id}/cancel`, `/search`) are left
+alone, as are a route whose method says something else than the verb (`POST /items/delete` may take many ids, which
+DELETE cannot), one with `include_in_schema`, and a verb amid a path (`/create/step-2`).
 
 Off: many teams have decided otherwise, and published paths do not change for style.
 """
@@ -42,6 +42,8 @@ def check(app: App) -> Iterator[Hit]:
     for route in app.routes:
         if route.kind != "http" or route.record.starlette or not is_certain(route):
             continue
+        if "include_in_schema" in route.record.keywords:
+            continue
         found = _verb(route)
         key = (id(route.node), found[0]) if found is not None else None
         if found is None or key is None or key in seen:
@@ -56,10 +58,11 @@ def _verb(route: Route) -> tuple[str, str] | None:
     """Return the segment of the route's own path that starts with its method's verb."""
     if len(route.methods) != 1 or route.methods[0] not in _STARTS:
         return None
-    starts = _STARTS[route.methods[0]]
-    for segment in PARAMETER.sub("", route.record.own_path).split("/"):
-        found = starts.match(segment)
-        if found is not None:
+    segments = [part for part in PARAMETER.sub("", route.record.own_path).split("/") if part]
+    for position, segment in enumerate(segments):
+        found = _STARTS[route.methods[0]].match(segment)
+        is_step = found and segment == found[1] and 0 < position < len(segments) - 1
+        if found is not None and not is_step:
             return segment, found[1]
     return None
 
@@ -112,6 +115,9 @@ CASES = (
 
         @app.post("/users/delete")
         def delete_many(ids: list[int]) -> None: ...
+
+        @app.post("/shops/create/step-2")
+        def second_step() -> None: ...
 
         @app.post("/add-ons")
         def order_add_on() -> None: ...

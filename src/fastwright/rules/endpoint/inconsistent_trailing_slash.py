@@ -6,8 +6,8 @@ behind a proxy that ends TLS. Where some routes have the slash and some do not, 
 
 Two groups are looked at apart: the collection of a router (declared as `/` or as an empty path) and all other
 routes, since "`/users/` and `/users/{id}`" is a convention as well. Reported are the exceptions of a group: those
-that end otherwise than at least four times as many. A group that is more mixed, the root path, and a route that
-is served both ways are left alone.
+that end otherwise than at least four times as many. A group that is more mixed, the root path, a route that
+is served both ways, and one with `include_in_schema` are left alone.
 
 Off: published paths do not change for style.
 """
@@ -37,7 +37,12 @@ def check(app: App) -> Iterator[Hit]:
         records = (by_record.get(id(record)) for record in application.routes)
         counted = [route for route in records if route is not None and _counts(route)]
         known = {(route.path, method) for route in counted for method in route.methods}
-        routes = [route for route in counted if not _is_served_both_ways(route, known)]
+        routes = [
+            route
+            for route in counted
+            if "include_in_schema" not in route.record.keywords
+            and not _is_served_both_ways(route, known)
+        ]
         collections = [route for route in routes if route.record.own_path in {"", "/"}]
         others = [route for route in routes if route.record.own_path not in {"", "/"}]
         for alike in (collections, others):

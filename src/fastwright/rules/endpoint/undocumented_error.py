@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from fastwright.app.calls import CallSite
+from fastwright.app.guards import Guards, is_in
 from fastwright.app.model import App
 from fastwright.app.raises import Raised, status_code
 from fastwright.app.routes import Route
@@ -156,6 +157,7 @@ class _Raising:
 
     def __init__(self, app: App, handled: list[tuple[Class | str, int]]) -> None:
         self._app, self._handled = app, handled
+        self._guards = Guards(app)
         self._known: dict[tuple[int, int], dict[int, _Way]] = {}
 
     def of_route(self, route: Route) -> dict[int, _Way]:
@@ -184,8 +186,12 @@ class _Raising:
                 found.setdefault(status, _Way((), raised))
         for site in app.calls.sites(function) if calls else ():
             for target in site.targets:
+                skipped = self._guards.skipped(site, target)
                 for status, way in self._of(target, calls - 1).items():
-                    if status not in found and not self._caught(way.raised, site.around, where):
+                    inner = way.calls[0].node if way.calls else way.raised.node
+                    if status in found or is_in(inner, skipped):
+                        continue
+                    if not self._caught(way.raised, site.around, where):
                         found[status] = _Way((site, *way.calls), way.raised)
         return found
 
@@ -251,7 +257,9 @@ def find(id: int) -> str:
         raise HTTPException(status.HTTP_404_NOT_FOUND, "no such item")
     return "item"
 
-def reserve(id: int) -> None:
+def reserve(id: int, shop: str | None = None) -> None:
+    if shop:
+        raise HTTPException(400, "no such shop")
     raise Taken
 """
 
@@ -300,6 +308,10 @@ def c(id: int) -> str:
 @app.get("/d/{id}", include_in_schema=False)
 def d(id: int) -> str:
     return find(id)
+
+@app.post("/f/{id}", responses={409: {}})
+def f(id: int) -> None:
+    reserve(id)
 
 @app.get("/e/{id}", responses=RESPONSES)
 def e(id: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fastwright.app.model import App
+from fastwright.project.files import kind_of
 from fastwright.project.source_roots import ModuleIndex
 from fastwright.project.versions import Versions
 from fastwright.read.module import Module
@@ -14,7 +15,7 @@ from fastwright.read.reader import read
 def module_from(source: str, path: str = "main.py", name: str = "main") -> Module:
     """Return one module from its source."""
     header, facts = read(source.encode())
-    return Module(path, name, _kind(path), header, lambda: facts)
+    return Module(path, name, kind_of(path), header, lambda: facts)
 
 
 def app_from(files: Mapping[str, str], installed: Mapping[str, str] | None = None) -> App:
@@ -29,9 +30,3 @@ def app_from(files: Mapping[str, str], installed: Mapping[str, str] | None = Non
         if path.endswith(".py")
     }
     return App(modules, index, Versions.of(installed or {}))
-
-
-def _kind(path: str) -> str:
-    parts = path.split("/")
-    is_test = "tests" in parts or parts[-1].startswith("test_") or parts[-1] == "conftest.py"
-    return "test" if is_test else "source"

@@ -4,9 +4,10 @@ FastAPI runs a plain `def` in a thread, where its work holds up nobody; an `asyn
 where everything that it computes holds up every other request. An endpoint that awaits nothing gains
 nothing from the loop.
 
-Reported are `async def` endpoints and dependencies that contain no `await`, `async for` or `async with`, and
-call a function of the application that loops over something. Left alone are those that need the loop all the same: they start or
-schedule a task, set a context variable, hold a lock, ask for the running loop, or override a method.
+Reported are `async def` endpoints that contain no `await`, `async for` or `async with`, and
+call a function of the application that loops over something. Left alone are those that need the loop all the same, themselves
+or in a function that they call: they start or schedule a task, set a context variable, ask for the running loop, or override a
+method.
 Off by default: whether it matters depends on how long the calls take, which cannot be known, and a thread costs a
 little as well (for a handful of lines `async def` is the faster one). What surely blocks is reported by
 blocking-call-in-async.
@@ -36,23 +37,28 @@ _PLAIN = frozenset(
 
 
 def check(app: App) -> Iterator[Hit]:
-    """Report async endpoints and dependencies that await nothing."""
-    for function in app.request_roots:
+    """Report async endpoints that await nothing."""
+    for function in app.endpoints:
         if not function.is_async or not function.decorator_names <= _PLAIN:
             continue
-        if not _NEEDS_LOOP.isdisjoint(function.node.called) or _awaits(app, function):
+        if _needs_loop(function) or _awaits(app, function):
             continue
         if _overrides(app, function):
             continue
         work = [site for site in app.calls.sites(function) if site.targets]
-        if any(target.is_async for site in work for target in site.targets):
+        targets = [target for site in work for target in site.targets]
+        if any(target.is_async or _needs_loop(target) for target in targets):
             continue
-        if not any(_computes(app, target) for site in work for target in site.targets):
+        if not any(_computes(app, target) for target in targets):
             continue
         message = (
             f"async def {function.name} awaits nothing: a def runs in a thread, not on the loop"
         )
         yield Hit(name_place(function), message, of_calls(work[:3]))
+
+
+def _needs_loop(function: Function) -> bool:
+    return not _NEEDS_LOOP.isdisjoint(function.node.called)
 
 
 def _computes(app: App, function: Function) -> bool:
@@ -81,7 +87,7 @@ def _overrides(app: App, function: Function) -> bool:
 
 
 RULE = Rule(
-    summary="an async endpoint or dependency that awaits nothing",
+    summary="an async endpoint that awaits nothing",
     severity="info",
     confidence="medium",
     default=False,
@@ -95,18 +101,15 @@ CASES = (
     case(
         "works and awaits nothing",
         """
-        from fastapi import Depends, FastAPI
+        from fastapi import FastAPI
 
         app = FastAPI()
 
         def score(text: str) -> int:
             return sum(1 for letter in text if letter.isupper())
 
-        async def limits() -> int:  # <-
-            return score("limits")
-
         @app.get("/a")
-        async def a(text: str, limit: int = Depends(limits)) -> int:  # <-
+        async def a(text: str) -> int:  # <-
             return score(text)
         """,
     ),
@@ -144,6 +147,14 @@ CASES = (
         async def b() -> str:
             tasks.add(asyncio.create_task(mail()))
             return name()
+
+        def schedule() -> None:
+            for _ in range(2):
+                tasks.add(asyncio.create_task(mail()))
+
+        @app.get("/scheduled")
+        async def scheduled() -> None:
+            schedule()
 
         @app.get("/c")
         async def c() -> str:

@@ -9,7 +9,8 @@ Reported are statements that make a task with `asyncio.create_task`, `asyncio.en
 `loop.create_task` and drop it: also those that only add a callback to it (a callback does not keep the
 task), that assign it to `_`, or to a local name that nothing reads in a function that waits for nothing
 afterwards. A task group owns its tasks, and methods of other objects that are named `create_task` are not
-known: both are left alone. So are the functions of a script that runs its own loop in its `__main__` block.
+known: both are left alone. So are `__del__`, which can wait for nothing, and the functions of a script
+that runs its own loop in its `__main__` block.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ _MAKING = frozenset(
      "asyncio.tasks.ensure_future"}
 )  # fmt: skip
 _LOOPS = frozenset({"asyncio.get_event_loop", "asyncio.get_running_loop", "asyncio.new_event_loop"})
+_KEEPING = frozenset({"add", "append", "put", "put_nowait", "setdefault"})
 
 
 def check(module: Module, _versions: Versions) -> Iterator[Hit]:
@@ -36,7 +38,9 @@ def check(module: Module, _versions: Versions) -> Iterator[Hit]:
     if not _uses_asyncio(module) or _is_script(module):
         return
     for function in module.functions:
-        if {"create_task", "ensure_future"}.isdisjoint(function.called):
+        if {"create_task", "ensure_future"}.isdisjoint(
+            function.called
+        ) or function.name == "__del__":
             continue
         for call, how in _dropped(module, function):
             message = (
@@ -68,12 +72,23 @@ def _dropped(module: Module, function: s.FunctionDef) -> Iterator[tuple[s.Call, 
     for node in s.statements(function.body):
         if isinstance(node, s.ExprStmt):
             call = _made(module, _without_callback(node.value))
-            if call is not None:
+            if call is not None and not _is_held(function, call):
                 yield call, "the task is dropped"
         elif isinstance(node, s.Assign) and len(node.targets) == 1:
             call = _made(module, node.value)
             if call is not None and _is_forgotten(function, node):
                 yield call, f"nothing reads {s.dotted(node.targets[0])!r}, the task is dropped"
+
+
+def _is_held(function: s.FunctionDef, call: s.Call) -> bool:
+    """``ensure_future(task)`` gives the same task back: held where ``tasks.add(task)`` keeps it."""
+    task = call.args[0] if call.args else None
+    return isinstance(task, s.Name) and any(
+        isinstance(node, s.Call)
+        and s.last_name(node.func) in _KEEPING
+        and any(s.dotted(argument) == task.id for argument in node.args)
+        for node in s.walk_scope(*function.body)
+    )
 
 
 def _without_callback(node: s.Expr) -> s.Expr:
@@ -217,6 +232,9 @@ CASES = (
             async with asyncio.TaskGroup() as group:
                 group.create_task(mail())
             board.create_task("mail")
+            again = asyncio.get_running_loop().create_task(mail())
+            tasks.add(again)
+            asyncio.ensure_future(again).add_done_callback(tasks.discard)
 
         @app.post("/b")
         async def b():

@@ -1,10 +1,10 @@
 """Tasks that run at once need a session each.
 
-An `AsyncSession` is one connection with one conversation. When `gather` or a task group runs two coroutines on the same
-session, the second statement starts while the first one waits: SQLAlchemy raises
-`InvalidRequestError` ("this session is provisioning a new connection; concurrent operations are not permitted"), asyncpg
-"another operation is in progress", or a commit of one task ends the transaction of the other. Open a session in each task, or
-ask one after the other; one statement with `IN` is often enough.
+An `AsyncSession` is one connection with one conversation; SQLAlchemy says that it is not safe to share among
+tasks. When `gather` or a task group runs two coroutines on the same session, the second statement starts while
+the first one waits: at best the driver lets it queue, and nothing is won; otherwise SQLAlchemy raises
+(`InvalidRequestError`, "concurrent operations are not permitted"), or the commit of one task ends the transaction of
+the other. Open a session in each task, or ask one after the other; one statement with `IN` is often enough.
 
 Reported are `asyncio.gather`, `asyncio.wait`, `as_completed` and `create_task` of a task group over several
 coroutines that ask the database through the same async session: given to each as an argument, held by the

@@ -24,27 +24,38 @@ from fastwright.app.orm import SESSIONS
 from fastwright.app.symbols import Class, Function, Variable
 from fastwright.app.types import ClassObject, ExternalValue, Instance, alternatives
 from fastwright.read import syntax as s
+from fastwright.read.module import Module
 from fastwright.rules.data._loops import of_request, request_label
 from fastwright.rules.evidence import call_name, evidence, place
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Rule, case
 
 _MAKER = "sqlalchemy.orm.sessionmaker"
+_MAKES = SESSIONS | {f"{_MAKER}.__call__"}
 _CLOSING = frozenset({"close", "aclose", "remove", "close_all", "__exit__", "__aexit__"})
 _SCOPED = frozenset({"scoped_session", "async_scoped_session"})
 
 
 def check(app: App) -> Iterator[Hit]:
     """Report sessions that requests open and may leave open."""
+    if not any(_marked(module) for module in app.sources):
+        return
     running = served(app)
     providers = _providers(app)
     for step in running.reached:
         for site in app.calls.sites(step.function):
+            if site.external not in _MAKES and not isinstance(site.callee, ClassObject):
+                continue
             if not _opens(app, site) or site.around.deferred or site.around.handled:
                 continue
             problem = _problem(app, site, is_provider=id(step.function.node) in providers)
             if problem is not None:
                 yield _hit(running, step, site, problem)
+
+
+def _marked(module: Module) -> bool:
+    """Whether a module has to do with sessions at all."""
+    return "sqlalchemy" in module.header.marks or "sqlmodel" in module.header.marks
 
 
 def _hit(running: Loop, step: Step, site: CallSite, problem: str) -> Hit:

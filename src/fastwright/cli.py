@@ -115,7 +115,7 @@ def _review(arguments: argparse.Namespace) -> int:
         rules=known_rules(),
         prefix=prefix(outcome.review.root, start),
         quiet=arguments.quiet,
-        statistics=arguments.statistics,
+        statistics=arguments.statistics or arguments.profile,
     )
     _show(report, arguments.format, arguments.output)
     if outcome.review.failures:
@@ -140,6 +140,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         write_baseline=arguments.write_baseline,
         cache=not arguments.no_cache,
         jobs=arguments.jobs,
+        profile=arguments.profile,
     )
 
 
@@ -318,6 +319,11 @@ def _add_review(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="the least severity that makes the exit code 1 (default: info)",
     )
     parser.add_argument("--statistics", action="store_true", help="findings and time of each rule")
+    parser.add_argument(
+        "--profile",
+        action="store_true",
+        help="ask every rule anew, one after the other, and show what each costs",
+    )
     parser.add_argument("--quiet", action="store_true", help="one line for each finding, no more")
     parser.add_argument("--stdin-filename", metavar="FILE", help="the file that standard input is")
     _add_reading(parser)

@@ -178,8 +178,8 @@ def test_failed_rule_is_exit_3_beside_the_findings(
 
     real = run._run
 
-    def with_failure(*arguments: object) -> object:
-        ran = real(*arguments)  # type: ignore[arg-type]
+    def with_failure(*arguments: object, **options: object) -> object:
+        ran = real(*arguments, **options)  # type: ignore[arg-type]
         ran.failures.append(RuleFailure("some-rule", "Traceback\nValueError: no"))
         return ran
 

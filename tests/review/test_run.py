@@ -249,3 +249,10 @@ def test_a_sink_of_no_rule_is_refused(project: Path) -> None:
     (project / "pyproject.toml").write_text(text)
     with pytest.raises(ConfigError, match="Did you mean 'ssrf'"):
         review(Options(path=project))
+
+
+def test_a_profile_asks_every_rule_again(project: Path) -> None:
+    review(Options(path=project))
+    found = review(Options(path=project, profile=True)).review
+    assert found.findings == review(Options(path=project)).review.findings
+    assert all(row.seconds is not None for row in found.statistics)

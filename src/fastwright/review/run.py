@@ -57,6 +57,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     write_baseline: bool = False
     cache: bool = True
     jobs: int | None = None
+    profile: bool = False
+    """Ask every rule anew, in one process, to know what each costs."""
 
 
 class Outcome(NamedTuple):
@@ -182,7 +184,11 @@ def _find(
     app = loaded.app
     chosen = _choose(project, options, app.modules)
     jobs = options.jobs or project.config.jobs or os.cpu_count() or 1
-    ran = _run(project, loaded, chosen, jobs) if app.is_fastapi else _Ran([], [], {})
+    ran = _Ran([], [], {})
+    if app.is_fastapi:
+        ran = _run(project, loaded, chosen, 1 if options.profile else jobs, anew=options.profile)
+    if app.is_fastapi and options.profile:
+        ran.seconds.update(module_rules.costs(app.modules.values(), app.versions, chosen.rules()))
     findings = [
         finding
         for finding in sort_findings(ran.findings)
@@ -216,10 +222,10 @@ def _choose(project: Project, options: Options, files: Iterable[str]) -> Chosen:
     return choose(known_rules(), said, narrowed)
 
 
-def _run(project: Project, loaded: Loaded, chosen: Chosen, jobs: int) -> _Ran:
+def _run(project: Project, loaded: Loaded, chosen: Chosen, jobs: int, *, anew: bool) -> _Ran:
     """Run the chosen rules; one that raises becomes a failure."""
     wanted = chosen.rules()
-    ran = _run_app_rules(project, loaded, wanted, jobs)
+    ran = _run_app_rules(project, loaded, wanted, jobs, anew=anew)
     for path, data in loaded.notes.items():
         for note in module_rules.read_notes(data):
             if note.rule in wanted:
@@ -229,7 +235,9 @@ def _run(project: Project, loaded: Loaded, chosen: Chosen, jobs: int) -> _Ran:
     return ran
 
 
-def _run_app_rules(project: Project, loaded: Loaded, wanted: frozenset[str], jobs: int) -> _Ran:
+def _run_app_rules(
+    project: Project, loaded: Loaded, wanted: frozenset[str], jobs: int, *, anew: bool
+) -> _Ran:
     """Run the rules about the application, unless what they said last time still holds."""
     asked = [
         rule
@@ -241,7 +249,7 @@ def _run_app_rules(project: Project, loaded: Loaded, wanted: frozenset[str], job
     broken = [RuleFailure(name, failure) for name, failure in registry().failures.items()]
     ran = _Ran([], broken, {})
     memory = Memory(loaded, project.config, [rule.name for rule in asked])
-    recalled = said = memory.recall()
+    recalled = said = None if anew else memory.recall()
     if said is None:
         answers = run_app_rules(loaded.app, asked, jobs)
         ran.seconds.update((answer.rule, answer.seconds) for answer in answers)

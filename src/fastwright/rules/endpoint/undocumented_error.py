@@ -186,8 +186,9 @@ class _Raising:
                 found.setdefault(status, _Way((), raised))
         for site in app.calls.sites(function) if calls else ():
             for target in site.targets:
-                skipped = self._guards.skipped(site, target)
-                for status, way in self._of(target, calls - 1).items():
+                ways = self._of(target, calls - 1)
+                skipped = self._guards.skipped(site, target) if ways else frozenset()
+                for status, way in ways.items():
                     inner = way.calls[0].node if way.calls else way.raised.node
                     if status in found or is_in(inner, skipped):
                         continue

@@ -25,9 +25,12 @@ _DEPRECATED = frozenset({"fastapi.responses.ORJSONResponse", "fastapi.responses.
 _GIVEN = frozenset({"response_class", "default_response_class"})
 
 
+_NAMED = frozenset({"ORJSONResponse", "UJSONResponse"})
+
+
 def check(module: Module, _versions: Versions) -> Iterator[Hit]:
     """Report each use of a deprecated response class."""
-    if "fastapi" not in module.header.marks:
+    if "fastapi" not in module.header.marks or _NAMED.isdisjoint(module.header.marks):
         return
     for node, how in _uses(module):
         name = module.qualify(node)

@@ -30,9 +30,13 @@ _DECLARING = frozenset(
 )  # fmt: skip
 
 
+_ELLIPSES = frozenset({"...,", "...)"})
+
+
 def check(module: Module, _versions: Versions) -> Iterator[Hit]:
     """Report each ``...`` given as default."""
-    if _MARKS.isdisjoint(module.header.marks):
+    marks = module.header.marks
+    if _MARKS.isdisjoint(marks) or _ELLIPSES.isdisjoint(marks):
         return
     for node in module.walk():
         if not isinstance(node, s.Call):

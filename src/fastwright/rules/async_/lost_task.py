@@ -10,7 +10,8 @@ Reported are statements that make a task with `asyncio.create_task`, `asyncio.en
 task), that assign it to `_`, or to a local name that nothing reads in a function that waits for nothing
 afterwards. A task group owns its tasks, and methods of other objects that are named `create_task` are not
 known: both are left alone. So are `__del__`, which can wait for nothing, and the functions of a script
-that runs its own loop in its `__main__` block.
+that runs its own loop in its `__main__` block. A coroutine of the same file that awaits nothing ends in its first
+step, and is left alone as well.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ def check(module: Module, _versions: Versions) -> Iterator[Hit]:
         ) or function.name == "__del__":
             continue
         for call, how in _dropped(module, function):
+            if _never_waits(module, call):
+                continue
             message = (
                 f"{how}: the loop holds tasks weakly, so the garbage collector may take it before it"
                 " ends"
@@ -78,6 +81,16 @@ def _dropped(module: Module, function: s.FunctionDef) -> Iterator[tuple[s.Call, 
             call = _made(module, node.value)
             if call is not None and _is_forgotten(function, node):
                 yield call, f"nothing reads {s.dotted(node.targets[0])!r}, the task is dropped"
+
+
+def _never_waits(module: Module, call: s.Call) -> bool:
+    """Whether the coroutine is one of this file that awaits nothing: it ends in its first step."""
+    coroutine = call.args[0] if call.args else None
+    if not isinstance(coroutine, s.Call):
+        return False
+    name = s.last_name(coroutine.func)
+    named = [function for function in module.functions if function.name == name]
+    return len(named) == 1 and not any(_waits(node) for node in s.walk_scope(*named[0].body))
 
 
 def _is_held(function: s.FunctionDef, call: s.Call) -> bool:
@@ -157,7 +170,7 @@ def _waits(node: s.Node) -> bool:
     """Whether the function, and with it what its names hold, lives on here."""
     if isinstance(node, (s.Await, s.Yield, s.While)):
         return True
-    return isinstance(node, (s.For, s.With)) and node.is_async
+    return isinstance(node, (s.For, s.With, s.Generator)) and node.is_async
 
 
 RULE = Rule(
@@ -182,7 +195,8 @@ CASES = (
 
         app = FastAPI()
 
-        async def mail() -> None: ...
+        async def mail() -> None:
+            await asyncio.sleep(1)
 
         def log(task) -> None: ...
 
@@ -216,7 +230,11 @@ CASES = (
         tasks = set()
         job = None
 
-        async def mail() -> None: ...
+        async def mail() -> None:
+            await asyncio.sleep(1)
+
+        async def note() -> None:
+            print("sent")
 
         class Board:
             def create_task(self, title: str) -> None: ...
@@ -232,6 +250,7 @@ CASES = (
             async with asyncio.TaskGroup() as group:
                 group.create_task(mail())
             board.create_task("mail")
+            asyncio.create_task(note())
             again = asyncio.get_running_loop().create_task(mail())
             tasks.add(again)
             asyncio.ensure_future(again).add_done_callback(tasks.discard)
@@ -262,7 +281,8 @@ CASES = (
         """
         import asyncio
 
-        async def work() -> None: ...
+        async def work() -> None:
+            await asyncio.sleep(1)
 
         async def main() -> None:
             asyncio.create_task(work())

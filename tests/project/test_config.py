@@ -11,7 +11,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fastwright.project.config import (
@@ -125,6 +125,7 @@ JSON = st.recursive(
 KEYS = st.sampled_from([*json.loads(schema_text())["$defs"]["Config"]["properties"], "selekt", ""])
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy
 @given(st.dictionaries(KEYS, JSON, max_size=4))
 def test_any_table_is_understood_or_refused_and_the_schema_agrees(table: dict[str, Any]) -> None:
     try:
@@ -135,7 +136,7 @@ def test_any_table_is_understood_or_refused_and_the_schema_agrees(table: dict[st
     assert jsonschema.Draft202012Validator(config_schema()).is_valid(table) == understood
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.text(alphabet='[]{}="\n.#abt1 fs', max_size=60))
 def test_any_text_is_understood_or_refused(text: str) -> None:
     with TemporaryDirectory() as folder, suppress(FastwrightError):

@@ -119,6 +119,10 @@ def _made(module: Module, node: s.Expr) -> s.Call | None:
     """Return the call that makes a task, if an expression is one."""
     if not isinstance(node, s.Call):
         return None
+    if s.last_name(node.func) == "ensure_future" and not any(
+        isinstance(argument, s.Call) for argument in node.args
+    ):
+        return None  # of what is a task already, it is the same task: somebody else holds it
     if module.qualify(node.func) in _MAKING:
         return node
     func = node.func
@@ -290,6 +294,20 @@ CASES = (
 
         if __name__ == "__main__":
             asyncio.run(main())
+        """,
+    ),
+    case(
+        "ensure_future of a task that somebody holds",
+        """
+        import asyncio
+
+        held = set()
+
+        async def watch(work) -> None:
+            task = asyncio.create_task(work())
+            held.add(task)
+            asyncio.ensure_future(task).add_done_callback(held.discard)
+            asyncio.ensure_future(work())  # <-
         """,
     ),
 )

@@ -27,6 +27,9 @@ from fastwright.app.types import (
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 
+_MORE_WAYS = 8
+"""Further ways to a function that are kept: hundreds lead to helpers, and they are much alike."""
+
 _Node = TypeVar("_Node", bound=s.Node)
 
 
@@ -346,8 +349,10 @@ class _Walk:
                 self.reached.steps[key] = step
                 following.append(target)
             elif self.runs is not None:
-                self.reached.more.setdefault(key, []).append(step)
-                self._wake(key, step, following)
+                more = self.reached.more.setdefault(key, [])
+                if len(more) < _MORE_WAYS:
+                    more.append(step)
+                    self._wake(key, step, following)
 
     def _wake(self, key: int, step: Step, following: list[Function]) -> None:
         """A further way to a function may run calls of it that the earlier ways do not."""

@@ -18,14 +18,16 @@ def is_kept(site: CallSite) -> bool:
     if any(name in _bound(branch.body) or _sets(site, name) for name, branch in absent):
         return True
     body = site.caller.node.body
-    return any(
-        name in _bound(body)
+    returned = {
+        name
         for node in body
         if isinstance(node, s.If) and node.start < site.node.start
         for branch in node.branches
         if any(isinstance(inner, s.Return) for inner in branch.body)
         for name in _present(branch.test)
-    )
+        if "." in name or name.startswith("_") or name.isupper()
+    }
+    return bool(returned) and not returned.isdisjoint(_bound(body))
 
 
 def _sets(site: CallSite, name: str) -> bool:
@@ -67,7 +69,7 @@ def _missing(test: s.Expr) -> Iterator[str]:
 def _bound(body: list[s.Stmt]) -> set[str]:
     """Return the names outside of the function, or attributes, that statements assign."""
     found: set[str] = set()
-    for node in s.walk_scope(*body):
+    for node in s.statements(body):
         if isinstance(node, s.Assign):
             found.update(filter(None, (s.dotted(target) for target in node.targets)))
     return {name for name in found if "." in name or name.startswith("_") or name.isupper()}

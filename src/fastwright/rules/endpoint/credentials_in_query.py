@@ -68,8 +68,8 @@ def _is_credential(route: Route, parameter: RequestParameter) -> bool:
     text = f"{route.path} {parameter.function.name} {route.endpoint.name if route.endpoint else ''}"
     if _LINKS.search(text):
         return False
-    if _is_looked_up(route, parameter):
-        return False
+    if _is_looked_up(route, parameter) or route.methods == ("DELETE",):
+        return False  # it names what is deleted
     if parameter.kind == "path":
         return not _names_a_thing(route.path, parameter.name)
     return True

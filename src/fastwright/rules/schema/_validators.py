@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
+from fastwright.app.calls import CallSite
 from fastwright.app.model import App
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function
@@ -38,6 +39,18 @@ def validators(app: App) -> dict[int, Validator]:
         for function in (*_methods(app, cls), *_given(app, cls)):
             found.setdefault(id(function.node), Validator(cls, function))
     return found
+
+
+def near(calls: int) -> Callable[[CallSite, Function], bool]:
+    """Return which calls to follow so that a walk comes no further than some calls from its roots."""
+    depths: dict[int, int] = {}
+
+    def follow(site: CallSite, target: Function) -> bool:
+        depth = depths.get(id(site.caller.node), 0) + 1
+        depths.setdefault(id(target.node), depth)
+        return depth <= calls
+
+    return follow
 
 
 def _methods(app: App, cls: Class) -> Iterator[Function]:

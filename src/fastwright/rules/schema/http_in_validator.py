@@ -7,7 +7,7 @@ a test, or for the answer, an HTTP error comes out of code that serves no reques
 server is answered as one of the client.
 
 Reported is an `HTTPException`, a subclass of it, or an exception of the house that carries an HTTP status,
-which a validator or `model_post_init` raises itself, or which comes out of a function that it calls. What
+which a validator or `model_post_init` raises itself, or which comes out of a function that it calls, at most three calls away. What
 is caught on the way is left alone, and so are exceptions without a status and those that are a
 `ValueError` as well.
 """
@@ -24,15 +24,16 @@ from fastwright.app.symbols import Class
 from fastwright.rules.evidence import evidence, name_place, of_step, place
 from fastwright.rules.finding import Evidence, Hit
 from fastwright.rules.rule import Case, Rule, case
-from fastwright.rules.schema._validators import Validator, validators
+from fastwright.rules.schema._validators import Validator, near, validators
 
+_NEAR = 3
 _COLLECTED = ("builtins.ValueError", "builtins.AssertionError")
 
 
 def check(app: App) -> Iterator[Hit]:
     """Report each validator that an HTTP error comes out of."""
     known = validators(app)
-    reached = app.calls.reach([validator.function for validator in known.values()])
+    reached = app.calls.reach([validator.function for validator in known.values()], near(_NEAR))
     raising = {
         id(step.function.node)
         for step in reached
@@ -41,7 +42,7 @@ def check(app: App) -> Iterator[Hit]:
     if not raising:
         return
     for validator in known.values():
-        for step in app.calls.reach([validator.function]):
+        for step in app.calls.reach([validator.function], near(_NEAR)):
             raised = _escaping(app, step) if id(step.function.node) in raising else None
             if raised is not None:
                 yield _hit(validator, step, raised)

@@ -8,7 +8,7 @@ A field that is required and may be null can be right, in answers above all. Rep
 was meant otherwise: fields of a model that is the body of a PATCH and requires nothing else, or that is named Update and whose
 unset fields the code leaves out (`model_dump(exclude_unset=True)`); fields of a model for query parameters, headers or cookies, in which
 nobody can send null; models named Update or Patch all of whose fields may be null and none of which has
-a default; and models that the application itself makes without the field, which raises. `Field(...)` with
+a default; and models that are made without the field while a request is served, which raises. `Field(...)` with
 an ellipsis is meant.
 """
 
@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 
 from fastwright.app.model import App
 from fastwright.app.models import Field, Schema
+from fastwright.app.on_loop import served
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, External, Function
 from fastwright.app.types import ClassObject, Instance, alternatives
@@ -173,15 +174,16 @@ def _is_partial(app: App, suspect: _Suspect) -> bool:
 
 def _by_code(app: App, suspects: dict[int, _Suspect]) -> None:
     names = frozenset(suspect.schema.cls.name for suspect in suspects.values()) | DUMPS
-    for module in app.sources:
-        for function in app.every_function(module, names):
-            for site in app.calls.sites(function):
-                if site.method in DUMPS:
-                    _dumped(app, function, site.node, suspects)
-                elif isinstance(site.callee, ClassObject) and isinstance(site.callee.cls, Class):
-                    suspect = suspects.get(id(site.callee.cls.node))
-                    if suspect is not None and not site.around.tries:
-                        _constructed(app, function, site.node, suspect)
+    for step in served(app).reached:
+        if names.isdisjoint(step.function.node.called):
+            continue
+        for site in app.calls.sites(step.function):
+            if site.method in DUMPS:
+                _dumped(app, step.function, site.node, suspects)
+            elif isinstance(site.callee, ClassObject) and isinstance(site.callee.cls, Class):
+                suspect = suspects.get(id(site.callee.cls.node))
+                if suspect is not None and not site.around.tries:
+                    _constructed(app, step.function, site.node, suspect)
 
 
 def _dumped(app: App, function: Function, node: s.Call, suspects: dict[int, _Suspect]) -> None:
@@ -190,7 +192,9 @@ def _dumped(app: App, function: Function, node: s.Call, suspects: dict[int, _Sus
         return
     dump = as_dump(app, function, node)
     suspect = suspects.get(id(dump.schema.node)) if dump is not None else None
-    if suspect is not None and _UPDATES.search(suspect.schema.cls.name):
+    if suspect is None or len(suspect.schema.fields) == 1:
+        return
+    if _UPDATES.search(suspect.schema.cls.name):
         proof = evidence(function.module, node, "leaves out what was not sent")
         suspect.accuse(list(suspect.fields), "the code leaves out what was not sent", (proof,))
 
@@ -353,6 +357,13 @@ CASES = (
         class Replacement(BaseModel):
             text: str | None
             title: str | None
+
+        class TitleUpdate(BaseModel):
+            title: str | None
+
+        @app.put("/items/{id}/title")
+        def title(id: int, title: TitleUpdate) -> dict:
+            return title.model_dump(exclude_unset=True)
 
         class PolicyPatch(BaseModel):
             policy_id: int | None

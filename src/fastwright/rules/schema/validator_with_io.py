@@ -25,7 +25,7 @@ from fastwright.rules.evidence import call_name, evidence, name_place, of_route,
 from fastwright.rules.finding import Evidence, Hit
 from fastwright.rules.rule import Case, Rule, case
 from fastwright.rules.schema._carried import carried
-from fastwright.rules.schema._validators import validators
+from fastwright.rules.schema._validators import near, validators
 
 _CACHING = re.compile(r"cache|memoi[sz]e|once", re.IGNORECASE)
 _NEAR = 3
@@ -45,12 +45,17 @@ def check(app: App) -> Iterator[Hit]:
     if not known:
         return
     runs = Guards(app).runs
-    reached = app.calls.reach([v.function for v in known.values()], _follow, runs)
+    close = near(_NEAR)
+
+    def follow(site: CallSite, target: Function) -> bool:
+        return _may_run(site, target) and close(site, target)
+
+    reached = app.calls.reach([v.function for v in known.values()], follow, runs)
     reported: set[int] = set()
     for function in [step.function for step in reached]:
         found = _first_io(app, function)
         step = reached.way(found[0], runs) if found is not None else None
-        if found is None or step is None or len(step.chain) > _NEAR:
+        if found is None or step is None:
             continue
         root = known[id(step.root.node)]
         if id(root.function.node) in reported:
@@ -68,7 +73,7 @@ def check(app: App) -> Iterator[Hit]:
         yield Hit(place(first.module, first.node), message, chain)
 
 
-def _follow(site: CallSite, target: Function) -> bool:
+def _may_run(site: CallSite, target: Function) -> bool:
     if site.around.deferred or any(_CACHING.search(name) for name in target.decorator_names):
         return False
     return not _is_kept(site)

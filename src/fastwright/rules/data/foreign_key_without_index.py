@@ -178,7 +178,15 @@ def _has_index(app: App, table: Table, column: Column) -> bool:
     outside = s.walk_scope(*table.cls.module.facts.body)
     if not names.isdisjoint(_first_columns(outside)):
         return True
-    return any(made in {None, table.name} and name in names for made, name in _migrated(app))
+    return any(
+        name in names and (made is None or _plain(made) == _plain(table.name))
+        for made, name in _migrated(app)
+    )
+
+
+def _plain(table: str) -> str:
+    """Return a name such that those that a base class makes (``block_type``, ``BlockTypes``) are equal."""
+    return table.rpartition(".")[2].lower().replace("_", "").rstrip("s")
 
 
 def _own_name(column: Column) -> Iterator[str]:
@@ -366,7 +374,7 @@ def notes(session: SessionDep, user_ids: list[int]):
 
                 def upgrade() -> None:
                     op.create_index("ix", "tagging", ["tag_id"])
-                    op.create_table("vote", sa.Column("id"), sa.Index("ix_vote", "voter_id"))
+                    op.create_table("votes", sa.Column("id"), sa.Index("ix_vote", "voter_id"))
                     with op.batch_alter_table("note") as batch:
                         batch.create_index("ix_note", ["writer_id"])
                 """,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fastwright.rules.cases import marked, wrong_lines
+from fastwright.rules.cases import marked, wrong_fix, wrong_lines
 from fastwright.rules.registry import RegisteredRule, registry, rules
 from fastwright.rules.rule import Case
 
@@ -18,6 +18,11 @@ CASES = [
 @pytest.mark.parametrize(("rule", "case"), CASES)
 def test_case(rule: RegisteredRule, case: Case) -> None:
     assert wrong_lines(rule.rule, case) == []
+
+
+@pytest.mark.parametrize(("rule", "case"), CASES)
+def test_fix(rule: RegisteredRule, case: Case) -> None:
+    assert (wrong := wrong_fix(rule.rule, case)) is None, wrong
 
 
 @pytest.mark.parametrize("rule", rules().values(), ids=lambda rule: rule.name)

@@ -18,6 +18,7 @@ from fastwright.app.library import library_with
 from fastwright.app.model import App
 from fastwright.project.cache import Cache, Entry, Known
 from fastwright.project.discover import Project
+from fastwright.project.errors import FastwrightError
 from fastwright.project.files import Problem, SourceFile
 from fastwright.project.versions import Versions
 from fastwright.read.facts import Facts, Header, decode_facts, encode
@@ -136,7 +137,7 @@ def load(
     for result in _read_all(project, stale_jobs, inspect, jobs, given):
         fresh[result.path] = result
     edited = _edited(cache, known, fresh)
-    modules, notes, unread = _modules(project, cache, current, fresh)
+    modules, notes, unread = _modules(project, cache, current, fresh, given)
     problems += unread
     _store(cache, project, known, fresh, unchanged, given)
     data: dict[str, bytes | None] = {}
@@ -259,7 +260,7 @@ def _read_one(job: _Job, given: bytes | None) -> _Read:
     encoded = encode(facts)
     notes = b""
     if _inspect is not None:
-        module = Module(job.path, job.name, job.kind, header, lambda: facts)
+        module = Module(job.path, job.name, job.kind, header, lambda: facts, lambda: source)
         notes = _inspect(module, _versions)
     return _Read(job.path, digest, _ENCODE(Kept(header, notes)), encoded, None, read_ns)
 
@@ -273,7 +274,11 @@ def _bytes(path: str) -> bytes:
 
 
 def _modules(
-    project: Project, cache: Cache, current: dict[str, Known], fresh: dict[str, _Read]
+    project: Project,
+    cache: Cache,
+    current: dict[str, Known],
+    fresh: dict[str, _Read],
+    given: dict[str, bytes],
 ) -> tuple[dict[str, Module], dict[str, bytes], list[Problem]]:
     modules: dict[str, Module] = {}
     notes: dict[str, bytes] = {}
@@ -289,8 +294,10 @@ def _modules(
             problems.append(Problem(file.path, kept.unread))
             continue
         loader = _loader(project, cache, file, entry, result)
+        known = result.digest if result is not None else entry.digest if entry is not None else b""
+        source = _source(project.root, file.path, known, given.get(file.path))
         name = project.index.name(file.path)
-        modules[file.path] = Module(file.path, name, file.kind, kept.header, loader)
+        modules[file.path] = Module(file.path, name, file.kind, kept.header, loader, source)
         notes[file.path] = kept.notes
     return modules, notes, problems
 
@@ -311,6 +318,22 @@ def _loader(
         return _again(project.root / file.path)
 
     return facts
+
+
+def _source(root: Path, path: str, digest: bytes, given: bytes | None) -> Callable[[], bytes]:
+    """Return how the text of a file is had: the same that its facts were made of, or an error."""
+
+    def source() -> bytes:
+        try:
+            data = given if given is not None else _bytes(str(root / path))
+        except OSError:
+            data = b""
+        text = to_utf8(data)
+        if isinstance(text, Unreadable) or _digest(data) != digest:
+            raise FastwrightError(f"{path} changed while it was read", "Run the command again.")
+        return text
+
+    return source
 
 
 def _again(path: Path) -> Facts:

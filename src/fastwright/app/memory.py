@@ -14,8 +14,9 @@ from fastwright.read.reader import read
 
 def module_from(source: str, path: str = "main.py", name: str = "main") -> Module:
     """Return one module from its source."""
-    header, facts = read(source.encode())
-    return Module(path, name, kind_of(path), header, lambda: facts)
+    data = source.encode()
+    header, facts = read(data)
+    return Module(path, name, kind_of(path), header, lambda: facts, lambda: data)
 
 
 def app_from(files: Mapping[str, str], installed: Mapping[str, str] | None = None) -> App:

@@ -17,7 +17,7 @@ class Module(msgspec.Struct, frozen=True, eq=False, dict=True):
 
     ``path`` is relative to the project's root with forward slashes; ``name`` is the dotted name
     under which the project imports it; ``kind`` is source, test, migration or vendored. The
-    header is always at hand; the facts are loaded when somebody asks for them.
+    header is always at hand; facts and source are loaded when somebody asks for them.
     """
 
     path: str
@@ -25,11 +25,17 @@ class Module(msgspec.Struct, frozen=True, eq=False, dict=True):
     kind: str
     header: Header
     load: Callable[[], Facts]
+    load_source: Callable[[], bytes]
 
     @cached_property
     def facts(self) -> Facts:
         """The syntax of the file."""
         return self.load()
+
+    @cached_property
+    def source(self) -> bytes:
+        """The text of the file as UTF-8, without a byte order mark: what byte ranges count in."""
+        return self.load_source()
 
     @property
     def is_package(self) -> bool:

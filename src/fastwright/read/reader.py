@@ -82,7 +82,7 @@ def to_utf8(data: bytes) -> bytes | Unreadable:
         data = data[3:]
     if b"\0" in data:
         return Unreadable("holds NUL bytes")
-    if (declared := _declared_encoding(data)) is not None:
+    if (declared := declared_encoding(data)) is not None:
         try:
             return data.decode(declared, "replace").encode("utf-8", "replace")
         except (LookupError, UnicodeError, ValueError):
@@ -94,7 +94,7 @@ def to_utf8(data: bytes) -> bytes | Unreadable:
     return data
 
 
-def _declared_encoding(data: bytes) -> str | None:
+def declared_encoding(data: bytes) -> str | None:
     """Return the encoding of the first two lines' declaration unless it is UTF-8."""
     if b"coding" not in data[:400]:
         return None

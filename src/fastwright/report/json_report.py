@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from fastwright.edit.fix import Applicability
 from fastwright.report.report import Report, count_families, count_files, count_rules
 from fastwright.review.result import (
     BrokenFile,
@@ -17,7 +18,7 @@ from fastwright.review.result import (
     SkippedFile,
     count_severities,
 )
-from fastwright.rules.finding import Applicability, Evidence, Finding, Severity
+from fastwright.rules.finding import Evidence, Finding, Severity
 
 VERSION: Literal[1] = 1
 
@@ -101,7 +102,7 @@ def _finding(finding: Finding) -> ReviewFinding:
         function=place.function,
         message=finding.message,
         evidence=tuple(_evidence(link) for link in finding.evidence),
-        fix=finding.fix,
+        fix=finding.fix.applicability if finding.fix is not None else None,
     )
 
 

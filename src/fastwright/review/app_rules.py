@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from fastwright.app.model import App
+from fastwright.project.errors import FastwrightError
 from fastwright.rules.finding import Hit
 from fastwright.rules.registry import RegisteredRule
 
@@ -54,6 +55,8 @@ def _ask(app: App, rule: RegisteredRule) -> Answer:
     try:
         if rule.rule.app is not None:
             hits.extend(rule.rule.app(app))
+    except FastwrightError:
+        raise
     except Exception:  # noqa: BLE001 - a rule that fails must not stop the others
         failure = traceback.format_exc()
     return Answer(rule.name, hits, failure, perf_counter() - start)

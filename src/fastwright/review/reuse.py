@@ -16,6 +16,7 @@ import msgspec
 
 import fastwright
 from fastwright.app.load import Edited, Loaded
+from fastwright.edit.fix import Fix
 from fastwright.project.config import Config
 from fastwright.read.facts import Facts
 from fastwright.read.moved import Range, moved, same_header
@@ -71,7 +72,7 @@ class Memory:
         """Remember what the rules said."""
         read = {path: _digest(data) for path, data in self._loaded.data_files.items()}
         try:
-            data = _ENCODE(_Run(self._state(self._loaded.digests), read, said))
+            data = _ENCODE(_Run(self._state(self._loaded.digests), read, _outline(said)))
         except UnicodeEncodeError:  # a name that is no Unicode: not worth keeping
             return
         self._loaded.cache.store_blob(_NAME, data)
@@ -83,6 +84,17 @@ class Memory:
             state.update(f"{path}\0{module.name}\0{module.kind}\0".encode(errors="replace"))
             state.update(digests.get(path, b""))
         return state.digest()
+
+
+def _outline(said: Said) -> Said:
+    """Return hits that tell whether they can be mended, without the edits: those would not move."""
+    return {rule: tuple(_without_edits(hit) for hit in hits) for rule, hits in said.items()}
+
+
+def _without_edits(hit: Hit) -> Hit:
+    if hit.fix is None:
+        return hit
+    return Hit(hit.place, hit.message, hit.evidence, Fix(hit.fix.applicability, ()))
 
 
 def _key(config: Config, rules: Iterable[str]) -> bytes:
@@ -126,7 +138,7 @@ def _hit(hit: Hit, now: _Now) -> Hit:
     message = hit.message
     if hit.place.file == now.file:
         message = _LINES.sub(lambda found: now.lines(found[0]), message)
-    return Hit(now.place(hit.place), message, evidence)
+    return Hit(now.place(hit.place), message, evidence, hit.fix)
 
 
 class _Now:

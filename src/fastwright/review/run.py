@@ -273,7 +273,7 @@ def _finding(rule: RegisteredRule, hit: Hit) -> Finding:
         place=hit.place,
         message=hit.message,
         evidence=hit.evidence,
-        fix=None,  # no rule changes code yet
+        fix=hit.fix,
     )
 
 

@@ -6,9 +6,10 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from fastwright.edit.fix import Fix
+
 Severity: TypeAlias = Literal["error", "warning", "info"]
 Confidence: TypeAlias = Literal["high", "medium", "low"]
-Applicability: TypeAlias = Literal["safe", "contract", "suggest"]
 
 
 class Place(msgspec.Struct, frozen=True, order=True):
@@ -30,11 +31,12 @@ class Evidence(msgspec.Struct, frozen=True, order=True):
 
 
 class Hit(msgspec.Struct, frozen=True):
-    """What a rule's ``check`` yields: a place, a message in one sentence, and the proof."""
+    """What a rule's ``check`` yields: a place, a message in one sentence, the proof, and a mend."""
 
     place: Place
     message: str
     evidence: tuple[Evidence, ...] = ()
+    fix: Fix | None = None
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -47,7 +49,7 @@ class Finding(msgspec.Struct, frozen=True):
     place: Place
     message: str
     evidence: tuple[Evidence, ...]
-    fix: Applicability | None
+    fix: Fix | None
 
     @property
     def sort_key(self) -> tuple[str, int, int, str, str]:

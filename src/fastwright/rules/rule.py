@@ -34,16 +34,19 @@ class Case(msgspec.Struct, frozen=True):
     ``files`` maps paths to sources. Lines that must be reported end with ``# <-``; a case
     without such a line is a near-miss, which must stay silent. ``title`` says what it shows.
     ``installed`` gives versions of libraries where they matter ({"pydantic": "1.10.2"}).
+    ``after`` holds, by path, what the files that the fixes change must become.
     """
 
     title: str
     files: Mapping[str, str]
     installed: Mapping[str, str] = {}
+    after: Mapping[str, str] = {}
 
 
-def case(title: str, source: str, **installed: str) -> Case:
-    """Return a case of one file, ``main.py``."""
-    return Case(title, {"main.py": source}, installed)
+def case(title: str, source: str, after: str | None = None, **installed: str) -> Case:
+    """Return a case of one file, ``main.py``; ``after`` is what the fixes must make of it."""
+    changed = {"main.py": after} if after is not None else {}
+    return Case(title, {"main.py": source}, installed, changed)
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):

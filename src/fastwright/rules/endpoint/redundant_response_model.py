@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fastwright.edit.builders import delete_argument
+from fastwright.edit.fix import Fix
 from fastwright.project.versions import Versions
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
@@ -43,14 +45,17 @@ def check(module: Module, _versions: Versions) -> Iterator[Hit]:
         if id(function) in nested and (postponed or _is_quoted(returns)):
             continue
         for decorator in function.decorators:
-            for keyword in decorator.keywords if isinstance(decorator, s.Call) else ():
+            if not isinstance(decorator, s.Call):
+                continue
+            for keyword in decorator.keywords:
                 if keyword.arg == "response_model" and _same(module, keyword.value, returns):
                     message = (
                         f"response_model of {function.name} repeats its return annotation:"
                         " FastAPI takes that as the response model"
                     )
                     chain = (evidence(module, returns, "the return annotation"),)
-                    yield Hit(place(module, keyword), message, chain)
+                    fix = Fix("safe", (delete_argument(module, decorator, keyword),))
+                    yield Hit(place(module, keyword), message, chain, fix)
 
 
 def _nested(module: Module) -> set[int]:
@@ -146,6 +151,22 @@ async def either() -> Item | None: ...
 @router.post(
     "/items",
     response_model=Item,  # <-
+)
+def create(item: Item) -> "Item": ...
+""",
+        after=_HEAD
+        + """
+@app.get("/items/{id}")
+def read(id: int) -> Item: ...
+
+@router.get("/items", tags=["items"])
+async def read_all() -> list[Item]: ...
+
+@router.api_route("/either", methods=["GET"])
+async def either() -> Item | None: ...
+
+@router.post(
+    "/items",
 )
 def create(item: Item) -> "Item": ...
 """,

@@ -1,0 +1,106 @@
+"""The edits that fixes and recipes are made of: replace, insert, arguments, statements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fastwright.edit import source as at
+from fastwright.edit.fix import Edit
+from fastwright.read import syntax as s
+from fastwright.read.module import Module
+
+
+def replace(module: Module, node: s.Node, text: str) -> Edit:
+    """Return the edit that puts ``text`` in the place of a node."""
+    return Edit(module.path, node.start, node.end, text)
+
+
+def insert(module: Module, offset: int, text: str) -> Edit:
+    """Return the edit that puts ``text`` before the byte at ``offset``."""
+    return Edit(module.path, offset, offset, text)
+
+
+def delete_argument(module: Module, call: s.Call, argument: s.Node) -> Edit:
+    """Return the edit that takes an argument, or a keyword with its value, out of a call."""
+    given = arguments(call)
+    place = given.index(argument)
+    if place + 1 < len(given):
+        return Edit(module.path, argument.start, given[place + 1].start, "")
+    if place > 0:
+        return Edit(module.path, given[place - 1].end, argument.end, "")
+    opened = module.source.index(b"(", call.func.end)
+    return Edit(module.path, opened + 1, _closing(module, call), "")
+
+
+def add_argument(module: Module, call: s.Call, text: str) -> Edit:
+    """Return the edit that puts ``text`` behind the last argument of a call."""
+    given = arguments(call)
+    if given:
+        return insert(module, given[-1].end, f", {text}")
+    return insert(module, _closing(module, call), text)
+
+
+def _closing(module: Module, call: s.Call) -> int:
+    return module.source.rindex(b")", call.start, call.end)
+
+
+def arguments(call: s.Call) -> list[s.Node]:
+    """Return the arguments and keywords of a call in the order in which they are written."""
+    return sorted([*call.args, *call.keywords], key=lambda node: node.start)
+
+
+def delete_statements(
+    module: Module, block: Sequence[s.Stmt], gone: Sequence[s.Stmt]
+) -> list[Edit]:
+    """Return the edits that take statements out of the block (its whole body) that holds them.
+
+    A statement takes its line with it, and the comment at the end of it. ``pass`` is left where
+    nothing else would be.
+    """
+    source = module.source
+    edits = []
+    for number, statement in enumerate(gone):
+        start, end = first_byte(statement), statement.end
+        if len(gone) == len(block) and number == 0:
+            edits.append(Edit(module.path, start, end, "pass"))
+        elif at.is_alone(source, start, end):
+            start = at.line_start(source, start)
+            edits.append(Edit(module.path, start, at.next_line(source, max(end - 1, start)), ""))
+        else:
+            edits.append(Edit(module.path, start, _behind_semicolon(source, end), ""))
+    return edits
+
+
+def first_byte(statement: s.Stmt) -> int:
+    """Return where a statement begins, its decorators included."""
+    if isinstance(statement, (s.FunctionDef, s.ClassDef)) and statement.decorators:
+        return statement.decorators[0].start - 1
+    return statement.start
+
+
+def insert_before(module: Module, statement: s.Stmt, lines: str) -> Edit:
+    """Return the edit that puts whole lines (without indentation) before a statement."""
+    source = module.source
+    start = first_byte(statement)
+    return insert(module, at.line_start(source, start), _indented(source, start, lines))
+
+
+def insert_after(module: Module, statement: s.Stmt, lines: str) -> Edit:
+    """Return the edit that puts whole lines (without indentation) behind a statement."""
+    source = module.source
+    end = at.next_line(source, max(statement.end - 1, statement.start))
+    text = _indented(source, first_byte(statement), lines)
+    if end == len(source) and not source.endswith(b"\n"):
+        text = at.newline(source) + text
+    return insert(module, end, text)
+
+
+def _indented(source: bytes, offset: int, lines: str) -> str:
+    indentation, end = at.indentation(source, offset), at.newline(source)
+    return "".join(f"{indentation}{line}{end}" if line else end for line in lines.splitlines())
+
+
+def _behind_semicolon(source: bytes, end: int) -> int:
+    while end < len(source) and source[end : end + 1] in (b" ", b"\t", b";"):
+        end += 1
+    return end

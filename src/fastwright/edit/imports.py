@@ -1,0 +1,195 @@
+"""Imports of one file: add what is needed, take away what nothing uses any more."""
+
+from __future__ import annotations
+
+import re
+import sys
+from bisect import bisect_right
+from collections.abc import Iterable
+from typing import TypeAlias
+
+from fastwright.edit import source as at
+from fastwright.edit.fix import Import
+from fastwright.read import syntax as s
+from fastwright.read.facts import Facts, Header
+from fastwright.read.reader import read
+
+Statement: TypeAlias = "s.Import | s.ImportFrom"
+_WORD = re.compile(r"\w+")
+
+
+def add_imports(source: bytes, wanted: Iterable[Import], own: str) -> bytes:
+    """Return a source with the imports that it needs, each where such imports stand.
+
+    ``own`` is the name of the project's own top-level package: its imports come last.
+    """
+    for needed in sorted(set(wanted), key=lambda one: (one.module, one.name or "")):
+        header, facts = read(source)
+        source = _with(source, _at_module_level(header, facts), facts, needed, own)
+    return source
+
+
+def prune_imports(before: bytes, after: bytes) -> bytes:
+    """Return ``after`` without the imports that ``before`` used and that nothing uses any more."""
+    used, still = _used(read(before)[1]), _used(read(after)[1])
+    gone = used - still
+    if not gone:
+        return after
+    header, facts = read(after)
+    for statement in reversed(_at_module_level(header, facts)):
+        kept = [alias for alias in statement.names if _bound(statement, alias) not in gone]
+        if len(kept) == len(statement.names):
+            continue
+        if kept:
+            for alias in reversed(statement.names):
+                if alias not in kept:
+                    after = _cut(after, statement.names, alias)
+        elif at.is_alone(after, statement.start, statement.end):
+            start = at.line_start(after, statement.start)
+            after = after[:start] + after[at.next_line(after, statement.end - 1) :]
+    return after
+
+
+# ---------------------------------------------------------------------- reading
+
+
+def _at_module_level(header: Header, facts: Facts) -> list[Statement]:
+    """Return the imports that run when the file is imported, outside of any block."""
+    starts = {fact.start for fact in header.imports if fact.when == "import"}
+    return [
+        node
+        for node in facts.body
+        if isinstance(node, (s.Import, s.ImportFrom)) and node.start in starts
+    ]
+
+
+def _bound(statement: Statement, alias: s.Alias) -> str:
+    if alias.asname or isinstance(statement, s.ImportFrom):
+        return alias.asname or alias.name
+    return alias.name.partition(".")[0]
+
+
+def _used(facts: Facts) -> set[str]:
+    """Return the names that a file reads, those in strings (annotations, ``__all__``) included."""
+    found: set[str] = set()
+    for node in s.walk(*facts.body):
+        if isinstance(node, s.Name):
+            found.add(node.id)
+        elif isinstance(node, s.Constant) and node.kind == "str" and isinstance(node.value, str):
+            found.update(_WORD.findall(node.value))
+    return found
+
+
+# ----------------------------------------------------------------------- adding
+
+
+def _with(
+    source: bytes, statements: list[Statement], facts: Facts, needed: Import, own: str
+) -> bytes:
+    if needed.name is not None:
+        for statement in statements:
+            if _takes(statement, needed):
+                return _merged(source, statement, needed.name)
+    end = at.newline(source)
+    line = (
+        f"from {needed.module} import {needed.name}" if needed.name else f"import {needed.module}"
+    )
+    key = _key(needed.module, own, is_from=needed.name is not None)
+    keys = [_statement_key(statement, own) for statement in statements]
+    before = [number for number, other in enumerate(keys) if other <= key]
+    if before:
+        previous = statements[before[-1]]
+        offset = at.next_line(source, previous.end - 1)
+        text = line + end if keys[before[-1]][0] == key[0] else end + line + end
+        if len(before) < len(statements) and keys[before[-1]][0] != key[0]:
+            following = statements[before[-1] + 1]
+            blank = source[offset : following.start].startswith((b"\n", b"\r\n"))
+            text = text if blank else text + end
+        if offset == len(source) and not source.endswith(b"\n"):
+            text = end + text
+    elif statements:
+        offset = at.line_start(source, statements[0].start)
+        text = line + end if keys[0][0] == key[0] else line + end + end
+    else:
+        offset = _behind_docstring(source, facts)
+        text = (end if offset else "") + line + end + ("" if offset else end)
+    return source[:offset] + text.encode() + source[offset:]
+
+
+def _takes(statement: Statement, needed: Import) -> bool:
+    return (
+        isinstance(statement, s.ImportFrom)
+        and statement.level == 0
+        and statement.module == needed.module
+        and statement.names[0].name != "*"
+    )
+
+
+def _merged(source: bytes, statement: Statement, name: str) -> bytes:
+    """Return a source with one more name in ``from x import a, b``: in order, where they are."""
+    names = [alias.name for alias in statement.names]
+    order = [_name_key(one) for one in names]
+    number = bisect_right(order, _name_key(name)) if order == sorted(order) else len(names)
+    if number == len(names):
+        offset = statement.names[-1].end
+        return source[:offset] + _separator(source, statement) + name.encode() + source[offset:]
+    offset = statement.names[number].start
+    return source[:offset] + name.encode() + _separator(source, statement) + source[offset:]
+
+
+def _separator(source: bytes, statement: Statement) -> bytes:
+    """Return what stands between two names of a statement: a comma, and maybe a new line."""
+    names = statement.names
+    if at.line_start(source, names[-1].start) == at.line_start(source, statement.start):
+        return b", "
+    indentation = at.indentation(source, names[-1].start)
+    if len(names) > 1 and at.line_start(source, names[-1].start) == at.line_start(
+        source, names[-2].start
+    ):
+        return b", "
+    return b"," + at.newline(source).encode() + indentation.encode()
+
+
+def _behind_docstring(source: bytes, facts: Facts) -> int:
+    first = facts.body[0] if facts.body else None
+    if isinstance(first, s.ExprStmt) and s.string(first.value) is not None:
+        return at.next_line(source, first.end - 1)
+    return at.line_start(source, first.start) if first is not None else len(source)
+
+
+# --------------------------------------------------------------------- in order
+
+
+def _key(module: str, own: str, *, is_from: bool) -> tuple[int, bool, str]:
+    """Return where an import stands: its section, plain imports first, by module."""
+    top = module.partition(".")[0]
+    if top == "__future__":
+        return 0, is_from, module
+    if top in sys.stdlib_module_names:
+        return 1, is_from, module
+    return (3 if top == own else 2), is_from, module
+
+
+def _statement_key(statement: Statement, own: str) -> tuple[int, bool, str]:
+    if isinstance(statement, s.Import):
+        return _key(statement.names[0].name, own, is_from=False)
+    if statement.level:
+        return 4, True, statement.module
+    return _key(statement.module, own, is_from=True)
+
+
+def _name_key(name: str) -> tuple[int, str]:
+    """Constants, classes, functions: the order that isort and Ruff keep."""
+    kind = 0 if name.isupper() and len(name) > 1 else 1 if name[:1].isupper() else 2
+    return kind, name
+
+
+# ----------------------------------------------------------------------- taking
+
+
+def _cut(source: bytes, names: list[s.Alias], gone: s.Alias) -> bytes:
+    """Return a source without one of several names of an import."""
+    number = names.index(gone)
+    if number + 1 < len(names):
+        return source[: gone.start] + source[names[number + 1].start :]
+    return source[: names[number - 1].end] + source[gone.end :]

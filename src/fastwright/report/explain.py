@@ -29,6 +29,7 @@ def _page(rule: RegisteredRule) -> Iterator[str]:
         f"confidence: {about.confidence}",
         f"{state} by default",
         *(f"since {library} {version}" for library, version in sorted(about.since.items())),
+        *(["has a fix"] if has_fix(rule) else []),
     ]
     yield "; ".join(facts)
     yield ""
@@ -50,6 +51,11 @@ def _page(rule: RegisteredRule) -> Iterator[str]:
     yield from _suppressing(rule.name)
 
 
+def has_fix(rule: RegisteredRule) -> bool:
+    """Whether a rule can mend what it reports: its cases show it."""
+    return any(case.after for case in rule.cases)
+
+
 def _case(case: Case) -> Iterator[str]:
     reported = any(MARK in source for source in case.files.values())
     verdict = "Reported" if reported else "Not reported"
@@ -61,8 +67,16 @@ def _case(case: Case) -> Iterator[str]:
         )
         yield f"With {installed}:"
         yield ""
-    for path, source in case.files.items():
-        if len(case.files) > 1:
+    yield from _files(case.files)
+    if case.after:
+        yield "Mended:"
+        yield ""
+        yield from _files(case.after)
+
+
+def _files(files: Mapping[str, str]) -> Iterator[str]:
+    for path, source in files.items():
+        if len(files) > 1:
             yield f"`{path}`:"
             yield ""
         yield "```python"
@@ -101,13 +115,19 @@ def listing(families: Mapping[str, list[RegisteredRule]]) -> Iterator[Line]:
 
 def markdown_listing(families: Mapping[str, list[RegisteredRule]]) -> str:
     """Return the list of all rules as a Markdown table."""
-    rows = ["| rule | family | severity | default | what |", "| --- | --- | --- | --- | --- |"]
+    rows = [
+        "| rule | family | severity | default | fix | what |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
     for family, rules in families.items():
         for rule in rules:
             about = rule.rule
             what = about.summary.rstrip(".").replace("|", "\\|")
             state = "on" if about.default else "off"
-            rows.append(f"| `{rule.name}` | {family} | {about.severity} | {state} | {what} |")
+            fix = "yes" if has_fix(rule) else ""
+            rows.append(
+                f"| `{rule.name}` | {family} | {about.severity} | {state} | {fix} | {what} |"
+            )
     return "\n".join(rows) + "\n"
 
 
@@ -120,6 +140,7 @@ def json_listing(families: Mapping[str, list[RegisteredRule]]) -> str:
             "severity": rule.rule.severity,
             "confidence": rule.rule.confidence,
             "default": rule.rule.default,
+            "fix": has_fix(rule),
             "summary": rule.rule.summary,
             "mend": rule.rule.mend,
         }

@@ -74,6 +74,8 @@ def _guards(app: App, route: Route) -> dict[object, Dependency]:
         function = dependency.function
         if dependency.level not in _OWN or function is None or id(function.node) in above:
             continue
+        if _leans_on(dependency, above) and not app.authenticators.refuses(function):
+            continue  # the one above does the guarding
         if dependency.level == "parameter" and dependency.parameter is None:
             continue  # an attribute of a class-based view: declared once already
         node = dependency.node
@@ -83,6 +85,10 @@ def _guards(app: App, route: Route) -> dict[object, Dependency]:
         if app.authenticators.authenticates(dependency):
             found[(id(function.node), dependency.scopes)] = dependency
     return found
+
+
+def _leans_on(dependency: Dependency, above: set[int]) -> bool:
+    return any(d.function is not None and id(d.function.node) in above for d in dependency.walk())
 
 
 RULE = Rule(
@@ -181,6 +187,27 @@ CASES = (
 
         for router in (mixed, guarded, plain, small):
             app.include_router(router)
+        """,
+    ),
+    case(
+        "what the router guards, read through another dependency",
+        _PRELUDE
+        + """
+        router = APIRouter(prefix="/orders", dependencies=[Depends(get_user)])
+
+        def get_user_name(user: User) -> str:
+            return user.title()
+
+        @router.get("/")
+        def listed(name: str = Depends(get_user_name)) -> None: ...
+
+        @router.get("/{key}")
+        def one(key: int, name: str = Depends(get_user_name)) -> None: ...
+
+        @router.delete("/{key}")
+        def gone(key: int, name: str = Depends(get_user_name)) -> None: ...
+
+        app.include_router(router)
         """,
     ),
 )

@@ -1,0 +1,1 @@
+"""Notes that users keep, share by link, and are reminded of."""

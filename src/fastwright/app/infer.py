@@ -1049,6 +1049,8 @@ class Inference:
         for keyword in cls.node.keywords:
             if keyword.arg == "table" and isinstance(keyword.value, s.Constant):
                 return keyword.value.value is True
+        if "sqlmodel.SQLModel" in self.linker.ancestors(cls):
+            return False  # each SQLModel table says so itself
         if _declares_table(cls):
             return self.is_declarative(cls)
         return any(

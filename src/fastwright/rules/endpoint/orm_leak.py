@@ -134,4 +134,20 @@ def read(id: int): ...
 def hidden() -> User: ...
 """,
     ),
+    case(
+        "a read model that inherits from a table is none itself",
+        _HEAD
+        + """
+class Order(SQLModel, table=True):
+    __tablename__ = "orders"
+    id: int | None = Field(default=None, primary_key=True)
+    margin: int
+
+class OrderRead(Order):
+    margin: int = Field(0, exclude=True)
+
+@app.get("/orders/{id}")
+def read(id: int) -> OrderRead: ...
+""",
+    ),
 )

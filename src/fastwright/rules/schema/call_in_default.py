@@ -89,7 +89,7 @@ def _fields(app: App, cls: Class) -> Iterator[Hit]:
 
 def _is_data_class(app: App, cls: Class) -> bool | None:
     """Whether annotations in the body are fields with defaults; None for settings."""
-    if not app.linker.ancestors(cls).isdisjoint(SETTINGS):
+    if any(not app.linker.ancestors(c).isdisjoint(SETTINGS) for c in (cls, *app.subclasses(cls))):
         return None
     if app.models.is_schema(cls) or app.types.is_table(cls):
         return True
@@ -210,13 +210,18 @@ CASES = (
         """
         import os
         import secrets
+        import time
         from pathlib import Path
         from fastapi import FastAPI
+        from pydantic import BaseModel
         from pydantic_settings import BaseSettings
 
         app = FastAPI()
 
-        class Settings(BaseSettings):
+        class Started(BaseModel):
+            at: float = time.time()
+
+        class Settings(Started, BaseSettings):
             secret_key: str = secrets.token_urlsafe(32)
 
         def run(root: Path = Path("."), debug: str = os.getenv("DEBUG", "")) -> None: ...

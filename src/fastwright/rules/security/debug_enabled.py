@@ -6,8 +6,8 @@ Uvicorn watch the files and restart; it is meant for development and runs one pr
 
 Reported are an application that is made with `debug=True`, also through a constant or the default of a
 settings field, and `uvicorn.run(..., reload=True)` in a function that a server may be started with. Left
-alone is what stands under a condition, in a `__main__` block, or in what says that it is for
-development, and what is not known.
+alone is what stands under a condition, in a `__main__` block or in a function that one calls, or in
+what says that it is for development, and what is not known.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def _is_true(node: s.Expr) -> bool:
 
 def _reloaded(app: App, module: Module) -> Iterator[Hit]:
     for function in app.every_function(module, frozenset({"run"})):
-        if _is_for_development(module, function):
+        if _is_for_development(module, function) or _is_run_by_hand(module, function):
             continue
         for site in app.calls.sites(function):
             if site.external != "uvicorn.run" or site.around.branches:
@@ -110,8 +110,31 @@ def _reloaded(app: App, module: Module) -> Iterator[Hit]:
 
 
 def _is_for_development(module: Module, function: Function | None) -> bool:
-    names = [module.path, function.name if function is not None else ""]
+    names = [module.path]
+    if function is not None:
+        names += [function.name, *_commands(function)]
     return any(_DEVELOPMENT.search(name) for name in names)
+
+
+def _commands(function: Function) -> Iterator[str]:
+    """Yield the names under which a command line knows a function: ``@server.command("develop")``."""
+    for decorator in function.node.decorators:
+        if isinstance(decorator, s.Call):
+            yield from filter(None, map(s.string, decorator.args))
+
+
+def _is_run_by_hand(module: Module, function: Function) -> bool:
+    """Whether the ``__main__`` block of the file calls a function."""
+    return any(
+        isinstance(node, s.If)
+        and isinstance(test := node.branches[0].test, s.Compare)
+        and s.dotted(test.left) == "__name__"
+        and any(
+            isinstance(inner, s.Call) and s.dotted(inner.func) == function.name
+            for inner in s.walk(*node.branches[0].body)
+        )
+        for node in module.facts.body
+    )
 
 
 def _is_conditional(app: App, body: Body, made: s.Node) -> bool:
@@ -197,8 +220,27 @@ CASES = (
         def main(reload: bool = False) -> None:
             uvicorn.run("main:app", reload=reload)
 
+        @cli.command("develop")
+        def start() -> None:
+            uvicorn.run("main:app", reload=True)
+
         if __name__ == "__main__":
             uvicorn.run("main:app", reload=True)
+        """,
+    ),
+    case(
+        "in what the file runs when it is started by hand",
+        """
+        import uvicorn
+        from fastapi import FastAPI
+
+        app = FastAPI()
+
+        def main() -> None:
+            uvicorn.run("main:app", reload=True)
+
+        if __name__ == "__main__":
+            main()
         """,
     ),
 )

@@ -3,7 +3,8 @@
 `/tenants/{tenant_id}/orders` promises that the tenant counts. If neither the endpoint nor one of its
 dependencies takes `tenant_id`, every tenant gets the same answer, and where the parameter should have
 limited the query, other tenants' rows. The name often comes from a prefix in another file, or is
-misspelt in the signature.
+misspelt in the signature. A positional-only parameter does not take it: FastAPI calls by keyword, and
+the request ends as a 500.
 
 Silent where anything on the way reads the request itself (`request.path_params`), and where a
 dependency is not known.
@@ -28,7 +29,8 @@ def check(app: App) -> Iterator[Hit]:
     for route in app.routes:
         if route.kind != "http" or not is_certain(route) or not _is_understood(route):
             continue
-        taken = {p.name for p in route.parameters} | {p.alias for p in route.parameters}
+        given = [p for p in route.parameters if p.node.kind != "positional"]
+        taken = {p.name for p in given} | {p.alias for p in given}
         for name in names(route.path):
             if name in taken or (id(route.node), name) in reported:
                 continue
@@ -95,6 +97,17 @@ CASES = (
         def read(tenant_id: int, orderid: int) -> None: ...
 
         app.include_router(orders, prefix="/tenants/{tenant_id}")
+        """,
+    ),
+    case(
+        "by a parameter that has no name for the caller",
+        """
+        from fastapi import FastAPI
+
+        app = FastAPI()
+
+        @app.get("/orders/{key}")  # <-
+        def read(key: int, /) -> None: ...
         """,
     ),
     case(

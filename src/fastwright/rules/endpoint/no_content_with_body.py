@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from fastwright.app.model import App
 from fastwright.app.routes import Route
 from fastwright.app.scopes import Where
-from fastwright.app.types import NoneType, alternatives
+from fastwright.app.types import Instance, NoneType, Sequence, Type, alternatives
 from fastwright.read import syntax as s
 from fastwright.rules.evidence import of_route, place
 from fastwright.rules.finding import Hit
@@ -39,6 +39,22 @@ def check(app: App) -> Iterator[Hit]:
         if node is not None:
             message = f"{route.label} answers {route.status_code}, which has no body: this value is dropped"
             yield Hit(place(route.endpoint.module, node), message, of_route(route))
+            continue
+        declared = route.response
+        if declared.source == "none" or declared.node is None or declared.where is None:
+            continue
+        if _is_body(declared.type):
+            message = (
+                f"{route.label} answers {route.status_code}, which has no body, and declares one:"
+                " FastAPI refuses that when the application starts"
+            )
+            yield Hit(place(declared.where.module, declared.node), message, of_route(route))
+
+
+def _is_body(declared: Type) -> bool:
+    """Whether a declared response is surely something that is sent."""
+    found = alternatives(declared)
+    return bool(found) and all(isinstance(option, (Instance, Sequence)) for option in found)
 
 
 def _returned(app: App, route: Route) -> s.Expr | None:
@@ -88,6 +104,24 @@ CASES = (
         """,
     ),
     case(
+        "a schema for a body that never comes",
+        """
+        from fastapi import FastAPI
+        from pydantic import BaseModel
+
+        app = FastAPI()
+
+        class Item(BaseModel):
+            id: int
+
+        @app.delete("/a/{id}", status_code=204, response_model=Item)  # <-
+        def a(id: int): ...
+
+        @app.delete("/b/{id}", status_code=204)
+        def b(id: int) -> list[Item]: ...  # <-
+        """,
+    ),
+    case(
         "nothing, None, or a response",
         """
         from fastapi import FastAPI, Response
@@ -105,6 +139,13 @@ CASES = (
         @app.delete("/c")
         def c():
             return {"deleted": 1}
+
+        @app.delete("/d", status_code=204)
+        def d() -> Response:
+            return Response(status_code=204)
+
+        @app.delete("/e", status_code=204, response_model=None)
+        def e() -> dict | None: ...
         """,
     ),
 )

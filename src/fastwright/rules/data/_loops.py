@@ -34,6 +34,7 @@ _PIECES = re.compile(r"chunk|batch|page|partition|split|window|stream|segment", 
 _SEARCHES = frozenset({"next", "any", "all"})
 _CACHING = frozenset({"lru_cache", "cache", "cached", "alru_cache", "memoize", "memoized"})
 _FIXED = re.compile(r"settings?|config|constants?|options", re.IGNORECASE)
+_OF_TABLES = frozenset({"select", "delete", "update", "insert", "query", "select_from"})
 _DEPTH = 3
 _CONDITIONS = 1
 
@@ -104,7 +105,7 @@ def _is_of_tables(node: s.Expr, names: set[str]) -> bool:
     """``for model in models: delete(model)``: a loop over tables, of which there are few."""
     return any(
         isinstance(inner, s.Call)
-        and s.last_name(inner.func) in {"select", "delete", "update", "insert", "query"}
+        and s.last_name(inner.func) in _OF_TABLES
         and inner.args
         and isinstance(inner.args[0], s.Name)
         and inner.args[0].id in names
@@ -331,7 +332,10 @@ def _is_setting(app: App, source: s.Attribute, where: Where) -> bool:
 
 
 def _is_search(app: App, site: CallSite, loop: s.For | s.Comp) -> bool:
-    """Whether a loop ends with the first item that fits: most often after one or two."""
+    """Whether a loop ends with the first item that fits: most often after one or two.
+
+    A loop that only says whether any item fits is none: where none does, it asks for all of them.
+    """
     if isinstance(loop, s.Comp):
         return any(
             isinstance(node, s.Call)
@@ -340,7 +344,18 @@ def _is_search(app: App, site: CallSite, loop: s.For | s.Comp) -> bool:
             and node.args[0] is loop
             for node, _ in app.calls.nodes(site.caller)
         )
-    return any(_leaves(statement) for statement in loop.body)
+    return any(_leaves(statement) for statement in loop.body) and not _is_question(loop)
+
+
+def _is_question(loop: s.For) -> bool:
+    """Whether a loop only answers: ``for group in groups: if may_read(group): return True``."""
+    inside = list(s.statements(loop.body))
+    answers = [node.value for node in inside if isinstance(node, s.Return)]
+    return (
+        bool(answers)
+        and all(isinstance(a, s.Constant) and isinstance(a.value, bool) for a in answers)
+        and not any(isinstance(node, s.Flow) and node.keyword == "break" for node in inside)
+    )
 
 
 def _leaves(statement: s.Stmt, *, refusing: bool = False) -> bool:

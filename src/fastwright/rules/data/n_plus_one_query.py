@@ -6,7 +6,7 @@ functions away from the loop, where nobody sees both.
 
 Reported is the call in the loop, when a read or a changing statement is executed there or in what
 it calls, and that statement depends on the loop's variable. Left alone are loops that something
-bounds (literals, constants, enums, ranges, chunks, pages), searches that stop at the first hit,
+bounds (literals, constants, enums, ranges, chunks, pages), searches for the first item that fits,
 lookups that are remembered (`if key not in cache`), what is cached, and `session.add`, which asks
 nothing. Where it is not known what a call runs, nothing is said.
 """
@@ -690,6 +690,53 @@ CASES = (
                 groups.setdefault(team > 9, []).append(team)
             for large, some in groups.items():
                 await members(session, some)
+        """,
+    ),
+    case(
+        "whether any of the rows fits: where none does, all are asked for",
+        """
+        from fastapi import Depends, FastAPI
+        from sqlmodel import Field, Session, SQLModel, create_engine, func, select
+
+        app = FastAPI()
+        engine = create_engine("sqlite://")
+
+        class Folder(SQLModel, table=True):
+            id: int | None = Field(default=None, primary_key=True)
+            file_id: int
+
+        class Grant(SQLModel, table=True):
+            id: int | None = Field(default=None, primary_key=True)
+            folder_id: int
+
+        def get_session():
+            with Session(engine) as session:
+                yield session
+
+        def is_granted(folder: Folder, session: Session) -> bool:
+            found = session.exec(select(Grant).where(Grant.folder_id == folder.id)).first()
+            return found is not None
+
+        @app.get("/readable/{file_id}")
+        def readable(file_id: int, session: Session = Depends(get_session)) -> bool:
+            for folder in session.exec(select(Folder).where(Folder.file_id == file_id)).all():
+                if is_granted(folder, session):  # <-
+                    return True
+            return False
+
+        @app.get("/folder/{file_id}")
+        def folder(file_id: int, session: Session = Depends(get_session)) -> Folder | None:
+            for folder in session.exec(select(Folder).where(Folder.file_id == file_id)).all():
+                if is_granted(folder, session):
+                    return folder
+            return None
+
+        @app.get("/used")
+        def used(tables: list[str], session: Session = Depends(get_session)) -> bool:
+            for table in tables:
+                if session.query(func.count()).select_from(table).scalar() > 0:
+                    return True
+            return False
         """,
     ),
 )

@@ -606,6 +606,64 @@ CASES = (
                 found.ask()
         """,
     ),
+    case(
+        "what the arms of an if bind; of a client for both, the asynchronous part",
+        """
+        import asyncio
+        import time
+        from fastapi import FastAPI
+
+        app = FastAPI()
+
+        class Slow:
+            def work(self) -> None:
+                time.sleep(1)  # <-
+
+        class Slower:
+            def work(self) -> None:
+                time.sleep(2)  # <-
+
+        class Gone:
+            def work(self) -> None:
+                time.sleep(3)
+
+        @app.get("/a")
+        async def a(slowly: bool) -> None:
+            worker = Gone()
+            if slowly:
+                worker = Slower()
+            else:
+                worker = Slow()
+            worker.work()
+
+        class Client:
+            def __init__(self, waits: bool) -> None:
+                self.waits = waits
+
+            def __getattr__(self, name: str):
+                if self.waits:
+                    return self.wait()
+                return self.sleep()
+
+            def wait(self):
+                def run() -> None:
+                    time.sleep(1)
+
+                return run
+
+            def sleep(self):
+                async def run() -> None:
+                    await asyncio.sleep(1)
+
+                return run
+
+        client = Client(False)
+
+        @app.get("/b")
+        async def b() -> None:
+            await client.ping()
+        """,
+    ),
 )
 
 

@@ -220,8 +220,12 @@ class Inference:
         while function is not None:
             bound = self.locals.lookup(name, offset, function)
             if bound is not None:
-                found = self._bound(bound, Where(where.module, function))
-                return self._grown(name, bound, found, function)
+                at = Where(where.module, function)
+                found = self._grown(name, bound, self._bound(bound, at), function)
+                rivals = self.locals.rivals(name, bound, offset, function)
+                return (
+                    union([found, *(self._bound(each, at) for each in rivals)]) if rivals else found
+                )
             if name in self.linker.local_scope(function).names:
                 break
             if function.owner is None and function.outer is None:

@@ -172,6 +172,8 @@ def stays_on_loop(app: App, site: CallSite, target: Function) -> bool:
     """Whether a call made on the event loop runs its target there."""
     if site.around.deferred or is_kept(site):
         return False
+    if not target.is_async and any(other.is_async for other in site.targets):
+        return False  # of a client for both, the asynchronous part is meant
     names = target.decorator_names
     if not names.isdisjoint(_CACHING):
         return False  # read once

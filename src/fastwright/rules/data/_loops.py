@@ -104,13 +104,22 @@ def _is_name(node: s.Expr) -> TypeGuard[s.Name]:
 def _is_of_tables(node: s.Expr, names: set[str]) -> bool:
     """``for model in models: delete(model)``: a loop over tables, of which there are few."""
     return any(
-        isinstance(inner, s.Call)
-        and s.last_name(inner.func) in _OF_TABLES
-        and inner.args
-        and isinstance(inner.args[0], s.Name)
-        and inner.args[0].id in names
+        isinstance(named, s.Name) and named.id in names
         for inner in s.walk(node)
+        if isinstance(inner, s.Call) and s.last_name(inner.func) in _OF_TABLES
+        for named in (*inner.args[:1], _owner(inner))
     )
+
+
+def _owner(call: s.Call) -> s.Expr | None:
+    """Return ``table`` of ``table.select()``."""
+    func = call.func
+    return func.value if isinstance(func, s.Attribute) and func.attr == "select" else None
+
+
+def is_of_pieces(loop: s.For) -> bool:
+    """Whether a loop goes from batch to batch, by the names of its variables."""
+    return any(_PIECES.search(part.id) for part in targets(loop.target) if _is_name(part))
 
 
 def _clauses(loop: s.For | s.Comp, node: s.Node) -> Iterator[tuple[s.Expr, s.Expr]]:

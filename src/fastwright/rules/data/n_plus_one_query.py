@@ -379,7 +379,7 @@ CASES = (
             "app/main.py": """
                 from enum import Enum
                 from fastapi import Depends, FastAPI
-                from sqlmodel import Session, col, func, select
+                from sqlmodel import Session, SQLModel, col, func, select
                 from app.models import Item, Order, get_session
 
                 app = FastAPI()
@@ -395,6 +395,8 @@ CASES = (
                 def tables(models: list, session: Session = Depends(get_session)):
                     for model in models:
                         session.exec(select(model).limit(1)).all()
+                    for table in SQLModel.metadata.sorted_tables:
+                        session.exec(table.select().limit(1)).all()
 
                 @app.get("/stats")
                 def stats(ids: list[int], session: Session = Depends(get_session)):
@@ -737,6 +739,53 @@ CASES = (
                 if session.query(func.count()).select_from(table).scalar() > 0:
                     return True
             return False
+        """,
+    ),
+    case(
+        "jobs that requests hand to a queue; what no request starts is left alone",
+        """
+        import dramatiq
+        from celery import Celery
+        from fastapi import FastAPI
+        from sqlmodel import Field, Session, SQLModel, create_engine
+
+        app = FastAPI()
+        queue = Celery("queue")
+        engine = create_engine("sqlite://")
+
+        class User(SQLModel, table=True):
+            id: int | None = Field(default=None, primary_key=True)
+
+        class Welcome:
+            def __call__(self, keys: list[int]) -> None:
+                self.run(keys)
+
+            def run(self, keys: list[int]) -> None:
+                with Session(engine) as session:
+                    for key in keys:
+                        session.get(User, key)  # <-
+
+        welcome = dramatiq.actor(Welcome())
+
+        @queue.task
+        def clean(keys: list[int]) -> None:
+            with Session(engine) as session:
+                for key in keys:
+                    session.get(User, key)  # <-
+
+        @queue.task
+        def nightly(keys: list[int]) -> None:
+            with Session(engine) as session:
+                for key in keys:
+                    session.get(User, key)
+
+        def send(job, *args) -> None:
+            job.send(*args)
+
+        @app.post("/users")
+        async def users(keys: list[int]) -> None:
+            send(welcome, keys)
+            clean.delay(keys)
         """,
     ),
 )

@@ -523,6 +523,147 @@ CASES = (
             check()
         """,
     ),
+    case(
+        "what a list or a dictionary is filled with",
+        """
+        import time
+        from fastapi import FastAPI
+
+        app = FastAPI()
+
+        class User:
+            def load(self) -> None:
+                time.sleep(1)  # <-
+
+        class Guest:
+            def load(self) -> None:
+                time.sleep(1)  # <-
+
+        class Nobody:
+            def load(self) -> None:
+                time.sleep(1)
+
+        @app.get("/a")
+        async def a() -> None:
+            users = []
+            for _ in range(3):
+                users.append(User())
+            for user in users:
+                user.load()
+
+        @app.get("/b")
+        async def b() -> None:
+            guests = {}
+            guests["first"] = Guest()
+            for guest in guests.values():
+                guest.load()
+
+        @app.get("/c")
+        async def c(users) -> None:
+            nobodies = []
+            others = []
+            others.append(Nobody())
+            for user in nobodies:
+                user.load()
+        """,
+    ),
+    case(
+        "a locator that is given a factory; a context manager that is one of two",
+        """
+        import contextlib
+        import time
+        from fastapi import FastAPI
+        from services import locate
+
+        app = FastAPI()
+
+        class Mail:
+            def send(self) -> None:
+                time.sleep(1)  # <-
+
+        class MailFactory:
+            def create(self) -> Mail:
+                return Mail()
+
+        class Session:
+            def ask(self) -> None:
+                time.sleep(1)  # <-
+
+        @contextlib.asynccontextmanager
+        async def scope():
+            yield Session()
+
+        def get_service(default):
+            return locate(default)
+
+        @app.get("/a")
+        async def a() -> None:
+            get_service(MailFactory()).send()
+
+        @app.get("/b")
+        async def b(session=None) -> None:
+            async with contextlib.nullcontext(session) if session is not None else scope() as found:
+                found.ask()
+        """,
+    ),
+    case(
+        "what the arms of an if bind; of a client for both, the asynchronous part",
+        """
+        import asyncio
+        import time
+        from fastapi import FastAPI
+
+        app = FastAPI()
+
+        class Slow:
+            def work(self) -> None:
+                time.sleep(1)  # <-
+
+        class Slower:
+            def work(self) -> None:
+                time.sleep(2)  # <-
+
+        class Gone:
+            def work(self) -> None:
+                time.sleep(3)
+
+        @app.get("/a")
+        async def a(slowly: bool) -> None:
+            worker = Gone()
+            if slowly:
+                worker = Slower()
+            else:
+                worker = Slow()
+            worker.work()
+
+        class Client:
+            def __init__(self, waits: bool) -> None:
+                self.waits = waits
+
+            def __getattr__(self, name: str):
+                if self.waits:
+                    return self.wait()
+                return self.sleep()
+
+            def wait(self):
+                def run() -> None:
+                    time.sleep(1)
+
+                return run
+
+            def sleep(self):
+                async def run() -> None:
+                    await asyncio.sleep(1)
+
+                return run
+
+        client = Client(False)
+
+        @app.get("/b")
+        async def b() -> None:
+            await client.ping()
+        """,
+    ),
 )
 
 

@@ -52,6 +52,8 @@ from fastwright.read.reader import read
 
 _MAX_DEPTH = 40
 _MAX_CALLERS = 6
+_MAX_PUT = 6
+"""Places that put something into a list or dictionary, as many as are looked at."""
 _LISTS = {
     "list": "list", "List": "list", "Sequence": "list", "Iterable": "iterator", "set": "set",
     "Set": "set", "frozenset": "set", "FrozenSet": "set", "Collection": "list", "deque": "list",
@@ -218,7 +220,12 @@ class Inference:
         while function is not None:
             bound = self.locals.lookup(name, offset, function)
             if bound is not None:
-                return self._bound(bound, Where(where.module, function))
+                at = Where(where.module, function)
+                found = self._grown(name, bound, self._bound(bound, at), function)
+                rivals = self.locals.rivals(name, bound, offset, function)
+                return (
+                    union([found, *(self._bound(each, at) for each in rivals)]) if rivals else found
+                )
             if name in self.linker.local_scope(function).names:
                 break
             if function.owner is None and function.outer is None:
@@ -276,6 +283,33 @@ class Inference:
         for position in bound.path:
             found = _item(found, position)
         return found
+
+    def _grown(self, name: str, bound: Bound, found: Type, function: Function) -> Type:
+        """What begins as ``[]`` or ``{}`` holds what its function puts into it."""
+        if bound.how != "assign" or bound.path or not isinstance(found, Sequence):
+            return found
+        if found.element is not UNKNOWN or not _begins_empty(bound.value):
+            return found
+        where = Where(function.module, function)
+        if found.kind == "dict":
+            put = [
+                (target.slice, node.value)
+                for node, _ in self.locals.of_kind(function, s.Assign)
+                for target in node.targets
+                if isinstance(target, s.Subscript) and s.dotted(target.value) == name
+            ][:_MAX_PUT]
+            keys = union([self.of(key, where) for key, _ in put])
+            return Sequence("dict", union([self.of(value, where) for _, value in put]), keys)
+        held: list[Type] = []
+        for node, _ in self.locals.of_kind(function, s.Call):
+            if not isinstance(node.func, s.Attribute) or s.dotted(node.func.value) != name:
+                continue
+            given = self.of(node.args[0], where) if len(node.args) == 1 else UNKNOWN
+            if node.func.attr in {"append", "add"}:
+                held.append(given)
+            elif node.func.attr in {"extend", "update"}:
+                held.append(element(given))
+        return Sequence(found.kind, union(held[:_MAX_PUT]))
 
     def _caught(self, node: s.Expr, where: Where) -> Type:
         kinds = node.elts if isinstance(node, s.Tuple) else [node]
@@ -779,7 +813,20 @@ class Inference:
         bindings = self._argument_bindings(callee, node, where)
         if isinstance(callee.receiver, Instance):
             found = self.substitute(found, callee.receiver)
+        if found is UNKNOWN and node is not None and where is not None:
+            return self._by_factory(node, where)
         return substitute(found, bindings) if bindings else found
+
+    def _by_factory(self, node: s.Call, where: Where) -> Type:
+        """``get_service(KIND, MailFactory())``: a locator gives what the factory creates."""
+        for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
+            if isinstance(argument, s.Call):
+                given = self.of(argument, where)
+                if isinstance(given, Instance) and isinstance(given.cls, Class):
+                    create = self.linker.method(given.cls, "create")
+                    if given.cls.name.endswith("Factory") and create is not None:
+                        return self.returned(create, given)
+        return UNKNOWN
 
     def _argument_bindings(
         self, callee: FunctionValue, node: s.Call | None, where: Where | None
@@ -967,6 +1014,8 @@ class Inference:
             return found.entered
         if isinstance(found, Awaitable):
             return self.entered(found.result)
+        if isinstance(found, Alternatives):
+            return union([self.entered(option) for option in found.options])
         if isinstance(found, Instance) and isinstance(found.cls, Class):
             for name in ("__enter__", "__aenter__"):
                 method = self.linker.method(found.cls, name)
@@ -1062,6 +1111,16 @@ class Inference:
     def is_declarative(self, cls: Class) -> bool:
         """Whether a class comes from a SQLAlchemy declarative base."""
         return not self.linker.ancestors(cls).isdisjoint(self.linker.library.declarative_bases)
+
+
+def _begins_empty(node: s.Expr | None) -> bool:
+    """Whether an expression is ``[]``, ``{}``, ``set()`` and the like."""
+    if isinstance(node, (s.List, s.Set)):
+        return not node.elts
+    if isinstance(node, s.Call):
+        empty = not node.args and not node.keywords
+        return empty and s.last_name(node.func) in {"list", "dict", "set"}
+    return isinstance(node, s.Dict) and not node.keys
 
 
 def _declares_table(cls: Class) -> bool:

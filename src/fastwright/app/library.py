@@ -24,6 +24,7 @@ class Library(msgspec.Struct, frozen=True, dict=True):
     blocking: dict[str, str]
     not_blocking: dict[str, str]
     elsewhere: dict[str, int]
+    jobs: frozenset[str]
     statements: dict[str, str]
     unmaintained: dict[str, str]
     """Import name of a library that gets no fixes -> what to say of it."""

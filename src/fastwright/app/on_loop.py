@@ -9,6 +9,7 @@ import msgspec
 
 from fastwright.app.calls import CallSite, Reached, Step
 from fastwright.app.guards import Guards
+from fastwright.app.jobs import jobs_of, started
 from fastwright.app.model import App
 from fastwright.app.once import is_kept
 from fastwright.app.routes import Route
@@ -104,6 +105,7 @@ def served(app: App) -> Loop:
         reached = app.calls.reach([entry.function for entry in known.values()])
         found = Loop(known, reached)
         _add_tasks(app, found, list(background_tasks(app, found)))
+        _add_tasks(app, found, list(queued_jobs(app, found)))
         _SERVED[app] = found
     return found
 
@@ -161,6 +163,15 @@ def background_tasks(app: App, running: Loop) -> Iterator[Entry]:
                     yield Entry(option.function, "task", route, step, site)
 
 
+def queued_jobs(app: App, running: Loop) -> Iterator[Entry]:
+    """Yield the functions that requests hand to a queue: another process runs them."""
+    jobs = jobs_of(app)
+    for step in running.reached if jobs else ():
+        for site in app.calls.sites(step.function):
+            for function in started(app, jobs, site):
+                yield Entry(function, "task", running.entry(step.root).route, step, site)
+
+
 def scheduled(site: CallSite) -> s.Expr | None:
     """Return the function given to ``background_tasks.add_task`` or ``BackgroundTask``, or None."""
     if site.external in {"fastapi.BackgroundTasks.add_task", "starlette.background.BackgroundTask"}:
@@ -172,6 +183,8 @@ def stays_on_loop(app: App, site: CallSite, target: Function) -> bool:
     """Whether a call made on the event loop runs its target there."""
     if site.around.deferred or is_kept(site):
         return False
+    if not target.is_async and any(other.is_async for other in site.targets):
+        return False  # of a client for both, the asynchronous part is meant
     names = target.decorator_names
     if not names.isdisjoint(_CACHING):
         return False  # read once

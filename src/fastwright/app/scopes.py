@@ -32,6 +32,7 @@ class Bound(msgspec.Struct, frozen=True):
 
 
 Locals: TypeAlias = dict[str, list[Bound]]
+_Arms: TypeAlias = list[tuple[int, int]]
 
 
 class Where(msgspec.Struct, frozen=True):
@@ -135,6 +136,7 @@ class LocalNames:
     _known: dict[int, Locals] = field(default_factory=dict)
     _nodes: dict[int, Placed] = field(default_factory=dict)
     _by_kind: dict[int, dict[type, Placed]] = field(default_factory=dict)
+    _arms: dict[int, list[_Arms]] = field(default_factory=dict)
 
     def nodes(self, body: Body) -> Placed:
         """Return every node of a body with its surroundings, in source order."""
@@ -175,3 +177,36 @@ class LocalNames:
             if best is None or best.offset <= bound.offset <= offset:
                 best = bound
         return best
+
+    def rivals(self, name: str, bound: Bound, offset: int, body: Body) -> list[Bound]:
+        """Return what the other arms of an ``if`` bind a name to, for a use after it."""
+        bounds = self.of(body)[name]
+        if len(bounds) < 2 or bound.how != "assign" or bound.inside is not None:
+            return []
+        found: list[Bound] = []
+        for arms in self._ifs(body):
+            mine = next((arm for arm in arms if _holds(arm, bound.offset)), None)
+            if mine is None or offset < arms[-1][1]:
+                continue
+            for arm in arms:
+                inside = [b for b in bounds if _holds(arm, b.offset) and b.how == "assign"]
+                if arm is not mine and inside:
+                    found.append(inside[-1])
+        return found
+
+    def _ifs(self, body: Body) -> list[_Arms]:
+        """Return the arms of each ``if`` of a body that has several: where they begin and end."""
+        key = id(body.node) if isinstance(body, Function) else id(body)
+        found = self._arms.get(key)
+        if found is None:
+            found = self._arms[key] = []
+            for node, _ in self.of_kind(body, s.If):
+                blocks = [*(branch.body for branch in node.branches), node.orelse]
+                arms = [(block[0].start, block[-1].end) for block in blocks if block]
+                if len(arms) > 1:
+                    found.append(arms)
+        return found
+
+
+def _holds(arm: tuple[int, int], offset: int) -> bool:
+    return arm[0] <= offset <= arm[1]

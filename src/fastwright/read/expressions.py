@@ -382,6 +382,12 @@ def _compare(reader: ExpressionReader, node: TSNode, depth: int) -> s.Expr:
     return s.Compare(node.start_byte, node.end_byte, operands[0], ops, operands[1:])
 
 
+def _aliased(reader: ExpressionReader, node: TSNode, depth: int) -> s.Expr:
+    """``value as name`` in a with-statement: the name is the statement's."""
+    value = next(iter(parts(node)), None)
+    return reader.expr(value, depth)
+
+
 def _conditional(reader: ExpressionReader, node: TSNode, depth: int) -> s.Expr:
     children = reader.exprs(parts(node), depth)
     if len(children) != 3:
@@ -506,6 +512,7 @@ _LOWER: dict[str, Lower] = {
     "not_operator": _unary,
     "unary_operator": _unary,
     "comparison_operator": _compare,
+    "as_pattern": _aliased,
     "conditional_expression": _conditional,
     "lambda": _lambda,
     "await": _await,

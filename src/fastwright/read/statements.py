@@ -406,13 +406,18 @@ def _with_items(reader: StatementReader, node: TSNode) -> list[s.WithItem]:
 
 
 def _with_item(reader: StatementReader, node: TSNode) -> s.WithItem:
-    start, end = node.start_byte, node.end_byte
-    if node.type != "as_pattern":
-        return s.WithItem(start, end, reader.expr(node), None)
-    context = reader.expr(next(iter(parts(node)), None))
-    alias = node.child_by_field_name("alias")
+    alias = _alias(node)
     target = next(iter(parts(alias)), None) if alias is not None else None
-    return s.WithItem(start, end, context, reader.optional(target, 0))
+    context = reader.expr(node)
+    return s.WithItem(node.start_byte, node.end_byte, context, reader.optional(target, 0))
+
+
+def _alias(node: TSNode) -> TSNode | None:
+    """Return what follows ``as``; the grammar puts it on the ``else`` of ``a() if b else c() as d``."""
+    last = node
+    while last.type in {"conditional_expression", "lambda"}:
+        last = parts(last)[-1]
+    return last.child_by_field_name("alias") if last.type == "as_pattern" else None
 
 
 def _try(reader: StatementReader, node: TSNode) -> list[s.Stmt]:

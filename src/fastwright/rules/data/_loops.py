@@ -34,6 +34,7 @@ _PIECES = re.compile(r"chunk|batch|page|partition|split|window|stream|segment", 
 _SEARCHES = frozenset({"next", "any", "all"})
 _CACHING = frozenset({"lru_cache", "cache", "cached", "alru_cache", "memoize", "memoized"})
 _FIXED = re.compile(r"settings?|config|constants?|options", re.IGNORECASE)
+_OF_TABLES = frozenset({"select", "delete", "update", "insert", "query", "select_from"})
 _DEPTH = 3
 _CONDITIONS = 1
 
@@ -103,13 +104,22 @@ def _is_name(node: s.Expr) -> TypeGuard[s.Name]:
 def _is_of_tables(node: s.Expr, names: set[str]) -> bool:
     """``for model in models: delete(model)``: a loop over tables, of which there are few."""
     return any(
-        isinstance(inner, s.Call)
-        and s.last_name(inner.func) in {"select", "delete", "update", "insert", "query"}
-        and inner.args
-        and isinstance(inner.args[0], s.Name)
-        and inner.args[0].id in names
+        isinstance(named, s.Name) and named.id in names
         for inner in s.walk(node)
+        if isinstance(inner, s.Call) and s.last_name(inner.func) in _OF_TABLES
+        for named in (*inner.args[:1], _owner(inner))
     )
+
+
+def _owner(call: s.Call) -> s.Expr | None:
+    """Return ``table`` of ``table.select()``."""
+    func = call.func
+    return func.value if isinstance(func, s.Attribute) and func.attr == "select" else None
+
+
+def is_of_pieces(loop: s.For) -> bool:
+    """Whether a loop goes from batch to batch, by the names of its variables."""
+    return any(_PIECES.search(part.id) for part in targets(loop.target) if _is_name(part))
 
 
 def _clauses(loop: s.For | s.Comp, node: s.Node) -> Iterator[tuple[s.Expr, s.Expr]]:
@@ -331,7 +341,10 @@ def _is_setting(app: App, source: s.Attribute, where: Where) -> bool:
 
 
 def _is_search(app: App, site: CallSite, loop: s.For | s.Comp) -> bool:
-    """Whether a loop ends with the first item that fits: most often after one or two."""
+    """Whether a loop ends with the first item that fits: most often after one or two.
+
+    A loop that only says whether any item fits is none: where none does, it asks for all of them.
+    """
     if isinstance(loop, s.Comp):
         return any(
             isinstance(node, s.Call)
@@ -340,7 +353,18 @@ def _is_search(app: App, site: CallSite, loop: s.For | s.Comp) -> bool:
             and node.args[0] is loop
             for node, _ in app.calls.nodes(site.caller)
         )
-    return any(_leaves(statement) for statement in loop.body)
+    return any(_leaves(statement) for statement in loop.body) and not _is_question(loop)
+
+
+def _is_question(loop: s.For) -> bool:
+    """Whether a loop only answers: ``for group in groups: if may_read(group): return True``."""
+    inside = list(s.statements(loop.body))
+    answers = [node.value for node in inside if isinstance(node, s.Return)]
+    return (
+        bool(answers)
+        and all(isinstance(a, s.Constant) and isinstance(a.value, bool) for a in answers)
+        and not any(isinstance(node, s.Flow) and node.keyword == "break" for node in inside)
+    )
 
 
 def _leaves(statement: s.Stmt, *, refusing: bool = False) -> bool:
@@ -404,7 +428,30 @@ def _asks_memory(branch: s.Branch) -> bool:
 
 
 Chain: TypeAlias = tuple[CallSite, ...]
-_Key: TypeAlias = tuple[int, frozenset[str], frozenset[Guarded]]
+
+
+class Handed(msgspec.Struct, frozen=True):
+    """A function that a call hands over as an argument: the one it calls may call it in turn."""
+
+    parameter: str
+    function: Function
+    captured: frozenset[str]
+    """Names around the function that depend on the item."""
+
+
+_Key: TypeAlias = tuple[int, int, frozenset[str], frozenset[Guarded], frozenset[Handed]]
+_NOTHING: frozenset[Handed] = frozenset()
+
+
+class _Call(msgspec.Struct, frozen=True, eq=False):
+    """A call of a function of the project, and what it depends on."""
+
+    site: CallSite
+    target: Function
+    given: frozenset[str]
+    handed: frozenset[Handed]
+    further: int
+    """How much further away it is: a function that was handed over belongs to who hands it over."""
 
 
 @dataclass(eq=False)
@@ -419,6 +466,7 @@ class Leading:
     guards: Guards = field(init=False)
     _flowing: dict[int, list[tuple[frozenset[str], set[str]]]] = field(default_factory=dict)
     _given: dict[int, list[tuple[CallSite, frozenset[str]]]] = field(default_factory=dict)
+    _made: dict[int, dict[int, CallSite]] = field(default_factory=dict)
     _known: dict[_Key, tuple[Chain, Execution, int] | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -431,27 +479,22 @@ class Leading:
         """
         if site.around.deferred:
             return None
-        for target in site.targets:
-            given = _depending(site, target, names)
-            found = self._first(target, given, self.guards.skipped(site, target), 0)
+        for call in self._followed(site, set(names), _NOTHING):
+            found = self._first(call, 0)
             if found is not None and found[2] <= _CONDITIONS:
                 return found[0], found[1]
         return None
 
-    def _first(
-        self,
-        function: Function,
-        given: frozenset[str],
-        skipped: frozenset[Guarded],
-        depth: int,
-    ) -> tuple[Chain, Execution, int] | None:
-        key = (id(function.node), given, skipped)
-        if key in self._known or depth > _DEPTH or not given:
+    def _first(self, call: _Call, depth: int) -> tuple[Chain, Execution, int] | None:
+        function = call.target
+        skipped = self.guards.skipped(call.site, function)
+        key = (id(function.node), depth, call.given, skipped, call.handed)
+        if key in self._known or depth > _DEPTH or not (call.given or call.handed):
             return self._known.get(key)
         self._known[key] = None
         if not function.decorator_names.isdisjoint(_CACHING):
             return None
-        found = self._search(function, given, skipped, depth)
+        found = self._search(function, call, skipped, depth)
         self._known[key] = found
         return found
 
@@ -471,18 +514,75 @@ class Leading:
             found = self._given[key] = [
                 (site, _read(site.node))
                 for site in self.app.calls.sites(function)
-                if site.targets and not site.around.deferred and not site.around.handled
+                if (site.targets or isinstance(site.node.func, s.Name))
+                and not site.around.deferred
+                and not site.around.handled
             ]
         return found
+
+    def _followed(
+        self, site: CallSite, names: set[str], handed: frozenset[Handed]
+    ) -> Iterator[_Call]:
+        """Yield what a call runs: the functions of the project, or one that was handed over."""
+        for target in site.targets:
+            passed = self._handed(site, target, names, handed)
+            yield _Call(site, target, _depending(site, target, names), passed, 1)
+        if isinstance(site.node.func, s.Name):
+            for each in handed:
+                if each.parameter == site.node.func.id:
+                    bound = msgspec.structs.replace(site, targets=(each.function,))
+                    given = _depending(bound, each.function, names) | each.captured
+                    yield _Call(bound, each.function, given, _NOTHING, 0)
+
+    def _handed(
+        self, site: CallSite, target: Function, names: set[str], handed: frozenset[Handed]
+    ) -> frozenset[Handed]:
+        """Return the functions that a call hands over: those made for the item, and those it was given."""
+        found: list[Handed] = []
+        for position, parameter in enumerate(target.parameters):
+            given = site.node.argument(position, parameter.name)
+            if isinstance(given, s.Name):
+                found += [
+                    msgspec.structs.replace(each, parameter=parameter.name)
+                    for each in handed
+                    if each.parameter == given.id
+                ]
+            elif isinstance(given, s.Call) and _mentions(given, names):
+                found += self._closures(site.caller, given, names, parameter.name)
+        return frozenset(found)
+
+    def _closures(
+        self, caller: Function, node: s.Call, names: set[str], parameter: str
+    ) -> Iterator[Handed]:
+        """``allowed(record)`` that returns a function of its own: what it captures depends on the item."""
+        maker = self._site(caller, node)
+        if maker is None:
+            return
+        for target in maker.targets:
+            if not target.node.defines:
+                continue
+            captured = frozenset(self._names(target, _depending(maker, target, names)))
+            for returned, _ in self.app.calls.of_kind(target, s.Return):
+                found = self.app.types.of(returned.value, Where(target.module, target))
+                if isinstance(found, FunctionValue) and found.function.outer is target:
+                    yield Handed(parameter, found.function, captured)
+
+    def _site(self, function: Function, node: s.Call) -> CallSite | None:
+        key = id(function.node)
+        found = self._made.get(key)
+        if found is None:
+            sites = self.app.calls.sites(function)
+            found = self._made[key] = {id(site.node): site for site in sites}
+        return found.get(id(node))
 
     def _search(
         self,
         function: Function,
-        given: frozenset[str],
+        call: _Call,
         skipped: frozenset[Guarded],
         depth: int,
     ) -> tuple[Chain, Execution, int] | None:
-        names = self._names(function, given)
+        names = self._names(function, call.given)
         best: tuple[Chain, Execution, int] | None = None
         for execution in self.app.calls.executions(function):
             around = execution.site.around
@@ -498,17 +598,16 @@ class Leading:
                     best = ((), execution, cost)
         if best is not None and best[2] == 0:
             return best
+        callable_ = {each.parameter for each in call.handed}
         for site, read in self._calls(function):
-            if names.isdisjoint(read) or is_in(site.node, skipped):
+            if (names | callable_).isdisjoint(read) or is_in(site.node, skipped):
                 continue
-            for target in site.targets:
-                passed = _depending(site, target, frozenset(names))
-                inner = self.guards.skipped(site, target)
-                found = self._first(target, passed, inner, depth + 1)
+            for inner in self._followed(site, names, call.handed):
+                found = self._first(inner, depth + inner.further)
                 if found is not None:
                     cost = found[2] + len(site.around.branches)
                     if best is None or cost < best[2]:
-                        best = ((site, *found[0]), found[1], cost)
+                        best = ((inner.site, *found[0]), found[1], cost)
         return best
 
 
@@ -527,10 +626,9 @@ def depends(execution: Execution, names: set[str]) -> bool:
     )
 
 
-def _depending(site: CallSite, target: Function, names: frozenset[str]) -> frozenset[str]:
-    """Return the parameters of ``target`` that a call fills from ``names``."""
+def _depending(site: CallSite, target: Function, wanted: set[str]) -> frozenset[str]:
+    """Return the parameters of ``target`` that a call fills from ``wanted``."""
     call = site.node
-    wanted = set(names)
     found: set[str] = set()
     rest: list[s.Expr] = [arg for arg in call.args if isinstance(arg, s.Starred)]
     rest += [keyword.value for keyword in call.keywords if keyword.arg is None]

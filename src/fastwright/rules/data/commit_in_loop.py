@@ -4,8 +4,8 @@ A commit for each row waits for the disk each time, and an error in the middle l
 work done: the first rows are there for good, the others are not. Add everything, commit once.
 
 Loops without an end of their own (workers, batches of `while True`) commit on purpose and are left
-alone, and so are loops that commit only every so many rows, and calls of functions that open and
-commit a session of their own.
+alone, and so are loops over batches, loops that commit only every so many rows, and calls of
+functions that open and commit a session of their own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from fastwright.app.model import App
 from fastwright.app.on_loop import served
 from fastwright.app.symbols import Function
 from fastwright.read import syntax as s
-from fastwright.rules.data._loops import of_request, request_label
+from fastwright.rules.data._loops import is_of_pieces, of_request, request_label
 from fastwright.rules.evidence import call_name, evidence, of_calls, place
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Rule, case
@@ -79,7 +79,7 @@ def _in_plain_loop(site: CallSite) -> bool:
     if not around.loops or around.deferred or around.handled or around.tries:
         return False
     loop = around.loops[-1]
-    if not isinstance(loop, s.For) or _is_constant(loop.iter):
+    if not isinstance(loop, s.For) or _is_constant(loop.iter) or is_of_pieces(loop):
         return False
     inside = [b for b in around.branches if loop.start <= b.start < loop.end]
     if any(isinstance(node, s.BinOp) and node.op == "%" for b in inside for node in s.walk(b.test)):
@@ -228,6 +228,12 @@ def b(ids: list[int], session: SessionDep) -> None:
         session.add(Item(id=key))
         if number % 100 == 0:
             session.commit()
+
+@app.post("/b2")
+def b2(batches: list[list[int]], session: SessionDep) -> None:
+    for batch in batches:
+        session.add_all(Item(id=key) for key in batch)
+        session.commit()
 
 @app.post("/c")
 def c(ids: list[int], session: SessionDep) -> None:

@@ -177,7 +177,7 @@ def _whole_table(
         return None
     if any(s.last_name(step) in {"limit", "slice", "fetch", "params"} for step in query.steps):
         return None
-    if _narrowed(query, is_history=is_history) or _limited_elsewhere(execution.site.caller):
+    if _narrowed(app, query, is_history=is_history) or _limited_elsewhere(execution.site.caller):
         return None
     table = query.entity or _generic_table(app, origin) or _row_class(app, value, endpoint)
     return table if table is not None and app.models.table(table) is not None else None
@@ -218,7 +218,7 @@ def _takes_one(app: App, function: Function, call: s.Call) -> bool:
     return False
 
 
-def _narrowed(query: Query, *, is_history: bool) -> bool:
+def _narrowed(app: App, query: Query, *, is_history: bool) -> bool:
     """Whether a filter keeps only the rows of one parent, or those that are asked for by id."""
     named = {
         id(keyword.value): keyword.arg
@@ -233,12 +233,26 @@ def _narrowed(query: Query, *, is_history: bool) -> bool:
             continue
         for node in s.walk(condition):
             if isinstance(node, s.Attribute) and _is_parent(node.attr, is_history=is_history):
-                return True
+                if not _is_given(app, node, condition, query):
+                    return True
             if isinstance(node, s.Starred):
                 return True
             if isinstance(node, s.Name) and not _is_plain_condition(condition):
                 return True
     return False
+
+
+def _is_given(app: App, node: s.Attribute, condition: s.Expr, query: Query) -> bool:
+    """``Table.user_id == user.id``: what the column is compared with, no column itself."""
+    if not isinstance(condition, s.Compare) or condition.ops != ["=="]:
+        return False
+    sides = (condition.left, *condition.comparators)
+    found = app.types.of(node.value, Where(query.module, query.function))
+    return (
+        any(side is node for side in sides)
+        and any(isinstance(side, s.Attribute) and _OWNER.search(side.attr) for side in sides)
+        and isinstance(found, Instance)
+    )
 
 
 def _is_parent(column: str, *, is_history: bool) -> bool:
@@ -454,11 +468,26 @@ CASES = (
             "app/base.py": _HEAD,
             "app/main.py": """
                 from sqlmodel import select
-                from app.base import Order, SessionDep, app
+                from app.base import Order, SessionDep, User, app
+                from elsewhere import shared_orders
 
                 @app.get("/mine/{user_id}")
                 def mine(session: SessionDep, user_id: int):  # <-
                     return session.exec(select(Order).where(Order.user_id == user_id)).all()
+
+                @app.get("/ours/{user_id}")
+                def ours(session: SessionDep, user_id: int):  # <-
+                    user = session.get(User, user_id)
+                    if user.is_admin:
+                        statement = select(Order).where(Order.user_id == user.id)
+                    else:
+                        statement = shared_orders(user)
+                    return session.exec(statement).all()
+
+                @app.get("/matching/{user_id}")
+                def matching(session: SessionDep, user_id: int):
+                    user = session.get(User, user_id)
+                    return session.exec(select(Order).where(Order.allowed.contains(user.id))).all()
                 """,
         },
     ),

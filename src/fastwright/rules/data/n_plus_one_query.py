@@ -6,7 +6,7 @@ functions away from the loop, where nobody sees both.
 
 Reported is the call in the loop, when a read or a changing statement is executed there or in what
 it calls, and that statement depends on the loop's variable. Left alone are loops that something
-bounds (literals, constants, enums, ranges, chunks, pages), searches that stop at the first hit,
+bounds (literals, constants, enums, ranges, chunks, pages), searches for the first item that fits,
 lookups that are remembered (`if key not in cache`), what is cached, and `session.add`, which asks
 nothing. Where it is not known what a call runs, nothing is said.
 """
@@ -40,7 +40,7 @@ from fastwright.rules.evidence import call_name, evidence, of_calls, place
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Case, Rule, case
 
-_MORE = 6
+_MORE = 8
 """Further statements of a loop that are named."""
 _STATEMENTS = ("select", "insert", "update", "delete", "with")
 
@@ -49,9 +49,10 @@ def check(app: App) -> Iterator[Hit]:
     """Report each call that asks the database once for each item of a loop."""
     running = served(app)
     memory: Memory = {}
-    leading = Leading(app, lambda execution: asks(app, execution))
+    leads = _Leads(app)
     for step in running.reached:
         found_in: dict[int, list[_Found]] = {}
+        further: list[_Found] = []
         own = {id(e.site.node): e for e in app.calls.executions(step.function) if asks(app, e)}
         for site in app.calls.sites(step.function):
             if not site.around.loops or not (site.targets or id(site.node) in own):
@@ -64,18 +65,49 @@ def check(app: App) -> Iterator[Hit]:
             execution = own.get(id(site.node))
             if execution is not None and not depends(execution, set(repeated.names)):
                 continue
-            if execution is not None:
-                found: tuple[Chain, Execution] | None = ((), execution)
-            else:
-                found = leading.from_site(site, repeated.names)
-            if found is None or (found[0] and found[1].kind == "write"):
-                continue  # a change further away is a step of its own, not to be joined with others
-            if _is_for_groups(repeated, found[1]):
+            found = ((), execution) if execution is not None else leads.first(site, repeated)
+            if found is None:
+                if (change := leads.change(site, repeated)) is not None:
+                    further.append(_Found(site, repeated, *change))
+                continue
+            if _is_for_groups(repeated, found[1]) or _handles_groups(app, site, repeated):
                 continue
             hits = found_in.setdefault(id(repeated.loop), [])
-            hits.append(_Found(site, repeated, found[0], found[1]))
+            hits.append(_Found(site, repeated, *found))
         for hits in found_in.values():
-            yield _hit(app, running, step.function, hits[0], hits[1:])
+            others = [each for each in further if each.repeated.loop is hits[0].repeated.loop]
+            others = sorted([*hits[1:], *others], key=lambda each: each.site.node.start)
+            yield _hit(app, running, step.function, hits[0], others)
+
+
+class _Leads:
+    """What calls lead to, as far as it counts here."""
+
+    def __init__(self, app: App) -> None:
+        self._asking = Leading(app, lambda execution: asks(app, execution))
+        self._reading = Leading(app, lambda e: e.kind == "read" and asks(app, e))
+        self._changing = Leading(app, lambda e: asks(app, e) or _is_sent(app, e))
+
+    def first(self, site: CallSite, repeated: PerItem) -> tuple[Chain, Execution] | None:
+        """Return the statement that a call leads to: a change far away only with what is read there.
+
+        A change further away is a step of its own, not to be joined with others.
+        """
+        found = self._asking.from_site(site, repeated.names)
+        if found is not None and found[0] and found[1].kind == "write":
+            return self._reading.from_site(site, repeated.names)
+        return found
+
+    def change(self, site: CallSite, repeated: PerItem) -> tuple[Chain, Execution] | None:
+        """Return the change that a call leads to: worth a word where the loop asks anyway."""
+        return self._changing.from_site(site, repeated.names)
+
+
+def _is_sent(app: App, execution: Execution) -> bool:
+    """``session.add(row)`` that the same function flushes or commits."""
+    return execution.kind == "write" and any(
+        other.kind == "commit" for other in app.calls.executions(execution.site.caller)
+    )
 
 
 class _Found(NamedTuple):
@@ -116,6 +148,38 @@ def _is_for_groups(repeated: PerItem, execution: Execution) -> bool:
         and isinstance(node.args[0], s.Name)
         for node in s.walk(*filters)
     )
+
+
+def _handles_groups(app: App, site: CallSite, repeated: PerItem) -> bool:
+    """``for owner, ids in by_owner.items(): sync(owner, ids)``: what was grouped is done by groups."""
+    source = repeated.source
+    if not isinstance(source, s.Call) or not isinstance(source.func, s.Attribute):
+        return False
+    given = {node.id for node in s.walk(site.node) if isinstance(node, s.Name)}
+    target = repeated.loop.target if isinstance(repeated.loop, s.For) else None
+    if source.func.attr == "items":
+        target = target.elts[-1] if isinstance(target, s.Tuple) and target.elts else None
+    elif source.func.attr != "values":
+        return False
+    return (
+        isinstance(target, s.Name)
+        and target.id in given
+        and _is_grouped(app, site.caller, s.dotted(source.func.value))
+    )
+
+
+def _is_grouped(app: App, function: Function, name: str | None) -> bool:
+    """``groups.setdefault(key, []).append(item)``, or ``groups[key].append(item)``."""
+    for node, _ in app.calls.of_kind(function, s.Call):
+        if not isinstance(node.func, s.Attribute) or node.func.attr not in {"append", "add"}:
+            continue
+        group = node.func.value
+        if isinstance(group, s.Call) and isinstance(group.func, s.Attribute):
+            if group.func.attr == "setdefault" and s.dotted(group.func.value) == name:
+                return True
+        if isinstance(group, s.Subscript) and s.dotted(group.value) == name:
+            return True
+    return False
 
 
 def _hit(
@@ -315,7 +379,7 @@ CASES = (
             "app/main.py": """
                 from enum import Enum
                 from fastapi import Depends, FastAPI
-                from sqlmodel import Session, col, func, select
+                from sqlmodel import Session, SQLModel, col, func, select
                 from app.models import Item, Order, get_session
 
                 app = FastAPI()
@@ -331,6 +395,8 @@ CASES = (
                 def tables(models: list, session: Session = Depends(get_session)):
                     for model in models:
                         session.exec(select(model).limit(1)).all()
+                    for table in SQLModel.metadata.sorted_tables:
+                        session.exec(table.select().limit(1)).all()
 
                 @app.get("/stats")
                 def stats(ids: list[int], session: Session = Depends(get_session)):
@@ -542,6 +608,184 @@ CASES = (
             wanted, _ = parsed(texts)
             for text in wanted:
                 session.exec(select(Token).where(Token.text == text)).first()  # <-
+        """,
+    ),
+    case(
+        "a policy that is made for each item; a change far away counts only with what is asked anyway",
+        """
+        from collections.abc import Awaitable, Callable
+        from fastapi import Depends, FastAPI
+        from sqlalchemy import insert
+        from sqlalchemy.ext.asyncio import AsyncSession
+        from sqlmodel import Field, SQLModel, select
+
+        app = FastAPI()
+
+        class Member(SQLModel, table=True):
+            id: int | None = Field(default=None, primary_key=True)
+            team_id: int
+
+        class Log(SQLModel, table=True):
+            id: int | None = Field(default=None, primary_key=True)
+            text: str
+
+        Action = Callable[[AsyncSession], Awaitable[bool]]
+
+        async def get_session() -> AsyncSession: ...
+
+        def can_read(team_id: int) -> Action:
+            async def is_allowed(session: AsyncSession) -> bool:
+                found = await session.execute(select(Member).where(Member.team_id == team_id))
+                return found.first() is not None
+            return is_allowed
+
+        def is_positive(team_id: int) -> Action:
+            async def is_allowed(session: AsyncSession) -> bool:
+                return team_id > 0
+            return is_allowed
+
+        async def authorize(session: AsyncSession, action: Action) -> None:
+            if not await is_authorized(session, action):
+                raise PermissionError
+
+        async def is_authorized(session: AsyncSession, action: Action) -> bool:
+            return await action(session)
+
+        @app.post("/read")
+        async def read(teams: list[int], session: AsyncSession = Depends(get_session)) -> None:
+            for team in teams:
+                await authorize(session, can_read(team))  # <-
+
+        @app.post("/positive")
+        async def positive(teams: list[int], session: AsyncSession = Depends(get_session)) -> None:
+            for team in teams:
+                await authorize(session, is_positive(team))
+
+        async def write(session: AsyncSession, text: str) -> None:
+            await session.execute(insert(Log).values(text=text))
+
+        async def log(session: AsyncSession, text: str) -> None:
+            await write(session, text)
+
+        async def join(session: AsyncSession, team: int) -> None:
+            await log(session, str(team))
+            await members(session, team)
+
+        async def members(session: AsyncSession, team: int) -> list[Member]:
+            found = await session.execute(select(Member).where(Member.team_id == team))
+            return list(found.scalars())
+
+        @app.post("/log")
+        async def log_all(texts: list[str], session: AsyncSession = Depends(get_session)) -> None:
+            for text in texts:
+                await log(session, text)
+
+        @app.post("/join")
+        async def join_all(teams: list[int], session: AsyncSession = Depends(get_session)) -> None:
+            for team in teams:
+                await join(session, team)  # <-
+
+        @app.post("/groups")
+        async def by_kind(teams: list[int], session: AsyncSession = Depends(get_session)) -> None:
+            groups: dict[bool, list[int]] = {}
+            for team in teams:
+                groups.setdefault(team > 9, []).append(team)
+            for large, some in groups.items():
+                await members(session, some)
+        """,
+    ),
+    case(
+        "whether any of the rows fits: where none does, all are asked for",
+        """
+        from fastapi import Depends, FastAPI
+        from sqlmodel import Field, Session, SQLModel, create_engine, func, select
+
+        app = FastAPI()
+        engine = create_engine("sqlite://")
+
+        class Folder(SQLModel, table=True):
+            id: int | None = Field(default=None, primary_key=True)
+            file_id: int
+
+        class Grant(SQLModel, table=True):
+            id: int | None = Field(default=None, primary_key=True)
+            folder_id: int
+
+        def get_session():
+            with Session(engine) as session:
+                yield session
+
+        def is_granted(folder: Folder, session: Session) -> bool:
+            found = session.exec(select(Grant).where(Grant.folder_id == folder.id)).first()
+            return found is not None
+
+        @app.get("/readable/{file_id}")
+        def readable(file_id: int, session: Session = Depends(get_session)) -> bool:
+            for folder in session.exec(select(Folder).where(Folder.file_id == file_id)).all():
+                if is_granted(folder, session):  # <-
+                    return True
+            return False
+
+        @app.get("/folder/{file_id}")
+        def folder(file_id: int, session: Session = Depends(get_session)) -> Folder | None:
+            for folder in session.exec(select(Folder).where(Folder.file_id == file_id)).all():
+                if is_granted(folder, session):
+                    return folder
+            return None
+
+        @app.get("/used")
+        def used(tables: list[str], session: Session = Depends(get_session)) -> bool:
+            for table in tables:
+                if session.query(func.count()).select_from(table).scalar() > 0:
+                    return True
+            return False
+        """,
+    ),
+    case(
+        "jobs that requests hand to a queue; what no request starts is left alone",
+        """
+        import dramatiq
+        from celery import Celery
+        from fastapi import FastAPI
+        from sqlmodel import Field, Session, SQLModel, create_engine
+
+        app = FastAPI()
+        queue = Celery("queue")
+        engine = create_engine("sqlite://")
+
+        class User(SQLModel, table=True):
+            id: int | None = Field(default=None, primary_key=True)
+
+        class Welcome:
+            def __call__(self, keys: list[int]) -> None:
+                self.run(keys)
+
+            def run(self, keys: list[int]) -> None:
+                with Session(engine) as session:
+                    for key in keys:
+                        session.get(User, key)  # <-
+
+        welcome = dramatiq.actor(Welcome())
+
+        @queue.task
+        def clean(keys: list[int]) -> None:
+            with Session(engine) as session:
+                for key in keys:
+                    session.get(User, key)  # <-
+
+        @queue.task
+        def nightly(keys: list[int]) -> None:
+            with Session(engine) as session:
+                for key in keys:
+                    session.get(User, key)
+
+        def send(job, *args) -> None:
+            job.send(*args)
+
+        @app.post("/users")
+        async def users(keys: list[int]) -> None:
+            send(welcome, keys)
+            clean.delay(keys)
         """,
     ),
 )

@@ -6,7 +6,9 @@ one request can take the service down (OWASP API4:2023, unrestricted resource co
 
 Only parameters that really reach a statement's `limit(...)` are reported, through any number of
 calls that pass them on by name, or in a class that a dependency makes of them
-(`paging.limit`); one that is clamped with `min(...)` on the way is right.
+(`paging.limit`), and fields of the body that do (`form.limit`); one that is clamped with `min(...)`
+on the way is right. So is a page that the client may leave out, where then no limit is set at all:
+`limit = None`, and 60 only `if page is not None`.
 """
 
 from __future__ import annotations
@@ -15,12 +17,14 @@ from collections.abc import Iterator
 
 from fastwright.app.calls import CallSite
 from fastwright.app.dependencies import RequestParameter
+from fastwright.app.guards import Guards, is_in
 from fastwright.app.model import App
+from fastwright.app.models import Field
 from fastwright.app.on_loop import served
 from fastwright.app.routes import Route
-from fastwright.app.scopes import Where
+from fastwright.app.scopes import Bound, Where
 from fastwright.app.symbols import Class, Function
-from fastwright.app.types import Instance, Statement, alternatives
+from fastwright.app.types import Instance, Statement, Type, alternatives
 from fastwright.read import syntax as s
 from fastwright.rules.evidence import evidence, of_route, place
 from fastwright.rules.finding import Evidence, Hit
@@ -38,8 +42,16 @@ def check(app: App) -> Iterator[Hit]:
     """Report limit parameters without an upper bound that reach a statement."""
     seen: set[int] = set()
     objects = _limits_from_objects(app)
+    guards = Guards(app)
     for route in app.routes:
+        if route.endpoint is not None and id(route.endpoint.node) not in seen:
+            seen.add(id(route.endpoint.node))
+            yield from _left_out(app, guards, route)
         for parameter in route.parameters:
+            for field, way in _fields(app, objects, parameter):
+                if id(field.node) not in seen:
+                    seen.add(id(field.node))
+                    yield _field_hit(route, field, way)
             if id(parameter.node) in seen or not _is_candidate(app, parameter):
                 continue
             chain = _reaches_limit(app, parameter.function, parameter.name, _DEPTH)
@@ -57,11 +69,115 @@ def _hit(route: Route, parameter: RequestParameter, chain: tuple[Evidence, ...])
     return Hit(place(module, parameter.node), message, proof)
 
 
+def _field_hit(route: Route, field: Field, chain: tuple[Evidence, ...]) -> Hit:
+    module = field.owner.module
+    message = f"{field.owner.name}.{field.name} has no upper bound and limits a statement: one request can ask for all rows"
+    proof = (*of_route(route), evidence(module, field.node, field.name), *chain)
+    return Hit(place(module, field.node), message, proof)
+
+
+def _left_out(app: App, guards: Guards, route: Route) -> Iterator[Hit]:
+    """Report pages that the client may leave out, where then no limit is set."""
+    endpoint = route.endpoint
+    if endpoint is None or route.methods != ("GET",):
+        return
+    pages = {p.name: p for p in route.parameters if p.kind == "query" and _is_optional(p)}
+    given = [g for g in guards.of(endpoint) if not g.absent and g.name in pages]
+    for name, bounds in app.types.locals.of(endpoint).items():
+        if not _is_none(bounds[0]) or is_in(bounds[0].value or endpoint.node, frozenset(given)):
+            continue
+        around = {
+            guard.name
+            for bound in bounds[1:]
+            for guard in given
+            if bound.value is not None and is_in(bound.value, frozenset({guard}))
+        }
+        if len(around) != 1 or not all(
+            bound.value is not None and is_in(bound.value, frozenset(given)) for bound in bounds[1:]
+        ):
+            continue
+        chain = _passed_on(app, endpoint, name, _DEPTH)
+        if chain is not None:
+            page = pages[around.pop()]
+            module = endpoint.module
+            message = f"without {page.alias} no limit is set: one request asks for all rows"
+            unset = evidence(module, bounds[0].value or endpoint.node, f"{name} = None")
+            proof = (*of_route(route), evidence(module, page.node, page.name), unset, *chain)
+            yield Hit(place(module, page.node), message, proof)
+
+
+def _is_optional(parameter: RequestParameter) -> bool:
+    default = parameter.node.default
+    return isinstance(default, s.Constant) and default.kind == "none"
+
+
+def _is_none(bound: Bound) -> bool:
+    return (
+        bound.how == "assign" and isinstance(bound.value, s.Constant) and bound.value.kind == "none"
+    )
+
+
+def _fields(
+    app: App, objects: dict[tuple[int, str], CallSite], parameter: RequestParameter
+) -> Iterator[tuple[Field, tuple[Evidence, ...]]]:
+    """Yield the fields of what a client sends that limit a statement, each with the way there."""
+    for option in alternatives(parameter.type):
+        cls = option.cls if isinstance(option, Instance) else None
+        schema = app.models.schema(cls) if isinstance(cls, Class) else None
+        for field in schema.fields.values() if schema is not None else ():
+            if not _is_number(field.type) or _is_bounded(app, field, cls):
+                continue
+            name = f"{parameter.name}.{field.name}"
+            chain = _reaches_limit(app, parameter.function, name, _DEPTH)
+            site = objects.get((id(field.owner.node), field.name))
+            if chain is None and site is not None:
+                chain = (evidence(site.module, site.node, f"limit({s.dotted(site.node.args[0])})"),)
+            if chain is not None:
+                yield field, chain
+
+
+def _is_number(found: Type) -> bool:
+    return any(
+        isinstance(kind, Instance) and kind.cls == "builtins.int" for kind in alternatives(found)
+    )
+
+
+def _is_bounded(app: App, field: Field, cls: Class | str | None) -> bool:
+    """Whether a field's type, its ``Field(...)`` or a validator of its class bounds it."""
+    where = Where(field.owner.module, field.owner.outer)
+    markers = [
+        field.default,
+        *(node for node, _ in app.types.metadata(field.node.annotation, where)),
+    ]
+    if any(_bounds(marker) for marker in markers):
+        return True
+    annotation = field.node.annotation
+    if any(_bounds(node) for node in s.walk(annotation) if isinstance(node, s.Call)):
+        return True
+    owners = app.linker.mro(cls) if isinstance(cls, Class) else []
+    return any(
+        _validates(decorator, field.name)
+        for owner in owners
+        if isinstance(owner, Class)
+        for method in owner.own_methods.values()
+        for decorator in method.node.decorators
+    )
+
+
+def _validates(decorator: s.Expr, name: str) -> bool:
+    if not isinstance(decorator, s.Call):
+        return s.last_name(decorator) == "root_validator"
+    if s.last_name(decorator.func) in {"model_validator", "root_validator"}:
+        return True
+    return s.last_name(decorator.func) in {"field_validator", "validator"} and any(
+        s.string(arg) in {name, "*"} for arg in decorator.args
+    )
+
+
 def _is_candidate(app: App, parameter: RequestParameter) -> bool:
     if parameter.kind != "query" or parameter.name not in _NAMES:
         return False
-    kinds = alternatives(parameter.type)
-    if not any(isinstance(kind, Instance) and kind.cls == "builtins.int" for kind in kinds):
+    if not _is_number(parameter.type):
         return False
     where = Where(parameter.function.module, parameter.function.outer)
     markers = [parameter.node.default, parameter.marker]
@@ -88,22 +204,21 @@ def _reaches_limit(
     app: App, function: Function, name: str, depth: int
 ) -> tuple[Evidence, ...] | None:
     """Return the places through which a parameter comes to ``.limit(...)``, None if it does not."""
-    if _is_checked(app, function, name):
-        return None
+    return None if _is_checked(app, function, name) else _passed_on(app, function, name, depth)
+
+
+def _passed_on(app: App, function: Function, name: str, depth: int) -> tuple[Evidence, ...] | None:
     for site in app.calls.sites(function):
         position = _position(site, name)
         if position is None:
             continue
         if site.method == "limit" and isinstance(site.receiver, Statement):
             return (evidence(site.module, site.node, f"limit({name})"),)
-        if depth == 0 or len(site.targets) != 1:
-            continue
-        parameter = _parameter(site.targets[0], position)
-        if parameter is None:
-            continue
-        below = _reaches_limit(app, site.targets[0], parameter, depth - 1)
-        if below is not None:
-            return (evidence(site.module, site.node, site.targets[0].qualname), *below)
+        for target in site.targets if depth else ():
+            parameter = _parameter(target, position)
+            below = parameter and _reaches_limit(app, target, parameter, depth - 1)
+            if below:
+                return (evidence(site.module, site.node, target.qualname), *below)
     return None
 
 
@@ -161,7 +276,7 @@ def _is_checked(app: App, function: Function, name: str) -> bool:
 
 
 def _is(node: s.Node, name: str) -> bool:
-    return isinstance(node, s.Name) and node.id == name
+    return isinstance(node, (s.Name, s.Attribute)) and s.dotted(node) == name
 
 
 def _position(site: CallSite, name: str) -> int | str | None:
@@ -292,6 +407,74 @@ def d(session: SessionDep, limit: int = 10) -> list[Item]:
 @app.get("/e")
 def e(limit: int = 10) -> int:
     return limit
+""",
+    ),
+    case(
+        "a field of the body",
+        _HEAD
+        + """
+from pydantic import BaseModel, field_validator
+
+class Search(BaseModel):
+    text: str
+    k: int | None = 1  # <-
+    size: int = 10  # <-
+
+class Bounded(BaseModel):
+    k: Annotated[int, Field(le=100)] = 1
+    size: int = Field(10, le=100)
+    top: int = 10
+    rows: int = 10
+    other: int = 10
+
+    @field_validator("top")
+    @classmethod
+    def few(cls, value: int) -> int:
+        return min(value, 100)
+
+def found(session: Session, form: Search) -> list[Item]:
+    return session.exec(select(Item).limit(form.size)).all()
+
+@app.post("/search")
+def search(session: SessionDep, form: Search) -> list[Item]:
+    return Items(session).page(0, limit=form.k) + found(session, form)
+
+@app.post("/bounded")
+def bounded(session: SessionDep, form: Bounded) -> list[Item]:
+    if form.rows > 100:
+        raise ValueError
+    print(form.other)
+    items = Items(session)
+    return [*items.page(0, form.k), *items.page(0, form.size), *items.page(0, form.top),
+            *items.page(0, form.rows), *items.page(0, min(form.other, 9))]
+""",
+    ),
+    case(
+        "a page that may be left out: then there is no limit",
+        _HEAD
+        + """
+@app.get("/items")
+def list_items(session: SessionDep, page: int | None = None) -> list[Item]:  # <-
+    limit = None
+    if page is not None:
+        limit = 60
+    return Items(session).page(0, limit)
+
+@app.get("/always")
+def always(session: SessionDep, page: int | None = None) -> list[Item]:
+    limit = 60
+    if page is not None:
+        limit = 20
+    return Items(session).page(0, limit)
+
+@app.get("/never")
+def never(session: SessionDep, page: int | None = None) -> list[Item]:
+    limit = None
+    if page is not None:
+        limit = 60
+    if limit is None:
+        return []
+    return [Item(id=limit)]
 """,
     ),
 )

@@ -674,12 +674,15 @@ class Inference:
         return self._of_heirs(base, cls, name)
 
     def _of_heirs(self, base: Instance, cls: Class, name: str) -> Type:
-        """A method that a mixin calls on itself, and that the classes with it have."""
+        """What a mixin or port itself lacks, and the classes behind it have: methods, attributes."""
         found: dict[int, Type] = {}
-        for heir in self.implementations(cls) if self.implementations is not None else ():
+        heirs = self.implementations(cls) if self.implementations is not None else []
+        for heir in heirs:
             method = self.linker.method(heir, name)
             if method is not None and not method.is_property and method.owner is not None:
                 found.setdefault(id(method.node), FunctionValue(method, base))
+        if not found and self.is_port(cls) and len(heirs) <= _MAX_HEIRS:
+            return union([self._find_attribute(Instance(heir), heir, name) for heir in heirs])
         return union(list(found.values())) if len(found) <= _MAX_HEIRS else UNKNOWN
 
     def _declared(self, declared: s.AnnAssign | s.Assign, owner: Class) -> Type:

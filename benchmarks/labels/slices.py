@@ -28,7 +28,7 @@ CATEGORIES = {
     "upload": ("unbounded-upload", "upload-trusted-name-or-type"),
     "pydantic-v1": ("pydantic-v1-validator", "pydantic-v1-config", "pydantic-v1-method",
                     "pydantic-v1-field-argument", "pydantic-v1-base-settings",
-                    "pydantic-v1-root-model"),
+                    "pydantic-v1-root-model", "pydantic-v1-import"),
     "unhandled": ("missing-exception-handler",),
 }  # fmt: skip
 """Category -> the rules that answer it."""

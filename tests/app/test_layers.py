@@ -32,6 +32,8 @@ def layer(files: dict[str, str], path: str) -> Layer:
         ("app/services/orders.py", Contents(), "service"),
         ("app/orders/service.py", Contents(), "service"),
         ("app/use_cases/place_order.py", Contents(), "service"),
+        ("app/orchestration/ingestion_workflow.py", Contents(web=True), "service"),
+        ("app/background_workers.py", Contents(), "other"),
         ("app/order_repository.py", Contents(), "repository"),
         ("app/crud/orders.py", Contents(), "repository"),
         ("app/domain/order.py", Contents(), "domain"),

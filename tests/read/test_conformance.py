@@ -129,6 +129,18 @@ def test_standard_library_module(name: str) -> None:
     compare(STDLIB / name)
 
 
+def test_with_in_parentheses(tmp_path: Path) -> None:
+    """One manager with a name reads like several: ``with (opened() as file):``."""
+    source = tmp_path / "managers.py"
+    source.write_text(
+        "with (a.opened() as x):\n    pass\n"
+        "with (\n    a.opened() as x  # why\n):\n    pass\n"
+        "with (a.opened() as x, b() as y,):\n    pass\n"
+        "with (a.opened()):\n    pass\n"
+    )
+    compare(source)
+
+
 @pytest.mark.slow
 def test_whole_standard_library() -> None:
     """Every module of the standard library that this interpreter can parse; others only must not fail."""

@@ -56,6 +56,11 @@ class CallSite(msgspec.Struct, frozen=True, eq=False):
         return self.caller.module
 
     @property
+    def externals(self) -> tuple[str, ...]:
+        """Every name outside the project that it may call: ``external`` is the first of them."""
+        return tuple(filter(None, (_external_name(o) for o in alternatives(self.callee))))
+
+    @property
     def method(self) -> str:
         """The last name of what is called (``execute``)."""
         return s.last_name(self.node.func) or ""
@@ -156,15 +161,11 @@ class CallGraph:
         receiver: Type | None = None
         for option in alternatives(callee):
             targets.extend(self.targets(option))
-            if isinstance(option, FunctionValue) and option.receiver is not None:
+            name = _external_name(option)
+            external = external or name
+            if isinstance(option, (FunctionValue, ExternalValue)):
                 receiver = receiver or option.receiver
-            elif isinstance(option, ExternalValue):
-                external = external or option.name
-                receiver = receiver or option.receiver
-            elif isinstance(option, ClassObject) and isinstance(option.cls, str):
-                external = external or option.cls
-            elif isinstance(option, Instance) and isinstance(option.cls, str):
-                external = external or f"{option.cls}.__call__"
+            elif isinstance(option, Instance) and name is not None:
                 receiver = receiver or option
         for target in targets:
             self.types.called_by(target, node, Where(function.module, function))
@@ -436,6 +437,17 @@ def is_abstract(function: Function) -> bool:
     if isinstance(only, s.ExprStmt):
         return isinstance(only.value, s.Constant) and only.value.kind == "ellipsis"
     return isinstance(only, s.Raise) and s.last_name(only.exc) == "NotImplementedError"
+
+
+def _external_name(callee: Type) -> str | None:
+    """Return the canonical name of what a callee is outside the project."""
+    if isinstance(callee, ExternalValue):
+        return callee.name
+    if isinstance(callee, ClassObject) and isinstance(callee.cls, str):
+        return callee.cls
+    if isinstance(callee, Instance) and isinstance(callee.cls, str):
+        return f"{callee.cls}.__call__"
+    return None
 
 
 def _class_of(found: Type | None) -> Class | None:

@@ -82,6 +82,12 @@ _PREFIXES = {
     "redis.client": "redis",
     "redis.asyncio.client": "redis.asyncio",
     "anyio.to_thread": "anyio.to_thread",
+    "alembic.script.base.ScriptDirectory": "alembic.script.ScriptDirectory",
+    "alembic.environment": "alembic.runtime.environment",
+    "celery.app.task.Task": "celery.Task",
+    "celery.app.base.Celery": "celery.Celery",
+    "dramatiq.actor.Actor": "dramatiq.Actor",
+    "loguru._logger": "loguru",
     "starlette.middleware.base": "starlette.middleware.base",
 }
 

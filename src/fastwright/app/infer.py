@@ -66,6 +66,7 @@ _WRAPPERS = {"Mapped", "Required", "NotRequired", "Final", "ClassVar", "Annotate
              "WriteOnlyMapped", "DynamicMapped", "PrivateAttr", "InstanceOf", "SkipValidation",
              "FromDishka", "Injected"}  # fmt: skip
 _MAX_HEIRS = 3
+_MAX_LISTED = 12
 _AWAITABLES = {"Awaitable", "Coroutine", "Future", "Task"}
 _CONTEXT_DECORATORS = frozenset({"contextmanager", "asynccontextmanager"})
 
@@ -261,8 +262,20 @@ class Inference:
                 return self.of(variable.value, where)
             found = self.annotation(variable.annotation, where)
             if found is not UNKNOWN and not isinstance(found, NoneType):
-                return found
+                return self._listed_classes(variable, found, where) or found
         return self.of(variable.value, where) if variable.value is not None else UNKNOWN
+
+    def _listed_classes(self, variable: Variable, declared: Type, where: Where) -> Type | None:
+        """``KINDS: dict[str, type[Base]] = {"a": A, "b": B}``: the classes that it lists."""
+        if not isinstance(variable.value, s.Dict) or not (
+            isinstance(declared, Sequence) and isinstance(declared.element, ClassObject)
+        ):
+            return None
+        values = variable.value.values
+        found = [self.of(value, where) for value in values[:_MAX_LISTED]]
+        if len(values) > _MAX_LISTED or not all(_is_class(kind) for kind in found):
+            return None
+        return Sequence("dict", union(found), declared.key)
 
     def _bound(self, bound: Bound, where: Where) -> Type:
         if bound.parameter is not None and where.function is not None:
@@ -615,6 +628,8 @@ class Inference:
                 return self._class_attribute(base, name)
             case ModuleValue():
                 return self.symbol(self.linker.member(base.module, name))
+            case FunctionValue():
+                return self._function_attribute(base.function, name)
             case ExternalValue():
                 return ExternalValue(canonical(f"{base.name}.{name}"), base.receiver)
             case Alternatives():
@@ -628,6 +643,21 @@ class Inference:
                 return ExternalValue(f"builtins.{type(base.value).__name__}.{name}", base)
             case _:
                 return UNKNOWN
+
+    def _function_attribute(self, function: Function, name: str) -> Type:
+        """``task.delay``: what a library's decorator made of a function."""
+        where = Where(function.module, function.outer)
+        for decorator in function.node.decorators:
+            maker = decorator.func if isinstance(decorator, s.Call) else decorator
+            found = self.of(maker, where)
+            made = (
+                self.linker.library.decorated.get(found.name)
+                if isinstance(found, ExternalValue)
+                else None
+            )
+            if made is not None:
+                return ExternalValue(f"{made}.{name}", Instance(made))
+        return UNKNOWN
 
     def _external_attribute(self, base: Instance, cls: str, name: str) -> Type:
         known = self.linker.library.attributes.get(f"{cls}.{name}")
@@ -678,12 +708,15 @@ class Inference:
         return self._of_heirs(base, cls, name)
 
     def _of_heirs(self, base: Instance, cls: Class, name: str) -> Type:
-        """A method that a mixin calls on itself, and that the classes with it have."""
+        """What a mixin or port itself lacks, and the classes behind it have: methods, attributes."""
         found: dict[int, Type] = {}
-        for heir in self.implementations(cls) if self.implementations is not None else ():
+        heirs = self.implementations(cls) if self.implementations is not None else []
+        for heir in heirs:
             method = self.linker.method(heir, name)
             if method is not None and not method.is_property and method.owner is not None:
                 found.setdefault(id(method.node), FunctionValue(method, base))
+        if not found and self.is_port(cls) and len(heirs) <= _MAX_HEIRS:
+            return union([self._find_attribute(Instance(heir), heir, name) for heir in heirs])
         return union(list(found.values())) if len(found) <= _MAX_HEIRS else UNKNOWN
 
     def _declared(self, declared: s.AnnAssign | s.Assign, owner: Class) -> Type:
@@ -1380,6 +1413,13 @@ def _external_instance(name: str) -> Type:
         if last == "None":
             return NONE
     return Instance(name)
+
+
+def _is_class(found: Type) -> bool:
+    """Whether a value is a class: one of the project, or one of a library by convention."""
+    if isinstance(found, ExternalValue):
+        return found.receiver is None and found.name.rpartition(".")[2][:1].isupper()
+    return isinstance(found, ClassObject)
 
 
 def single(found: Type) -> Type:

@@ -23,6 +23,10 @@ class Library(msgspec.Struct, frozen=True, dict=True):
     returns: dict[str, str]
     blocking: dict[str, str]
     not_blocking: dict[str, str]
+    decorated: dict[str, str]
+    """Decorator -> class whose attributes a decorated function has."""
+    scheduling: dict[str, str]
+    """Calls that keep a coroutine function for the event loop, with ``position keyword`` of it."""
     elsewhere: dict[str, int]
     jobs: frozenset[str]
     statements: dict[str, str]

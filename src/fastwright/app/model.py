@@ -394,20 +394,11 @@ class App:
                 if isinstance(node, (s.Assign, s.AnnAssign)) and node.value is not None:
                     targets = node.targets if isinstance(node, s.Assign) else [node.target]
                     if any(_is_state(target, name) for target in targets):
-                        function = self._function_of(module, node)
+                        function = self.function_of(module, node)
                         found.append(self.types.of(node.value, Where(module, function)))
         return union(
             [kind for kind in found if kind is not UNKNOWN and not isinstance(kind, NoneType)]
         )
-
-    def _function_of(self, module: Module, node: s.Node) -> Function | None:
-        """Return the innermost function around a node."""
-        around = [
-            function
-            for function in self.every_function(module)
-            if function.node.start <= node.start < function.node.end
-        ]
-        return max(around, key=lambda function: function.node.start, default=None)
 
     def classes(self, modules: Iterable[Module]) -> Iterator[Class]:
         """Yield the classes at the top level of modules."""
@@ -479,6 +470,15 @@ class App:
             elif isinstance(binding, Class):
                 yield from binding.own_methods.values()
                 yield from self._definitions(binding.own_classes.values())
+
+    def function_of(self, module: Module, node: s.Node) -> Function | None:
+        """Return the innermost function around a node."""
+        around = [
+            function
+            for function in self.every_function(module)
+            if function.node.start <= node.start < function.node.end
+        ]
+        return max(around, key=lambda function: function.node.start, default=None)
 
     # ------------------------------------------------------------------- layers
 

@@ -15,7 +15,7 @@ from fastwright.app.once import is_kept
 from fastwright.app.routes import Route
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function
-from fastwright.app.types import Awaitable, FunctionValue, alternatives
+from fastwright.app.types import Awaitable, ExternalValue, FunctionValue, alternatives
 from fastwright.app.wrappers import wrappers
 from fastwright.read import syntax as s
 
@@ -23,7 +23,7 @@ from fastwright.read import syntax as s
 class Entry(msgspec.Struct, frozen=True, eq=False):
     """A function that the framework itself calls.
 
-    ``kind``: endpoint, dependency, middleware, handler or task. ``route`` is one that starts it,
+    ``kind``: endpoint, dependency, middleware, handler, task or scheduled. ``route`` is one that starts it,
     where a route does.
     """
 
@@ -124,6 +124,9 @@ def _find_on_loop(app: App) -> Loop:
         if entry.function.is_async:
             known.setdefault(id(entry.function.node), entry)
 
+    for entry in _scheduled(app):
+        known.setdefault(id(entry.function.node), entry)
+
     def follow(site: CallSite, target: Function) -> bool:
         return stays_on_loop(app, site, target)
 
@@ -133,6 +136,29 @@ def _find_on_loop(app: App) -> Loop:
     tasks = [task for task in background_tasks(app, served(app)) if task.function.is_async]
     _add_tasks(app, found, tasks, follow)
     return found
+
+
+def _scheduled(app: App) -> Iterator[Entry]:
+    """Yield the coroutine functions that a library keeps and runs on the loop: an async log sink."""
+    scheduling = app.library.scheduling
+    packages = {name.partition(".")[0] for name in scheduling}
+    names = {name.rpartition(".")[2] for name in scheduling}
+    for module in app.sources:
+        if packages.isdisjoint(fact.module.partition(".")[0] for fact in module.header.imports):
+            continue
+        for node in module.walk():
+            if not isinstance(node, s.Call) or s.last_name(node.func) not in names:
+                continue
+            where = Where(module, app.function_of(module, node))
+            called = app.types.of(node.func, where)
+            given = scheduling.get(called.name) if isinstance(called, ExternalValue) else None
+            if given is not None:
+                position, _, keyword = given.partition(" ")
+                kept = app.types.of(node.argument(int(position), keyword), where)
+                for option in alternatives(kept):
+                    for target in app.calls.targets(option):
+                        if target.is_async:
+                            yield Entry(target, "scheduled", None)
 
 
 def _add_tasks(

@@ -40,6 +40,8 @@ _REQUESTS = frozenset(
     {"fastapi.Request", "fastapi.requests.Request", "fastapi.requests.HTTPConnection"}
 )
 _DEPTH = 8
+_HOPS = 10
+"""Names, calls and parameters that an entry of a dictionary is followed through."""
 
 
 class Step(msgspec.Struct, frozen=True, eq=False):
@@ -142,6 +144,89 @@ class RequestData:
             for source in self._mapping(base, function, depth):
                 label = f"{source.name}[{key!r}]" if key else source.name
                 yield msgspec.structs.replace(source, name=label)
+        if key is not None:
+            yield from self._keyed(base, (key,), function, depth)
+
+    def _keyed(
+        self, node: s.Expr, keys: tuple[str, ...], function: Function, depth: int, hops: int = 0
+    ) -> Iterator[Source]:
+        """Yield where the entry of a dictionary comes from that the project itself puts together.
+
+        ``keys`` lead to it, outermost first: ``job["request"]["name"]``.
+        """
+        mark = (id(node), ".".join(keys))
+        if hops > _HOPS or mark in self._active:
+            return
+        self._active.add(mark)
+        try:
+            yield from self._keyed_in(node, keys, function, depth, hops + 1)
+        finally:
+            self._active.discard(mark)
+
+    def _keyed_in(
+        self, node: s.Expr, keys: tuple[str, ...], function: Function, depth: int, hops: int
+    ) -> Iterator[Source]:
+        match node:
+            case s.Await():
+                yield from self._keyed(node.value, keys, function, depth, hops)
+            case s.Dict():
+                value = _entry_of(node, keys[0])
+                if value is not None and len(keys) > 1:
+                    yield from self._keyed(value, keys[1:], function, depth, hops)
+                elif value is not None:
+                    yield from self.sources(value, function, depth)
+            case s.Subscript():
+                key = s.string(node.slice)
+                if key is not None:
+                    yield from self._keyed(node.value, (key, *keys), function, depth, hops)
+            case s.Call():
+                yield from self._keyed_call(node, keys, function, depth, hops)
+            case s.Name():
+                yield from self._keyed_name(node, keys, function, depth, hops)
+
+    def _keyed_call(
+        self, node: s.Call, keys: tuple[str, ...], function: Function, depth: int, hops: int
+    ) -> Iterator[Source]:
+        """``job.get("request")``, and what a function of the project returns."""
+        if isinstance(node.func, s.Attribute) and node.func.attr == "get" and node.args:
+            key = s.string(node.args[0])
+            if key is not None:
+                yield from self._keyed(node.func.value, (key, *keys), function, depth, hops)
+            return
+        site = next((x for x in self.app.calls.sites(function) if x.node is node), None)
+        if site is None or len(site.targets) != 1:
+            return
+        target = site.targets[0]
+        for returned, _ in self.app.calls.of_kind(target, s.Return):
+            if returned.value is not None:
+                for found in self._keyed(returned.value, keys, target, depth, hops):
+                    yield found.then(site.module, site.node, target.qualname)
+
+    def _keyed_name(
+        self, node: s.Name, keys: tuple[str, ...], function: Function, depth: int, hops: int
+    ) -> Iterator[Source]:
+        bound = self.app.types.locals.lookup(node.id, node.start, function)
+        if bound is None or bound.path or self._is_changed(node.id, function):
+            return
+        if bound.how == "assign" and bound.value is not None:
+            yield from self._keyed(bound.value, keys, function, depth, hops)
+        elif bound.how == "parameter":
+            names = [parameter.name for parameter in function.parameters]
+            for site in self.callers(function) if node.id in names else ():
+                given = site.node.argument(names.index(node.id), node.id)
+                if given is not None:
+                    for found in self._keyed(given, keys, site.caller, depth, hops):
+                        yield found.then(site.module, site.node, function.qualname)
+
+    def _is_changed(self, name: str, function: Function) -> bool:
+        """Whether a function checks a dictionary, or puts entries into it."""
+        if name in self.checked(function):
+            return True
+        return any(
+            isinstance(target, s.Subscript) and s.dotted(target.value) == name
+            for node, _ in self.app.calls.of_kind(function, s.Assign)
+            for target in node.targets
+        )
 
     def _mapping(self, base: s.Expr, function: Function, depth: int) -> Iterator[Source]:
         """Yield where a dictionary comes from whose entries the client chooses."""
@@ -236,12 +321,21 @@ class RequestData:
                 return
             for site in self.callers(function):
                 given = site.node.argument(names.index(name), name)
-                if given is None:
-                    continue
-                for found in self._given(given, site.caller, depth + 1, whole=whole):
+                found_in = (
+                    self._given(given, site.caller, depth + 1, whole=whole)
+                    if given is not None
+                    else self._unpacked(site, name, depth)
+                )
+                for found in found_in:
                     yield found.then(site.module, site.node, function.qualname)
         finally:
             self._active.discard(mark)
+
+    def _unpacked(self, site: CallSite, name: str, depth: int) -> Iterator[Source]:
+        """``create(**job)``: the entries are the arguments."""
+        for keyword in site.node.keywords:
+            if keyword.arg is None:
+                yield from self._keyed(keyword.value, (name,), site.caller, depth)
 
     def _given(
         self, given: s.Expr, caller: Function, depth: int, *, whole: bool
@@ -305,8 +399,32 @@ class RequestData:
                     found.add(s.dotted(node.func.value) or "")
             elif isinstance(node, s.Match):
                 found.add(s.dotted(node.subject) or "")
+        found.update(self._looked_up(function))
         found.discard("")
         return found
+
+    def _looked_up(self, function: Function) -> Iterator[str]:
+        """``row = await find(name)``, ``if not row: raise``: the database knows the name."""
+        refused = {
+            name
+            for node, _ in self.app.calls.of_kind(function, s.If)
+            if (name := _refused_without(node)) is not None
+        }
+        if not refused:
+            return
+        asking = {
+            id(site.node): site
+            for site in self.app.calls.sites(function)
+            if any(map(self.app.calls.asks_database, site.targets))
+        }
+        asking.update((id(e.site.node), e.site) for e in self.app.calls.executions(function))
+        for node, _ in self.app.calls.of_kind(function, s.Assign):
+            value = node.value.value if isinstance(node.value, s.Await) else node.value
+            if id(value) in asking and s.dotted(node.targets[0]) in refused:
+                call = asking[id(value)].node
+                for given in (*call.args, *(keyword.value for keyword in call.keywords)):
+                    parts = given.elts if isinstance(given, (s.Tuple, s.List)) else [given]
+                    yield from (s.dotted(part) or "" for part in parts)
 
     def _is_check(self, node: s.Call) -> bool:
         name = s.last_name(node.func) or ""
@@ -323,6 +441,26 @@ class RequestData:
                     for target in site.targets:
                         self._callers.setdefault(id(target.node), []).append(site)
         return self._callers.get(id(function.node), [])
+
+
+def _refused_without(node: s.If) -> str | None:
+    """Return the name without which a function goes no further: ``if not row: raise``."""
+    branch = node.branches[0]
+    if not branch.body or not isinstance(branch.body[-1], (s.Raise, s.Return)):
+        return None
+    test = branch.test
+    if isinstance(test, s.UnaryOp) and test.op == "not":
+        return s.dotted(test.operand)
+    if isinstance(test, s.Compare) and test.ops == ["is"]:
+        right = test.comparators[0]
+        return s.dotted(test.left) if getattr(right, "kind", "") == "none" else None
+    return None
+
+
+def _entry_of(node: s.Dict, key: str) -> s.Expr | None:
+    """Return the value of a key in a dictionary that is written out."""
+    pairs = zip(node.keys, node.values, strict=True)
+    return next((value for name, value in pairs if s.string(name) == key), None)
 
 
 def has_pattern(node: s.Expr | None) -> bool:

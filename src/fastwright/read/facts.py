@@ -9,7 +9,7 @@ import msgspec
 
 from fastwright.read.syntax import Stmt
 
-EXTRACTOR_VERSION = 6
+EXTRACTOR_VERSION = 7
 """Raised whenever ``read`` gives other facts for the same source: old cache entries then die."""
 
 

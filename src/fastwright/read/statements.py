@@ -400,7 +400,9 @@ def _with_items(reader: StatementReader, node: TSNode) -> list[s.WithItem]:
     if value is None:
         return []
     values = [value]
-    if value.type == "tuple" and any(c.type == "as_pattern" for c in value.named_children):
+    if value.type in {"tuple", "parenthesized_expression"} and any(
+        c.type == "as_pattern" for c in value.named_children
+    ):
         values = parts(value)
     return [_with_item(reader, item) for item in values]
 

@@ -9,14 +9,16 @@ Under a status of 4xx it is reported only where the `try` waits for something (a
 service, another coroutine): the message of a parser that refuses the client's input may go out.
 
 The text of `ValueError`, of HTTPException and of the project's own exceptions is written to be
-read, and may go out; so may text under a debug switch. Only what is seen to reach the client is
+read, and may go out; so may text under a debug switch. A handler that is registered for `ValueError` is
+another matter: it answers those of every library, `pydantic.ValidationError` of internal models included. Only what is seen to reach the client is
 reported: the detail of an HTTPException or of an exception that a handler of the project answers, the
-content of a response, the value that an endpoint returns, and schemas that stand in an answer.
+content of a response, the value that an endpoint returns, and schemas that stand in an answer; also
+where a function returns the text, and its caller answers it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -36,6 +38,11 @@ from fastwright.rules.rule import Case, Rule, case
 _BROAD = frozenset({"builtins.Exception", "builtins.BaseException"})
 _BROAD_LIBRARIES = ("sqlalchemy.exc.", "asyncpg.exceptions.", "psycopg2.", "psycopg.",
                     "pymongo.errors.", "redis.exceptions.", "sqlite3.", "botocore.exceptions.")  # fmt: skip
+_ANYBODYS = ("builtins.ValueError", "builtins.KeyError", "builtins.TypeError",
+             "builtins.AttributeError", "builtins.LookupError", "builtins.OSError",
+             "builtins.RuntimeError")  # fmt: skip
+"""Exceptions that Python and every library raise: whoever handles them everywhere gets them all."""
+_HANDLED = ("sqlalchemy.exc.", *_ANYBODYS)
 _TRACEBACKS = frozenset({"traceback.format_exc", "traceback.format_exception",
                          "traceback.format_tb", "traceback.format_stack"})  # fmt: skip
 _TEXT = frozenset({"str", "repr", "format"})
@@ -54,15 +61,29 @@ class Caught(msgspec.Struct, frozen=True):
     tried: s.Try | None = None
 
 
+class Text(msgspec.Struct, frozen=True, eq=False):
+    """The text of an exception that a function returns; ``position`` where it is part of a tuple."""
+
+    function: Function
+    caught: Caught
+    value: s.Expr
+    found: str
+    position: int | None
+
+
 def check(app: App) -> Iterator[Hit]:
     """Report each text of a broad exception that is sent to the client."""
     done: set[int] = set()
+    handed_out: dict[int, list[Text]] = {}
     for step in app.reached:
         function = step.function
         done.add(id(function.node))
         caught = list(_caught(app, function))
         if caught and not _is_websocket(app, function):
             yield from _sent(app, function, caught, from_endpoint(app, step))
+            if not app.routes_for(function):
+                handed_out[id(function.node)] = list(_returned(app, function, caught))
+    yield from _answered_by_callers(app, handed_out)
     for function, caught_one in _handlers(app):
         if id(function.node) not in done:
             chain = (Evidence(name_place(function), function.qualname),)
@@ -111,8 +132,9 @@ def _handlers(app: App) -> Iterator[tuple[Function, Caught]]:
                 continue
             name = app.linker.external(given.node, given.module, given.function) or ""
             status = given.node.value if isinstance(given.node, s.Constant) else None
-            if name in _BROAD or name.startswith("sqlalchemy.exc.") or status == _SERVER_ERROR:
+            if name in _BROAD or name.startswith(_HANDLED) or status == _SERVER_ERROR:
                 kind = "any Exception" if name in _BROAD or status else name.rpartition(".")[2]
+                kind = f"any {kind}" if name in _ANYBODYS else kind
                 parameter = function.parameters[1]
                 body = function.node
                 yield function, Caught(parameter.name, kind, body.start, body.end, parameter)
@@ -155,14 +177,7 @@ def _sent_later(
     app: App, function: Function, caught: list[Caught], chain: tuple[Evidence, ...]
 ) -> Iterator[Hit]:
     """``except Exception as e: error = str(e)``, and ``error`` stands in the answer after it."""
-    kept: dict[str, tuple[Caught, s.Expr, str]] = {}
-    for node, _ in app.calls.of_kind(function, s.Assign):
-        target = node.targets[0]
-        held = [c for c in caught if c.start <= node.start < c.end]
-        if held and isinstance(target, s.Name):
-            found = _exposing(app, function, node.value, held[-1], 0)
-            if found is not None:
-                kept.setdefault(target.id, (held[-1], node.value, found))
+    kept = _kept(app, function, caught)
     for answer, _ in app.calls.nodes(function) if kept else ():
         sink = _sink(app, function, answer, is_endpoint=True)
         if sink is None or any(c.start <= answer.start < c.end for c in caught):
@@ -171,6 +186,107 @@ def _sent_later(
             if isinstance(name, s.Name) and name.id in kept:
                 held_by, value, found = kept.pop(name.id)
                 yield _hit(function, found, sink[0], held_by, value, chain)
+
+
+def _kept(
+    app: App, function: Function, caught: list[Caught]
+) -> dict[str, tuple[Caught, s.Expr, str]]:
+    """Return the variables that take the text of an exception where it is caught."""
+    kept: dict[str, tuple[Caught, s.Expr, str]] = {}
+    for node, around in app.calls.of_kind(function, s.Assign):
+        target = node.targets[0]
+        held = [c for c in caught if c.start <= node.start < c.end]
+        if held and isinstance(target, s.Name) and not _is_narrowed(around, held[-1]):
+            found = _exposing(app, function, node.value, held[-1], 0)
+            if found is not None:
+                kept.setdefault(target.id, (held[-1], node.value, found))
+    return kept
+
+
+def _returned(app: App, function: Function, caught: list[Caught]) -> Iterator[Text]:
+    """Yield the texts that a function returns: ``return None, str(e)``."""
+    kept = _kept(app, function, caught)
+    for node, around in app.calls.of_kind(function, s.Return):
+        parts: list[tuple[int | None, s.Expr]] = []
+        if isinstance(node.value, s.Tuple):
+            parts.extend(enumerate(node.value.elts))
+        elif node.value is not None:
+            parts.append((None, node.value))
+        held = [c for c in caught if c.start <= node.start < c.end]
+        for position, part in parts:
+            if isinstance(part, s.Name) and part.id in kept:
+                yield Text(function, *kept[part.id], position)
+            elif held and not _is_narrowed(around, held[-1]):
+                found = _exposing(app, function, part, held[-1], 0)
+                if found is not None and not isinstance(part, (s.Dict, s.List)):
+                    yield Text(function, held[-1], part, found, position)
+
+
+def _answered_by_callers(app: App, handed_out: dict[int, list[Text]]) -> Iterator[Hit]:
+    """``data, error = load()``, and ``error`` stands in an answer of the caller."""
+    told: set[int] = set()
+    for step in app.reached:
+        function = step.function
+        calls = {
+            id(site.node): texts
+            for site in app.calls.sites(function)
+            for target in site.targets
+            if (texts := handed_out.get(id(target.node)))
+        }
+        if not calls or _is_websocket(app, function):
+            continue
+        is_endpoint = bool(app.routes_for(function))
+        for node, _ in app.calls.nodes(function):
+            sink = _sink(app, function, node, is_endpoint=is_endpoint)
+            for name in _shown(sink[1]) if sink is not None else ():
+                text = _text_of(app, function, name, calls)
+                if sink is None or text is None or id(text.value) in told:
+                    continue
+                if sink[2] < _SERVER_ERROR and not _waits(app, text.function, text.caught):
+                    continue
+                told.add(id(text.value))
+                chain = (
+                    *from_endpoint(app, step),
+                    evidence(function.module, name, f"answers what {text.function.qualname} gives"),
+                )
+                yield _hit(text.function, text.found, sink[0], text.caught, text.value, chain)
+
+
+def _text_of(
+    app: App, function: Function, name: s.Name, calls: dict[int, list[Text]]
+) -> Text | None:
+    """Return the text that a variable holds which was bound to what a call gives."""
+    bound = app.types.locals.lookup(name.id, name.start, function)
+    if bound is None or bound.how != "assign" or len(bound.path) > 1:
+        return None
+    value = bound.value.value if isinstance(bound.value, s.Await) else bound.value
+    position = bound.path[0] if bound.path else None
+    found = (text for text in calls.get(id(value), ()) if text.position == position)
+    return next(found, None)
+
+
+def _shown(nodes: Iterable[s.Expr]) -> Iterator[s.Name]:
+    """Yield the names whose values stand in an answer, not those that are only asked about."""
+    for node in nodes:
+        match node:
+            case s.Name():
+                yield node
+            case s.JoinedStr():
+                yield from _shown(node.values)
+            case s.Dict():
+                yield from _shown(node.values)
+            case s.List() | s.Tuple():
+                yield from _shown(node.elts)
+            case s.BinOp():
+                yield from _shown((node.left, node.right))
+            case s.BoolOp():
+                yield from _shown(node.values)
+            case s.IfExp():
+                yield from _shown((node.body, node.orelse))
+            case s.Call() if s.last_name(node.func) in _TEXT:
+                yield from _shown(node.args)
+            case _:
+                pass
 
 
 def _hit(
@@ -462,6 +578,85 @@ CASES = (
                 return int(text)
             except (OutOfStock, ValueError) as e:
                 raise HTTPException(409, detail=f"{e}") from e
+        """,
+    ),
+    case(
+        "a handler for every ValueError, whoever raises it",
+        """
+        from fastapi import FastAPI, Request
+        from fastapi.responses import JSONResponse
+
+        app = FastAPI()
+
+        class Refused(ValueError): ...
+
+        @app.exception_handler(ValueError)
+        def invalid(request: Request, exc: ValueError):
+            return JSONResponse({"detail": str(exc)}, 422)  # <-
+
+        @app.exception_handler(Refused)
+        def refused(request: Request, exc: Refused):
+            return JSONResponse({"detail": str(exc)}, 422)
+
+        @app.exception_handler(KeyError)
+        def missing(request: Request, exc: KeyError):
+            return JSONResponse({"detail": "not found"}, 404)
+        """,
+    ),
+    case(
+        "a function returns it, and its caller answers it",
+        """
+        import httpx
+        from fastapi import FastAPI, HTTPException
+        from pydantic import BaseModel
+
+        app = FastAPI()
+
+        class Delivered(BaseModel):
+            status: int | None
+            error: str | None = None
+
+        async def deliver(url: str) -> tuple[int | None, str | None]:
+            status = error = None
+            try:
+                status = (await httpx.AsyncClient().get(url)).status_code
+            except httpx.TimeoutException as exc:
+                error = f"too late: {exc}"
+            except Exception as exc:
+                error = f"failed: {exc}"  # <-
+            return status, error
+
+        async def ping(url: str) -> str | None:
+            try:
+                await httpx.AsyncClient().get(url)
+            except Exception as exc:
+                return str(exc)  # <-
+            return None
+
+        async def probe(url: str) -> tuple[bool, str]:
+            try:
+                await httpx.AsyncClient().get(url)
+            except Exception as exc:
+                return False, str(exc)
+            return True, "reached"
+
+        @app.post("/deliver")
+        async def start(url: str) -> Delivered:
+            status, error = await deliver(url)
+            return Delivered(status=status, error=error)
+
+        @app.post("/ping")
+        async def pinged(url: str) -> dict:
+            failure = await ping(url)
+            if failure:
+                raise HTTPException(502, detail=f"no answer: {failure}")
+            return {"ok": True}
+
+        @app.post("/probe")
+        async def probed(url: str) -> dict:
+            reached, why = await probe(url)
+            print(why)
+            return {"ok": reached, "state": "fine" if why else "lost"}
         """,
     ),
     case(

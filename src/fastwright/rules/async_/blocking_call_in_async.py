@@ -14,11 +14,13 @@ call does that cannot be resolved is not known, and not reported.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 
 from fastwright.app.calls import CallSite, Step
 from fastwright.app.guards import Guards
 from fastwright.app.model import App
-from fastwright.app.on_loop import Loop, on_loop
+from fastwright.app.on_loop import Loop, on_loop, stays_on_loop
 from fastwright.app.once import is_kept
 from fastwright.app.scopes import Where
 from fastwright.app.types import Instance, Literal
@@ -31,42 +33,91 @@ _FILES = frozenset({"builtins.open", "pathlib.Path.open", "pathlib.Path.read_tex
                     "pathlib.Path.read_bytes"})  # fmt: skip
 _IN_MEMORY = ("/proc/", "/sys/", "/dev/", "/run/", "/var/run/")
 """Files that the kernel makes up: reading them waits for no disk."""
+_SEVERAL = 2
+_MORE = 6
+"""Further calls of what blocks that are shown: each has to be mended."""
 
 
 def check(app: App) -> Iterator[Hit]:
     """Report what blocks in each function that the event loop reaches, with the shortest way to it."""
-    loop = on_loop(app)
-    guards = Guards(app)
-    for step in loop.reached:
+    on = _Loop(app, on_loop(app), Guards(app))
+    for step in on.loop.reached:
         waits: dict[str, list[CallSite]] = {}
         for site in app.calls.sites(step.function):
             why = _waits(app, site)
-            if why is not None and loop.reached.way(site, guards.runs) is not None:
+            if why is not None and on.way(site) is not None:
                 waits.setdefault(why, []).append(site)
         for why, sites in waits.items():
-            yield _hit(app, loop, loop.reached.way(sites[0], guards.runs) or step, why, sites)
+            yield _hit(on, on.way(sites[0]) or step, why, sites)
 
 
-def _hit(app: App, loop: Loop, step: Step, why: str, sites: list[CallSite]) -> Hit:
-    first = sites[0]
-    entry = loop.entry(step.root)
+@dataclass(eq=False)
+class _Loop:
+    """What the event loop runs, and by which calls."""
+
+    app: App
+    loop: Loop
+    guards: Guards
+
+    def way(self, site: CallSite) -> Step | None:
+        """Return how the loop comes to a call, None if it does not."""
+        return self.loop.reached.way(site, self.guards.runs)
+
+    def other_calls(self, step: Step) -> list[CallSite]:
+        """Return the further calls on the loop that run a plain function; those of the file first."""
+        first = step.site
+        if first is None or step.function.is_async:
+            return []
+        found = [
+            site
+            for site in self._calls.get(id(step.function.node), ())
+            if site is not first
+            and stays_on_loop(self.app, site, step.function)
+            and self.way(site) is not None
+        ]
+        return sorted(found, key=lambda site: site.module.path != first.module.path)
+
+    @cached_property
+    def _calls(self) -> dict[int, list[CallSite]]:
+        found: dict[int, list[CallSite]] = {}
+        for step in self.loop.reached:
+            for site in self.app.calls.sites(step.function):
+                for target in site.targets:
+                    found.setdefault(id(target.node), []).append(site)
+        return found
+
+
+def _hit(on: _Loop, step: Step, why: str, sites: list[CallSite]) -> Hit:
+    app, first = on.app, sites[0]
+    entry = on.loop.entry(step.root)
     chain = (
         *of_entry(entry),
         *of_step(step),
-        *(evidence(site.module, site.node, call_name(site)) for site in sites[:4]),
+        *(evidence(site.module, site.node, _named(app, site)) for site in sites[:4]),
+        *(
+            evidence(site.module, site.node, f"also calls {step.function.qualname}")
+            for site in on.other_calls(step)[:_MORE]
+        ),
     )
     more = f" ({len(sites)} calls here)" if len(sites) > 1 else ""
     routes = len(app.routes_for(step.root)) if entry.kind == "endpoint" else 0
     by = f", in {routes} routes" if routes > 1 else ""
-    message = f"{call_name(first)} {why} on the event loop{more}{by}"
+    message = f"{_named(app, first)} {why} on the event loop{more}{by}"
     return Hit(place(first.module, first.node), message, chain)
+
+
+def _named(app: App, site: CallSite) -> str:
+    """Return how a call reads; where it may run one of several, the one that blocks."""
+    if len(site.externals) < _SEVERAL:
+        return call_name(site)
+    return next(filter(app.library.blocks, site.externals), call_name(site))
 
 
 def _waits(app: App, site: CallSite) -> str | None:
     """Return what a call waits for, None if it does not block here."""
     if site.external is None or site.around.awaited or site.around.deferred:
         return None
-    why = app.library.blocks(site.external)
+    why = next(filter(None, map(app.library.blocks, site.externals)), None)
     if why is None or is_kept(site):
         return None
     if site.external in _FILES and (_in_memory(app, site) or _is_read_elsewhere(app, site)):
@@ -234,6 +285,77 @@ CASES = (
         async def moderate(request: Request, call_next):
             client.moderations.create(input=str(request.url))  # <-
             return await call_next(request)
+        """,
+    ),
+    case(
+        "tasks that are queued, migrations that are read, an async sink of the log, one of several classes",
+        """
+        from alembic.config import Config
+        from alembic.script import ScriptDirectory
+        from celery import Celery
+        from fastapi import FastAPI
+        from httpx_oauth.clients.github import GitHubOAuth2
+        from httpx_oauth.clients.openid import OpenID
+        from httpx_oauth.oauth2 import BaseOAuth2
+        from loguru import logger
+        from rq import Queue
+        from rq.decorators import job
+
+        app = FastAPI()
+        worker = Celery("shop")
+        queue = Queue("mails")
+        PROVIDERS: dict[str, type[BaseOAuth2]] = {"github": GitHubOAuth2, "openid": OpenID}
+
+        @job(queue)
+        def mail(to: str) -> None: ...
+
+        @worker.task
+        def bill(order: int) -> None: ...
+
+        class Sink:
+            async def __call__(self, message) -> None:
+                queue.enqueue(mail, message)  # <-
+
+        def start() -> None:
+            logger.add(Sink())
+
+        @app.post("/orders/{order}")
+        async def create(order: int, to: str) -> None:
+            mail.delay(to)  # <-
+            bill.delay(order)  # <-
+            bill.s(order)
+
+        @app.get("/revision")
+        async def revision() -> str:
+            return ScriptDirectory.from_config(Config()).get_current_head()  # <-
+
+        @app.get("/login")
+        async def login(provider: str) -> str:
+            return PROVIDERS[provider]("id", "secret").name  # <-
+        """,
+    ),
+    case(
+        "what only queues on a thread, and a sink that runs in one",
+        """
+        from fastapi import FastAPI
+        from loguru import logger
+        from rq import Queue
+        from rq.decorators import job
+
+        app = FastAPI()
+        queue = Queue("mails")
+
+        @job(queue)
+        def mail(to: str) -> None: ...
+
+        def sink(message) -> None:
+            mail.delay(message)
+
+        logger.add(sink)
+
+        @app.post("/orders")
+        def create(to: str) -> None:
+            mail.delay(to)
         """,
     ),
     case(

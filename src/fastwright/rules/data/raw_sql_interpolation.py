@@ -43,7 +43,7 @@ _DEPTH = 8
 def check(app: App) -> Iterator[Hit]:
     """Report values of a request that become text of a statement."""
     tracing = _Tracing(app, RequestData(app))
-    seen: set[tuple[str, int]] = set()
+    hits: dict[tuple[str, int], list[tuple[CallSite, Interpolated]]] = {}
     for step in tracing.data.running.reached:
         function = step.function
         if function.node.called and not _may_run(app, function):
@@ -54,9 +54,9 @@ def check(app: App) -> Iterator[Hit]:
                 continue
             for found in tracing.interpolated(given, function):
                 key = (found.module.path, found.module.line(found.node))
-                if key not in seen:
-                    seen.add(key)
-                    yield _hit(site, found)
+                hits.setdefault(key, []).append((site, found))
+    for same in hits.values():
+        yield _hit(*same[0], same[1:])
 
 
 def _may_run(app: App, function: Function) -> bool:
@@ -77,7 +77,7 @@ def _statement_text(app: App, site: CallSite) -> s.Expr | None:
     return None
 
 
-def _hit(site: CallSite, found: Interpolated) -> Hit:
+def _hit(site: CallSite, found: Interpolated, more: list[tuple[CallSite, Interpolated]]) -> Hit:
     source = found.source
     message = (
         f"{source.name} of the request becomes text of the statement in {call_name(site)}:"
@@ -88,8 +88,26 @@ def _hit(site: CallSite, found: Interpolated) -> Hit:
         *(evidence(step.module, step.node, step.note) for step in source.steps),
         *found.handed_on,
         evidence(site.module, site.node, call_name(site)),
+        *_also_runs(site, found, more),
     )
     return Hit(place(found.module, found.node), message, proof)
+
+
+def _also_runs(
+    site: CallSite, found: Interpolated, more: list[tuple[CallSite, Interpolated]]
+) -> Iterator[Evidence]:
+    """Yield the other places that run the same text, or hand it on to what does."""
+    told = {(site.module.path, site.module.line(site.node))}
+    told.update((link.place.file, link.place.line) for link in found.handed_on)
+    for other, same in more:
+        link = (
+            same.handed_on[0]
+            if same.handed_on
+            else evidence(other.module, other.node, call_name(other))
+        )
+        if (link.place.file, link.place.line) not in told:
+            told.add((link.place.file, link.place.line))
+            yield Evidence(link.place, f"also {link.note}")
 
 
 class Interpolated(msgspec.Struct, frozen=True, eq=False):
@@ -258,6 +276,83 @@ _HEAD = """
     """
 
 CASES = (
+    case(
+        "through a job's dictionary and a port; a name that the database knows is no input",
+        """
+        from abc import ABC, abstractmethod
+        from contextlib import asynccontextmanager
+        import asyncpg
+        from fastapi import FastAPI
+        from pydantic import BaseModel
+
+        app = FastAPI()
+
+        class Database(ABC):
+            @abstractmethod
+            async def run(self, query: str): ...
+
+            @abstractmethod
+            async def one(self, query: str, values): ...
+
+        class Postgres(Database):
+            def __init__(self, pool: asyncpg.Pool):
+                self.pool = pool
+
+            async def run(self, query: str):
+                async with self.pool.acquire() as connection:
+                    await connection.execute(query)
+
+            async def one(self, query: str, values):
+                async with self.pool.acquire() as connection:
+                    return await connection.fetchrow(query, *values)
+
+        class Indexes:
+            def __init__(self, database: Database):
+                self.database = database
+
+            async def create(self, name: str, column: str, kind: str):
+                sql = f"CREATE INDEX {name} ON chunks"  # <-
+                if kind == "slow":
+                    await self.database.run(sql)
+                async with (
+                    self.database.pool.acquire() as connection
+                ):
+                    await connection.execute(sql)
+
+            async def rename(self, name: str, column: str):
+                await self.database.run(f"ALTER TABLE chunks RENAME {column} TO x")
+
+            async def drop(self, name: str, column: str):
+                known = await self.database.one("SELECT 1 FROM pg_indexes WHERE a = $1", (name, 1))
+                if not known:
+                    raise ValueError(name)
+                await self.database.run(f"DROP INDEX {name}")
+
+        indexes = Indexes(Postgres(asyncpg.Pool()))
+
+        class Wanted(BaseModel):
+            name: str
+            column: int
+
+        def parsed(data: dict) -> dict:
+            return {"name": data["name"], "column": data.get("column")}
+
+        async def create(job: dict):
+            given = parsed(job.get("request"))
+            await indexes.create(**given, kind="slow")
+
+        async def change(job: dict):
+            given = parsed(job["request"])
+            given["name"] = "fixed"
+            await indexes.rename(**given)
+            await indexes.drop(**parsed(job["request"]))
+
+        @app.post("/indexes")
+        async def start(wanted: Wanted):
+            await create({"request": {"name": wanted.name, "column": wanted.column}})
+            await change({"request": {"name": wanted.name, "column": wanted.column}})
+        """,
+    ),
     Case(
         "two functions below the endpoint, through a local name",
         {

@@ -7,7 +7,9 @@ API1:2023, broken object level authorization; CWE-639).
 
 Reported where a path parameter reaches a read by primary key of a table with a column that names its owner
 (`user_id`, `owner_id`, `tenant_id` ...), nothing on the way looks at that column, and either the endpoint
-takes the caller and does not use it, or another endpoint of the same file does look at the column. Routes
+takes the caller and does not use it, or another endpoint of the same file does look at the column. Without
+such a table: where reading the thing (`GET /notes/{id}`) hands the caller to a filter by owner, also one in
+text of SQL, and another route on it or below it takes the caller and does nothing with them. Routes
 for staff (a dependency that refuses with 403, a role, `admin` in the path) are left alone, and so is
 everything where the caller is handed on: what it is used for there may well be the check.
 """
@@ -20,7 +22,6 @@ from collections.abc import Iterator
 import msgspec
 
 from fastwright.app.calls import CallSite, Execution
-from fastwright.app.dependencies import Dependency
 from fastwright.app.model import App
 from fastwright.app.models import Table
 from fastwright.app.routes import Route
@@ -31,22 +32,21 @@ from fastwright.read import syntax as s
 from fastwright.rules.evidence import call_name, evidence, of_calls, of_route, place
 from fastwright.rules.finding import Evidence, Hit
 from fastwright.rules.rule import Rule, case
-
-_OWNER = re.compile(
-    r"^(user|owner|customer|account|tenant|organi[sz]ation|org|workspace|team|company|member)_?(id|uuid)$"
-    r"|^owned_by(_id)?$",
-    re.IGNORECASE,
+from fastwright.rules.security._callers import (
+    OWNER,
+    callers,
+    compared,
+    is_for_callers,
+    is_name,
+    taking,
+    uses,
 )
+from fastwright.rules.security._siblings import Unlike, unlike_siblings
+
 _MAKER = re.compile(r"^(author|creator)_?id$|^created_by(_id)?$", re.IGNORECASE)
 """Whose row it is when it comes to changing it; reading what somebody wrote is often free."""
 _PEOPLE = re.compile(r"user|account|customer|member|tenant|organi[sz]ation|workspace|team|company")
 _PUBLIC = re.compile(r"public|publish|visib|shared|access", re.IGNORECASE)
-_STAFF = re.compile(
-    r"admin|staff|superuser|operator|internal|moderat|manage|role|permission|scope|acl|polic|privilege"
-    r"|public|share|webhook",
-    re.IGNORECASE,
-)
-_LOGGING = frozenset({"debug", "info", "warning", "error", "exception", "critical", "log", "print"})
 _DEPTH = 4
 
 
@@ -61,34 +61,57 @@ class _Loaded(msgspec.Struct, frozen=True, eq=False):
 
 def check(app: App) -> Iterator[Hit]:
     """Report rows with an owner that are loaded by an id from the client for whoever asks."""
+    reported: set[int] = set()
+    yield from _loaded_by_anybody(app, reported)
+    for unlike in unlike_siblings(app):
+        if unlike.route.endpoint is not None and id(unlike.route.endpoint.node) not in reported:
+            reported.add(id(unlike.route.endpoint.node))
+            yield _unlike_hit(unlike)
+
+
+def _unlike_hit(unlike: Unlike) -> Hit:
+    site, reading = unlike.site, unlike.reading
+    message = (
+        f"{unlike.route.label} takes the caller ({unlike.caller}) and does not look at them, where"
+        f" {reading.route.label} answers the owner only: every caller gets at what is not theirs"
+    )
+    proof: tuple[Evidence, ...] = (
+        *of_route(unlike.route),
+        evidence(site.module, site.node, call_name(site)),
+        evidence(reading.site.module, reading.site.node, f"{reading.route.label} gives the caller"),
+        evidence(reading.module, reading.filter, "the filter by owner"),
+    )
+    return Hit(place(site.module, site.node), message, proof)
+
+
+def _loaded_by_anybody(app: App, reported: set[int]) -> Iterator[Hit]:
     owned = {id(table.cls.node): table for table in app.tables if _owner_columns(table)}
     if not owned:
         return
     looking = _looking(app, owned)
-    reported: set[int] = set()
     for route in app.routes:
         endpoint = route.endpoint
         if endpoint is None or route.kind != "http" or id(endpoint.node) in reported:
             continue
-        if not _is_for_callers(app, route):
+        if not is_for_callers(app, route):
             continue
-        callers = _callers(app, route)
-        used = any(_uses(app, endpoint, name) for name in callers)
+        asking = callers(app, route)
+        used = any(uses(app, endpoint, name) for name in asking)
         for found in _loads(app, route, endpoint, owned):
             siblings = [
                 e for e in looking.get(id(found.table.cls.node), []) if _is_near(e, endpoint)
             ]
-            if used or not (callers or siblings):
+            if used or not (asking or siblings):
                 continue
             reported.add(id(endpoint.node))
-            yield _hit(route, found, callers, siblings)
+            yield _hit(route, found, asking, siblings)
             break
 
 
-def _hit(route: Route, found: _Loaded, callers: list[str], siblings: list[Function]) -> Hit:
+def _hit(route: Route, found: _Loaded, asking: list[str], siblings: list[Function]) -> Hit:
     site = found.execution.site
     owner = f"{found.table.cls.name}.{found.owner}"
-    reason = f"{callers[0]} is not used" if callers else f"{siblings[0].qualname} looks at it"
+    reason = f"{asking[0]} is not used" if asking else f"{siblings[0].qualname} looks at it"
     message = (
         f"{route.label} loads {found.table.cls.name} by an id from the client and never looks at"
         f" {owner} ({reason}): every caller gets at every row"
@@ -113,7 +136,7 @@ def _owner_columns(table: Table, *, changing: bool = True) -> list[str]:
         return []  # people themselves: who may see them is another question
     found = []
     for name, column in table.columns.items():
-        if column.primary_key or not (_OWNER.search(name) or (changing and _MAKER.search(name))):
+        if column.primary_key or not (OWNER.search(name) or (changing and _MAKER.search(name))):
             continue
         target = (column.foreign_key or "").rpartition(".")[0].rpartition(".")[2]
         if not target or _PEOPLE.search(target):
@@ -121,100 +144,22 @@ def _owner_columns(table: Table, *, changing: bool = True) -> list[str]:
     return found
 
 
-def _is_for_callers(app: App, route: Route) -> bool:
-    """Whether a route serves whoever is logged in, rather than staff."""
-    endpoint = route.endpoint
-    if endpoint is None or _STAFF.search(route.path) or _STAFF.search(endpoint.name):
-        return False
-    if any(_STAFF.search(scope) for d in route.all_dependencies() for scope in d.scopes):
-        return False
-    for dependency in route.all_dependencies():
-        if dependency.function is None and dependency.external is None:
-            return False  # not known: it may check
-        if _STAFF.search(dependency.label) or dependency.scopes:
-            return False
-        if dependency.function is not None and _forbids(app, dependency):
-            return False
-    return not app.authenticators.refuses(endpoint)
-
-
-def _forbids(app: App, dependency: Dependency) -> bool:
-    """Whether a dependency checks more than who is calling: it refuses what a child let in."""
-    function = dependency.function
-    return function is not None and (
-        any(raised.status == _FORBIDDEN for raised in app.raises.of(function))
-        or (
-            any(app.authenticators.authenticates(child) for child in dependency.children)
-            and app.authenticators.refuses(function)
-            and not _gives_person(app, function)
-        )
-    )
-
-
-_FORBIDDEN = 403
-
-
-def _gives_person(app: App, function: Function) -> bool:
-    return any(
-        isinstance(option, Instance) and isinstance(option.cls, Class)
-        for option in alternatives(app.types.awaited(app.types.returned(function)))
-    )
-
-
-# ------------------------------------------------------------------------- who is calling
-
-
-def _callers(app: App, route: Route) -> list[str]:
-    """Return the parameters of the endpoint that hold who is calling."""
-    return [
-        tree.parameter.name
-        for tree in route.dependencies
-        if tree.level == "parameter"
-        and tree.parameter is not None
-        and app.authenticators.authenticates(tree)
-    ]
-
-
-def _uses(app: App, function: Function, name: str) -> bool:
-    """Whether a function does anything with a parameter but write it to a log."""
-    logged = [
-        (node.start, node.end)
-        for node, _ in app.calls.of_kind(function, s.Call)
-        if s.last_name(node.func) in _LOGGING
-    ]
-    return any(
-        node.id == name and not any(start <= node.start < end for start, end in logged)
-        for node, _ in app.calls.of_kind(function, s.Name)
-    )
-
-
 def _looking(app: App, owned: dict[int, Table]) -> dict[int, list[Function]]:
     """Return, by table, the endpoints that compare or filter by the owner of its rows."""
     found: dict[int, list[Function]] = {}
     for route in sorted(app.routes, key=lambda route: "{" not in route.path):
-        if route.endpoint is None or not _callers(app, route):
+        if route.endpoint is None or not callers(app, route):
             continue
         attributes = {
             attribute
             for step in app.calls.reach([route.endpoint])
             if len(step.chain) <= _DEPTH
-            for attribute in _compared(app, step.function)
+            for attribute in compared(app, step.function)
         }
         for key, table in owned.items():
             if not attributes.isdisjoint(_owner_columns(table)):
                 found.setdefault(key, []).append(route.endpoint)
     return found
-
-
-def _compared(app: App, function: Function) -> Iterator[str]:
-    """Yield the attributes that a function compares, and the keywords that it filters by."""
-    for node, _ in app.calls.of_kind(function, s.Compare):
-        for part in (node.left, *node.comparators):
-            if isinstance(part, s.Attribute):
-                yield part.attr
-    for call, _ in app.calls.of_kind(function, s.Call):
-        if s.last_name(call.func) in {"filter_by", "get_by", "find_by"}:
-            yield from (keyword.arg for keyword in call.keywords if keyword.arg is not None)
 
 
 def _is_near(one: Function, other: Function) -> bool:
@@ -283,14 +228,14 @@ def _reads(
     for site in app.calls.sites(function):
         if len(site.targets) != 1:
             continue
-        for parameter in _taking(site, name):
+        for parameter in taking(site, name):
             yield from _reads(app, site.targets[0], parameter, depth - 1, (*chain, site))
 
 
 def _is_by(execution: Execution, name: str) -> bool:
     """Whether a read asks for the row whose key a variable holds, and for nothing more."""
     if execution.by_key:
-        return any(_is(argument, name) for argument in execution.site.node.args)
+        return any(is_name(argument, name) for argument in execution.site.node.args)
     query = execution.query
     if query is None or query.kind != "select" or len(query.filters) != 1:
         return False
@@ -303,24 +248,7 @@ def _is_by(execution: Execution, name: str) -> bool:
         for side in sides
         if isinstance(side, s.Attribute) and side.attr in {"id", "uuid", "pk"}
     ]
-    return bool(keys) and any(_is(side, name) for side in sides)
-
-
-def _taking(site: CallSite, name: str) -> Iterator[str]:
-    """Yield the parameters of what a call runs that get the value of a variable."""
-    parameters = site.targets[0].parameters
-    for position, argument in enumerate(site.node.args):
-        if isinstance(argument, s.Starred):
-            break
-        if _is(argument, name) and position < len(parameters):
-            yield parameters[position].name
-    for keyword in site.node.keywords:
-        if keyword.arg is not None and _is(keyword.value, name):
-            yield keyword.arg
-
-
-def _is(node: s.Node, name: str) -> bool:
-    return isinstance(node, s.Name) and node.id == name
+    return bool(keys) and any(is_name(side, name) for side in sides)
 
 
 RULE = Rule(
@@ -384,6 +312,72 @@ class Orders:
         return self.session.get(Order, order_id)
 """
 
+_NOTES = """
+class Notes:
+    def __init__(self, session: Session):
+        self.session = session
+
+    def read(self, note_id: int, filter_user_ids: list[int] | None):
+        sql = "SELECT * FROM notes WHERE id = :id"
+        if filter_user_ids:
+            sql += " AND user_id IN (:users)"
+        return self.session.connection().exec_driver_sql(sql, (note_id, filter_user_ids))
+
+    def rename(self, note_id: int, name: str):
+        self.session.connection().exec_driver_sql("UPDATE notes SET name = 1 WHERE id = 2")
+
+    def claim(self, note_id: int):
+        self.session.connection().exec_driver_sql("UPDATE notes WHERE user_id = current_user")
+
+class Boards:
+    def read(self, board_id: int, user_id: int):
+        return "SELECT b.*, seen(b.id, :user) FROM boards b WHERE b.id = :id"
+
+    def archive(self, board_id: int): ...
+
+@app.get("/notes/{note_id}")
+def read(note_id: int, user: CurrentUser, session: SessionDep):
+    mine = None if user.role == "admin" else [user.id]
+    return Notes(session).read(note_id, filter_user_ids=mine)
+
+@app.put("/notes/{note_id}")
+def rename(note_id: int, name: str, user: CurrentUser, session: SessionDep):
+    return Notes(session).rename(note_id, name)  # <-
+
+@app.post("/notes/{note_id}/pages")
+def add(note_id: int, user: CurrentUser, session: SessionDep):
+    return Notes(session).rename(note_id, "page")  # <-
+
+@app.delete("/notes/{note_id}")
+def remove(note_id: int, user: CurrentUser, session: SessionDep):
+    if user.id != 1:
+        return None
+    return Notes(session).rename(note_id, "gone")
+
+@app.post("/notes/{note_id}/claim")
+def claim(note_id: int, user: CurrentUser, session: SessionDep):
+    return Notes(session).claim(note_id)
+
+@app.put("/notes/{note_id}/all", dependencies=[Depends(require_admin)])
+def everywhere(note_id: int, user: CurrentUser, session: SessionDep):
+    return Notes(session).rename(note_id, "all")
+
+def own(note_id: int, user: CurrentUser) -> int:
+    return note_id
+
+@app.put("/notes/{note_id}/own", dependencies=[Depends(own)])
+def checked(note_id: int, user: CurrentUser, session: SessionDep):
+    return Notes(session).rename(note_id, "own")
+
+@app.get("/boards/{board_id}")
+def board(board_id: int, user: CurrentUser):
+    return Boards().read(board_id, user.id)
+
+@app.post("/boards/{board_id}/archive")
+def archive(board_id: int, user: CurrentUser):
+    return Boards().archive(board_id)
+"""
+
 CASES = (
     case(
         "the caller is taken and not used",
@@ -415,6 +409,10 @@ def cancel(order_id: int, user: CurrentUser, session: SessionDep) -> None:
         raise HTTPException(404)
     session.delete(order)
 """,
+    ),
+    case(
+        "reading filters by owner in SQL, changing does not; what several may see is another thing",
+        _HEAD + _NOTES,
     ),
     case(
         "in the query, in a comparison, in a dependency; for staff; rows that are nobody's",

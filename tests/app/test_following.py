@@ -487,6 +487,55 @@ CASES = (
         """,
     ),
     case(
+        "an entry of a table of functions, and an attribute that only what stands behind a port has",
+        """
+        import time
+        from abc import ABC, abstractmethod
+        from fastapi import Depends, FastAPI
+
+        app = FastAPI()
+
+        def workflows():
+            async def slow() -> None:
+                time.sleep(1)
+
+            async def asked() -> None:
+                time.sleep(2)  # <-
+
+            return {"slow": slow, "asked": asked}
+
+        class Connection:
+            def wait(self) -> None:
+                time.sleep(3)  # <-
+
+        class Store(ABC):
+            @abstractmethod
+            def get(self, key: str) -> str: ...
+
+        class Rows(Store):
+            def __init__(self) -> None:
+                self.connection = Connection()
+
+            def get(self, key: str) -> str:
+                return key
+
+        class Service:
+            def __init__(self, store: Store) -> None:
+                self.store = store
+
+            def wait(self) -> None:
+                self.store.connection.wait()
+
+        @app.get("/a")
+        async def a() -> None:
+            await workflows()["asked"]()
+
+        @app.get("/b")
+        async def b() -> None:
+            Service(Rows()).wait()
+        """,
+    ),
+    case(
         "super, class methods, static methods and __call__",
         """
         import time

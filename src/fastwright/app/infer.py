@@ -145,9 +145,7 @@ class Inference:
             case s.List() | s.Set() | s.Tuple():
                 return self._display(node, where)
             case s.Dict():
-                values = [self.of(v, where) for v in node.values[:8]]
-                keys = [self.of(k, where) for k in node.keys[:8] if k is not None]
-                return Sequence("dict", union(values), union(keys))
+                return self._dictionary(node, where)
             case s.Comp():
                 return self._comprehension(node, where)
             case s.Lambda():
@@ -185,6 +183,19 @@ class Inference:
         fixed = items if kind == "tuple" and len(node.elts) <= len(items) else None
         return Sequence(kind, union(list(items)), items=fixed)
 
+    def _dictionary(self, node: s.Dict, where: Where) -> Type:
+        values = [self.of(v, where) for v in node.values[:8]]
+        keys = [self.of(k, where) for k in node.keys[:8] if k is not None]
+        named = tuple(
+            (key.value, value)
+            for key, value in zip(keys, values, strict=False)
+            if isinstance(key, Literal) and isinstance(key.value, str)
+        )
+        dispatches = len(named) == len(node.values) and all(
+            isinstance(value, FunctionValue) or _is_class(value) for value in values
+        )
+        return Sequence("dict", union(values), union(keys), named=named if dispatches else ())
+
     def _comprehension(self, node: s.Comp, where: Where) -> Type:
         kind = "iterator" if node.kind == "generator" else node.kind
         key = self.of(node.key, where) if node.key is not None else None
@@ -205,7 +216,7 @@ class Inference:
                 index = node.slice.value
                 if isinstance(index, int) and -len(base.items) <= index < len(base.items):
                     return base.items[index]
-            return base.element
+            return dict(base.named).get(s.string(node.slice) or "", base.element)
         if isinstance(base, (Result, Statement)):
             return element(base)
         if isinstance(base, Instance) and isinstance(base.cls, Class):

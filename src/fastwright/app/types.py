@@ -98,6 +98,8 @@ class Sequence(msgspec.Struct, frozen=True):
     key: Type | None = None
     items: tuple[Type, ...] | None = None
     """The element types of a tuple of fixed length."""
+    named: tuple[tuple[str, Type], ...] = ()
+    """What a dictionary of functions or classes holds under which name."""
 
 
 class Context(msgspec.Struct, frozen=True):

@@ -14,25 +14,25 @@ import re
 from collections.abc import Iterator
 
 from fastwright.app.model import App
-from fastwright.app.request_data import RequestData
+from fastwright.app.request_data import RequestData, Source
 from fastwright.rules.evidence import call_name
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Rule, case
-from fastwright.rules.security._flows import Flow, arguments, hit, leading
+from fastwright.rules.security._flows import flows, hit, holds_slashes
 
 _CHECKS = re.compile(r"urlparse|urlsplit|startswith|host|domain|allowed|relative", re.IGNORECASE)
 
 
 def check(app: App) -> Iterator[Hit]:
     """Report redirects whose target the request chooses."""
-    data = RequestData(app, _CHECKS)
-    for site, given in arguments(app, data, app.library.sinks["open-redirect"]):
-        first = leading(data, given, site.caller)
-        source = next(data.sources(first, site.caller), None) if first is not None else None
-        if source is None or source.kind in {"header", "path"}:
-            continue
-        message = f"{source.name} of the request decides where {call_name(site)} sends the visitor"
-        yield hit(Flow(site, given, source), message)
+    data = RequestData(app, _CHECKS, leading=True)
+    for flow in flows(app, data, app.library.sinks["open-redirect"], _may_hold_host):
+        message = f"{flow.source.told} decides where {call_name(flow.site)} sends the visitor"
+        yield hit(flow, message)
+
+
+def _may_hold_host(source: Source) -> bool:
+    return source.kind != "header" and holds_slashes(source)
 
 
 RULE = Rule(
@@ -88,6 +88,27 @@ CASES = (
             if not next.startswith("/") or next.startswith("//"):
                 raise HTTPException(400)
             return RedirectResponse(next)
+        """,
+    ),
+    case(
+        "the query as the request holds it, the rest of a path",
+        """
+        from fastapi import FastAPI, Request
+        from fastapi.responses import RedirectResponse
+
+        app = FastAPI()
+
+        @app.get("/login")
+        def login(request: Request) -> RedirectResponse:
+            return RedirectResponse(request.query_params["next"])  # <-
+
+        @app.get("/to/{address:path}")
+        def to(address: str) -> RedirectResponse:
+            return RedirectResponse(address)  # <-
+
+        @app.get("/page/{name}")
+        def page(name: str, request: Request) -> RedirectResponse:
+            return RedirectResponse(f"/pages/{name}?{request.query_params['tab']}")
         """,
     ),
 )

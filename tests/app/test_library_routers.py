@@ -297,3 +297,75 @@ def test_pages_of_fastapi_pagination_are_bounded() -> None:
         """,
     )
     assert wrong_lines(rules()["missing-pagination"].rule, given) == []
+
+
+FASTCRUD = """
+        from fastapi import Depends, FastAPI
+        from fastcrud import FastCRUD
+        from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+        from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+        app = FastAPI()
+        maker = async_sessionmaker(create_async_engine("sqlite+aiosqlite://"))
+
+        async def get_session():
+            async with maker() as session:
+                yield session
+
+        class Base(DeclarativeBase): ...
+
+        class Item(Base):
+            __tablename__ = "items"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            name: Mapped[str]
+
+        CRUDItem = FastCRUD[Item, Item, Item, Item, Item, Item]
+        items = CRUDItem(Item)
+        plain = FastCRUD(Item)
+"""
+
+
+def test_fastcrud_asks_the_database_each_time() -> None:
+    given = case(
+        "FastCRUD in loops",
+        f"""{FASTCRUD}
+        @app.get("/names")
+        async def names(ids: list[int], db: AsyncSession = Depends(get_session)) -> list:
+            return [await items.get(db, id=key) for key in ids]  # <-
+
+        @app.put("/names")
+        async def rename(ids: list[int], db: AsyncSession = Depends(get_session)) -> None:
+            for key in ids:
+                await plain.update(db, {{"name": "x"}}, id=key)  # <-
+        """,
+    )
+    assert wrong_lines(rules()["n-plus-one-query"].rule, given) == []
+
+
+def test_fastcrud_reads_a_hundred_rows_unless_it_is_told_otherwise() -> None:
+    given = case(
+        "FastCRUD without a limit",
+        f"""{FASTCRUD}
+        @app.post("/items")
+        async def add(db: AsyncSession = Depends(get_session)) -> None:
+            db.add(Item(name="x"))
+            await db.commit()
+
+        @app.get("/hundred")
+        async def hundred(db: AsyncSession = Depends(get_session)):
+            return await plain.get_multi(db)
+
+        @app.get("/one")
+        async def one(db: AsyncSession = Depends(get_session)):
+            return await plain.get(db, name="x")
+
+        @app.get("/of-one")
+        async def of_one(db: AsyncSession = Depends(get_session)):
+            return await items.get_multi(db, name="x", limit=10)
+
+        @app.get("/every")
+        async def every(db: AsyncSession = Depends(get_session)):  # <-
+            return await plain.get_multi(db, limit=None)
+        """,
+    )
+    assert wrong_lines(rules()["missing-pagination"].rule, given) == []

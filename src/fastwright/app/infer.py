@@ -819,6 +819,8 @@ class Inference:
         special = _SPECIAL.get(name)
         if special is not None:
             return special(self, node, where)
+        if name in self.linker.library.repositories:
+            return Instance(name, (self.of(node.argument(0, "model"), where),))
         known = self.linker.library.returns.get(name)
         if known is not None:
             made = _external_instance(known.removeprefix("await "))

@@ -54,6 +54,12 @@ class Library(msgspec.Struct, frozen=True, dict=True):
     not_blocking: dict[str, str]
     elsewhere: dict[str, int]
     statements: dict[str, str]
+    repositories: dict[str, dict[str, str]]
+    """Classes of libraries that ask the database for one table, made with it: method -> statement.
+
+    ``select one`` reads one row, ``select limit`` as many as the argument ``limit`` says, which is bounded
+    unless it is None.
+    """
     route_factories: dict[str, RouteFactory]
     """Functions and methods that make routers."""
     routables: frozenset[str]

@@ -369,3 +369,27 @@ def test_fastcrud_reads_a_hundred_rows_unless_it_is_told_otherwise() -> None:
         """,
     )
     assert wrong_lines(rules()["missing-pagination"].rule, given) == []
+
+
+def test_users_of_fastapi_users_are_tables() -> None:
+    app = app_of(
+        main="""
+        from fastapi import Depends, FastAPI
+        from fastapi_users.db import SQLAlchemyBaseOAuthAccountTableUUID, SQLAlchemyBaseUserTableUUID
+        from sqlalchemy import create_engine, select
+        from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+        class Base(DeclarativeBase): ...
+
+        class OAuthAccount(SQLAlchemyBaseOAuthAccountTableUUID, Base): ...
+
+        class User(SQLAlchemyBaseUserTableUUID, Base):
+            nick: Mapped[str] = mapped_column()
+
+        app = FastAPI()
+        """,
+    )
+    assert {table.name: sorted(table.columns) for table in app.tables} == {
+        "oauth_account": [],
+        "user": ["nick"],
+    }

@@ -1051,13 +1051,27 @@ class Inference:
         for keyword in cls.node.keywords:
             if keyword.arg == "table" and isinstance(keyword.value, s.Constant):
                 return keyword.value.value is True
-        if _declares_table(cls):
+        if _declares_table(cls) or self.table_mixin(cls) is not None:
             return self.is_declarative(cls)
         return any(
             isinstance(ancestor, Class) and ancestor is not cls and _declares_table(ancestor)
             and self.is_declarative(ancestor)
             for ancestor in self.linker.mro(cls)
         )  # fmt: skip
+
+    def table_mixin(self, cls: Class) -> str | None:
+        """Return the name of the table that a library's mixin makes of a class, or None."""
+        mixins = self.linker.library.table_mixins
+        if mixins.keys().isdisjoint(self.linker.ancestors(cls)):
+            return None
+        if "__abstract__" in cls.own_attributes or not self._has_metadata(cls):
+            return None
+        return next(mixins[name] for name in sorted(self.linker.ancestors(cls)) if name in mixins)
+
+    def _has_metadata(self, cls: Class) -> bool:
+        """Whether a class also comes from a base that keeps tables, the mixins aside."""
+        bases = self.linker.library.declarative_bases - self.linker.library.table_mixins.keys()
+        return not self.linker.ancestors(cls).isdisjoint(bases)
 
     def is_declarative(self, cls: Class) -> bool:
         """Whether a class comes from a SQLAlchemy declarative base."""

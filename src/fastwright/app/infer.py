@@ -583,6 +583,8 @@ class Inference:
                 return self.symbol(self.linker.member(base.module, name))
             case ExternalValue():
                 return ExternalValue(canonical(f"{base.name}.{name}"), base.receiver)
+            case FunctionValue():
+                return self._decorated_attribute(base.function, name)
             case Alternatives():
                 found = [self.attribute(option, name) for option in base.options]
                 return union([f for f in found if f is not UNKNOWN])
@@ -594,6 +596,18 @@ class Inference:
                 return ExternalValue(f"builtins.{type(base.value).__name__}.{name}", base)
             case _:
                 return UNKNOWN
+
+    def _decorated_attribute(self, function: Function, name: str) -> Type:
+        """``send_mail.delay``: a method of what a library's decorator made of a function."""
+        where = Where(function.module, function.outer)
+        for decorator in function.node.decorators:
+            target = decorator.func if isinstance(decorator, s.Call) else decorator
+            found = self.of(target, where)
+            if isinstance(found, ExternalValue):
+                made = self.linker.library.decorators.get(found.name)
+                if made is not None:
+                    return ExternalValue(f"{made}.{name}", Instance(made))
+        return UNKNOWN
 
     def _external_attribute(self, base: Instance, cls: str, name: str) -> Type:
         known = self.linker.library.attributes.get(f"{cls}.{name}")

@@ -54,6 +54,8 @@ class Library(msgspec.Struct, frozen=True, dict=True):
     not_blocking: dict[str, str]
     elsewhere: dict[str, int]
     statements: dict[str, str]
+    decorators: dict[str, str]
+    """Decorators that make an object of a function -> the object's class."""
     table_mixins: dict[str, str]
     """Classes of libraries that make their heirs tables -> the table's name."""
     repositories: dict[str, dict[str, str]]

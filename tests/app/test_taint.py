@@ -448,6 +448,138 @@ SSRF = (
     ),
 )
 
+NO_FLOW = """
+import os, subprocess, requests, httpx
+from pathlib import Path
+from uuid import uuid4, UUID
+from urllib.parse import urljoin, quote, urlencode
+from fastapi import FastAPI, UploadFile, Request, Depends, HTTPException, WebSocket
+from fastapi.responses import FileResponse, RedirectResponse, HTMLResponse
+from pydantic import BaseModel, Field, conint, constr
+from sqlalchemy import create_engine, select, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+app = FastAPI()
+engine = create_engine("sqlite://")
+class Base(DeclarativeBase): ...
+class File(Base):
+    __tablename__ = "files"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    path: Mapped[str]
+    url: Mapped[str]
+class Link(Base):
+    __tablename__ = "links"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    target: Mapped[str]
+class FileIn(BaseModel):
+    name: str
+class Body(BaseModel):
+    kind: str = Field(pattern="^a$")
+    code: constr(pattern="x")
+    size: int
+
+def get_session():
+    with Session(engine) as session:
+        yield session
+UPLOADS = Path("uploads")
+
+@app.post("/files")
+def create(body: FileIn, upload: UploadFile, session: Session = Depends(get_session)):
+    key = f"{uuid4()}{Path(upload.filename).suffix}"
+    file = File(**body.model_dump(), path=str(UPLOADS / key), url=f"https://cdn.example.org/{body.name}")
+    session.add(file)
+    session.commit()
+    with open(UPLOADS / key, "wb") as out:
+        out.write(upload.file.read())
+    with open(file.path) as f: ...
+    return file
+
+@app.get("/files/{key}")
+def read(key: int, session: Session = Depends(get_session)):
+    file = session.get(File, key)
+    requests.get(file.url)
+    return FileResponse(file.path, filename=file.name)
+
+@app.post("/links")
+def link(target: str, session: Session = Depends(get_session)):
+    session.add(Link(target=target))
+    session.commit()
+
+@app.get("/go/{key}")
+def go(key: int, session: Session = Depends(get_session)):
+    return RedirectResponse(session.get(Link, key).target)
+
+class Client:
+    def __init__(self, base: str, name: str):
+        self.base = base
+        self.name = name
+        self.http = httpx.Client(base_url=base)
+    def get(self, path: str):
+        return requests.get(f"{self.base}/{path}/{self.name}")
+    def raw(self, path: str):
+        return self.http.get(path)
+
+@app.get("/c")
+def c(name: str, path: str):
+    client = Client("https://a.example.org", name)
+    client.get(path)
+    requests.get(os.path.join("https://a.example.org", name))
+    requests.get("https://a.example.org?" + urlencode({"q": name}))
+    requests.get(url="https://a.example.org", params={"q": name})
+    requests.get(str(httpx.URL("https://a.example.org").copy_with(path=name)))
+
+HANDLERS = {"a": "https://a.example.org"}
+@app.post("/d")
+def d(body: Body, name: str):
+    requests.get(f"https://{body.kind}.example.org")
+    requests.get(body.code)
+    requests.get(HANDLERS.get(name))
+    requests.get(HANDLERS.get(name, "https://b.example.org"))
+    url = HANDLERS[name] if name in HANDLERS else "x"
+    requests.get(url)
+    os.system(f"run {body.size}")
+    for n in range(len(name)):
+        os.system(f"run {n}")
+
+@app.get("/e/{path:path}")
+def e(path: str):
+    full = (UPLOADS / path).resolve()
+    if not full.is_relative_to(UPLOADS): raise HTTPException(404)
+    return FileResponse(full)
+
+def lookup(name: str) -> str:
+    row = requests.get("https://x.example.org", params={"q": name}).json()
+    return row["url"]
+
+@app.get("/f")
+def f(name: str):
+    requests.get(lookup(name))
+
+def first(items): return items[0]
+def normal(url): return "https://a.example.org/" + url
+
+@app.get("/g")
+def g(name: str, request: Request):
+    requests.get(first(["https://a.example.org", name]))
+    requests.get(normal(name))
+    requests.get(request.url_for("x"))
+    requests.get(str(request.base_url) + name)
+    return HTMLResponse(f"<p>{len(name)}</p>")
+
+@app.websocket("/ws")
+async def ws(websocket: WebSocket):
+    data = await websocket.receive_json()
+    n = int(data["n"])
+    os.system(f"x {n}")
+    kind = data["kind"]
+    if kind not in ("a", "b"):
+        return
+    os.system(f"x {kind}")
+    match data["op"]:
+        case "a": os.system("x " + data["op"])
+"""
+
 SQL = (
     case(
         "a dictionary of handlers: the handler that the name picks, and no other",
@@ -510,10 +642,7 @@ def test_statements_are_followed(given: Case) -> None:
     assert wrong_lines(rules()["raw-sql-interpolation"].rule, given) == []
 
 
-def test_evidence_shows_the_write_and_the_read() -> None:
-    app = app_from(
-        {
-            "main.py": """
+FEEDS = """
 import requests
 from fastapi import FastAPI
 from sqlmodel import Field, Session, SQLModel, create_engine, select
@@ -536,17 +665,52 @@ def refresh() -> None:
         for feed in session.exec(select(Feed)).all():
             requests.get(feed.url, timeout=1)
 """
-        }
-    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ssrf", "path-traversal", "command-injection", "open-redirect", "html-injection",
+     "raw-sql-interpolation"],
+)  # fmt: skip
+def test_what_is_no_flow(name: str) -> None:
+    assert wrong_lines(rules()[name].rule, case("no flow", NO_FLOW)) == []
+
+
+def evidence_of(source: str) -> tuple[str, list[str]]:
+    """Return message and notes of the one finding about server-side requests."""
     check = rules()["ssrf"].rule.app
     assert check is not None
-    (hit,) = check(app)
-    assert hit.message.startswith("url of the request, stored in Feed.url,")
-    assert [link.note for link in hit.evidence] == [
+    (hit,) = check(app_from({"main.py": source}))
+    return hit.message, [link.note for link in hit.evidence]
+
+
+def test_evidence_shows_the_write_and_the_read() -> None:
+    message, notes = evidence_of(FEEDS)
+    assert message.startswith("url of the request, stored in Feed.url,")
+    assert notes == [
         "POST /feeds",
         "create",
         "query url",
         "stored in Feed.url",
+        "Feed.url read back",
+        "requests.get",
+    ]
+
+
+def test_evidence_shows_which_route_reads() -> None:
+    route = """
+@app.post("/refresh")
+def refresh_now() -> None:
+    refresh()
+"""
+    _, notes = evidence_of(FEEDS + route)
+    assert notes == [
+        "POST /feeds",
+        "create",
+        "query url",
+        "stored in Feed.url",
+        "POST /refresh",
+        "refresh",
         "Feed.url read back",
         "requests.get",
     ]

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from fastwright.app.calls import CallSite
+from fastwright.app.calls import Step as Reach
 from fastwright.app.checks import Checks
 from fastwright.app.dependencies import RequestParameter
 from fastwright.app.dispatch import Chosen, Dispatch
@@ -28,7 +29,7 @@ from fastwright.app.on_loop import Loop, served
 from fastwright.app.origins import origins, returns
 from fastwright.app.routes import Route
 from fastwright.app.scopes import Bound, Where
-from fastwright.app.sent import ANY, Sent
+from fastwright.app.sent import ANY, Sent, is_element
 from fastwright.app.stored import Stored, Write
 from fastwright.app.symbols import Class, Function
 from fastwright.app.types import (
@@ -50,6 +51,8 @@ _GIVING = frozenset({"Path", "PurePath", "b64decode", "cast", "deepcopy", "jsona
                      "loads"})  # fmt: skip
 """Functions that give back what they are given."""
 _BUILTINS = frozenset({"str", "dict", "list", "tuple", "set", "sorted", "reversed", "vars"})
+_TEXTS = frozenset({"str", "Path", "PurePath", "b64decode"})
+"""Those that make a text of it: the suffix of a path is not the client's choice of a path."""
 _PARSING = frozenset({"loads", "model_validate_json", "parse_raw", "validate_json"})
 """Those of them that take a text apart: every part is the client's."""
 _BUILDING = frozenset({"model_validate", "parse_obj", "from_orm", "validate_python",
@@ -186,7 +189,7 @@ class RequestData:
             case s.Dict():
                 yield from self._display(node, function, wanted)
             case s.Comp():
-                if node.kind == "dict" or not wanted.path or wanted.key == ANY:
+                if node.kind == "dict" or not wanted.path or is_element(wanted.key):
                     yield from self.sources(node.elt, function, wanted.rest)
             case s.Call() | s.Subscript() | s.Attribute() | s.Name():
                 yield from self._held(node, function, wanted)
@@ -255,7 +258,7 @@ class RequestData:
             case s.Call():
                 yield from self._call(node, function, wanted)
             case s.Subscript():
-                part = s.string(node.slice) or ANY
+                part = _entry(node.slice)
                 if isinstance(node.slice, s.Slice):
                     yield from self.sources(node.value, function, wanted.of(*wanted.path))
                 else:
@@ -282,7 +285,8 @@ class RequestData:
             if not self.checked.is_check(name):
                 yield from self._result(site, wanted)
         elif name in (_BUILTINS if base is None else _BUILDING) | _GIVING:
-            if not self._is_judged(node, function, wanted):
+            is_part_of_text = name in _TEXTS and bool(wanted.path)
+            if not is_part_of_text and not self._is_judged(node, function, wanted):
                 inner = () if name in _PARSING else wanted.path
                 yield from self._any(node.args, function, wanted.of(*inner))
         elif base is not None:
@@ -403,12 +407,7 @@ class RequestData:
         named = [part for part in wanted.path if part != ANY]
         name = named[0] if named and attribute in _MAPPINGS else _shown(attribute, wanted.path)
         kind = _OF_REQUEST[attribute]
-        way = [
-            Step(site.module, site.node, site.targets[0].qualname)
-            for site in step.chain
-            if site.targets
-        ]
-        steps = (*way, Step(function.module, node, f"{kind} {name}"))
+        steps = (*_way(step), Step(function.module, node, f"{kind} {name}"))
         yield Source(name, kind, entry.route, None, steps)
 
     def _is_request(self, node: s.Expr, function: Function) -> bool:
@@ -553,8 +552,20 @@ class RequestData:
         column = f"{table.cls.name}.{wanted.key}"
         for source in self.sources(write.value, write.function, Wanted(path, (), wanted.depth + 1)):
             kept = source.then(write.function.module, write.node, f"stored in {column}")
-            kept = kept.then(function.module, node, f"{column} read back")
-            yield msgspec.structs.replace(kept, column=source.column or column)
+            steps = (*kept.steps, *self._reading(function))
+            read = Step(function.module, node, f"{column} read back")
+            yield msgspec.structs.replace(
+                kept, steps=(*steps, read), column=source.column or column
+            )
+
+    def _reading(self, function: Function) -> Iterator[Step]:
+        """Yield the way from a request to the function that reads a row; none leads to a job."""
+        step = self.running.step(function)
+        if step is not None:
+            route = self.running.entry(step.root).route
+            if route is not None:
+                yield Step(route.module, route.node, route.label)
+            yield from _way(step)
 
     def _tables(self, node: s.Expr, function: Function) -> Iterator[Table]:
         for option in alternatives(self.app.types.of(node, Where(function.module, function))):
@@ -600,6 +611,13 @@ class RequestData:
         return self._callers.get(id(function.node), [])
 
 
+def _way(step: Reach) -> Iterator[Step]:
+    """Yield the calls by which a function is reached."""
+    for site in step.chain:
+        if site.targets:
+            yield Step(site.module, site.node, site.targets[0].qualname)
+
+
 def _through(bound: Bound, wanted: Wanted) -> Wanted:
     """Return what is asked of the value that a name is taken from."""
     unpacked = (*map(str, bound.path), *wanted.path)
@@ -637,7 +655,14 @@ def _leaves_out(dump: s.Call, name: str) -> bool:
 
 def _shown(name: str, path: tuple[str, ...]) -> str:
     """Return how a part of a value reads: ``body.jobs[].url``."""
-    return name + "".join("[]" if part == ANY else f".{part}" for part in path)
+    return name + "".join("[]" if is_element(part) else f".{part}" for part in path)
+
+
+def _entry(node: s.Expr) -> str:
+    """Return the step of a path that a subscript is: a key, a place, or any."""
+    if isinstance(node, s.Constant) and node.kind == "int":
+        return str(node.value)
+    return s.string(node) or ANY
 
 
 def _yields(app: App, function: Function) -> list[s.Expr]:

@@ -69,7 +69,7 @@ class Sent:
 
     def _part_is_free(self, option: Type, path: tuple[str, ...], depth: int) -> bool:
         if isinstance(option, Sequence):
-            if option.kind != "dict" and path[0] != ANY:
+            if option.kind != "dict" and not is_element(path[0]):
                 return False
             if option.kind == "dict" and option.element is UNKNOWN:
                 return True
@@ -78,7 +78,7 @@ class Sent:
             return False
         if not isinstance(option.cls, Class):
             if option.cls == "fastapi.UploadFile":
-                return path[0] in _OF_UPLOAD
+                return path[0] in _OF_UPLOAD and len(path) == 1
             return option.cls == "builtins.dict"
         schema = self.app.models.schema(option.cls)
         described = schema.fields.get(path[0]) if schema is not None else None
@@ -128,6 +128,11 @@ class Sent:
         markers = [parameter.marker, parameter.node.default]
         markers += [node for node, _ in self.app.types.metadata(parameter.node.annotation, where)]
         return any(has_pattern(marker) for marker in markers)
+
+
+def is_element(part: str) -> bool:
+    """Whether a step of a path leads to an element of a list: to one by its place, or to some."""
+    return part == ANY or part.isdigit()
 
 
 def raises(app: App, function: Function) -> bool:

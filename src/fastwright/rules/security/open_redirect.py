@@ -5,7 +5,8 @@ attacker's, right after the login (CWE-601). Admit paths of the own site only (o
 or look the target up.
 
 Reported where request data is the beginning of the address or its host. An address that is compared,
-parsed, looked up or checked is left alone, and so is request data behind a fixed host or path.
+parsed, looked up or checked is left alone, and so are request data behind a fixed host or path, and links
+that were stored before: short links are meant to lead away.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ def check(app: App) -> Iterator[Hit]:
 
 
 def _may_hold_host(source: Source) -> bool:
-    return source.kind != "header" and holds_slashes(source)
+    """Whether a source may name another site. Stored links (short URLs) are meant to lead away."""
+    return source.kind != "header" and source.column is None and holds_slashes(source)
 
 
 RULE = Rule(

@@ -448,6 +448,100 @@ SSRF = (
     ),
 )
 
+STORES = (
+    case(
+        "repositories for any table: the project's own, and FastCRUD",
+        """
+        import requests
+        from typing import Any, Generic, TypeVar
+        from fastapi import Depends, FastAPI
+        from fastapi.encoders import jsonable_encoder
+        from fastcrud import FastCRUD
+        from pydantic import BaseModel
+        from sqlalchemy import create_engine, select
+        from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+        app = FastAPI()
+        engine = create_engine("sqlite://")
+
+        def get_session():
+            with Session(engine) as session:
+                yield session
+
+        class Base(DeclarativeBase): ...
+
+        class Hook(Base):
+            __tablename__ = "hooks"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            url: Mapped[str]
+            name: Mapped[str]
+
+        class Page(Base):
+            __tablename__ = "pages"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            name: Mapped[str]
+            url: Mapped[str]
+
+        class Feed(Base):
+            __tablename__ = "feeds"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            address: Mapped[str]
+
+        class HookIn(BaseModel):
+            url: str
+
+        class PageIn(BaseModel):
+            name: str
+
+        class FeedIn(BaseModel):
+            address: str
+
+        M = TypeVar("M", bound=Base)
+        C = TypeVar("C", bound=BaseModel)
+
+        class Repository(Generic[M, C]):
+            def __init__(self, model: type[M]) -> None:
+                self.model = model
+
+            def create(self, session: Session, *, given: C) -> M:
+                data = jsonable_encoder(given)
+                made = self.model(**data)
+                session.add(made)
+                session.commit()
+                return made
+
+        class Hooks(Repository[Hook, HookIn]): ...
+
+        hooks = Hooks(Hook)
+        pages = Repository[Page, PageIn](Page)
+        feeds = FastCRUD(Feed)
+
+        @app.post("/hooks")
+        def add_hook(body: HookIn, session: Session = Depends(get_session)) -> None:
+            hooks.create(session, given=body)
+
+        @app.post("/pages")
+        def add_page(body: PageIn, session: Session = Depends(get_session)) -> None:
+            pages.create(session, given=body)
+
+        @app.post("/feeds")
+        async def add_feed(body: FeedIn, session: Any = Depends(get_session)) -> None:
+            await feeds.create(session, body)
+
+        @app.post("/run")
+        def run(session: Session = Depends(get_session)) -> None:
+            for hook in session.scalars(select(Hook)):
+                requests.get(hook.url, timeout=1)  # <-
+                requests.get(hook.name, timeout=1)
+            for page in session.scalars(select(Page)):
+                requests.get(page.url, timeout=1)
+                requests.get(page.name, timeout=1)  # <-
+            for feed in session.scalars(select(Feed)):
+                requests.get(feed.address, timeout=1)  # <-
+        """,
+    ),
+)
+
 NO_FLOW = """
 import os, subprocess, requests, httpx
 from pathlib import Path
@@ -632,7 +726,7 @@ SQL = (
 )
 
 
-@pytest.mark.parametrize("given", SSRF, ids=lambda given: given.title)
+@pytest.mark.parametrize("given", [*SSRF, *STORES], ids=lambda given: given.title)
 def test_urls_are_followed(given: Case) -> None:
     assert wrong_lines(rules()["ssrf"].rule, given) == []
 

@@ -168,7 +168,7 @@ class RequestData:
         self.running = served(self.app)
         self.sent = Sent(self.app)
         self.checked = Checks(self.app, self.checks)
-        self.stored = Stored(self.app, self.running.reached)
+        self.stored = Stored(self.app, self.running.reached, self.callers)
         self.dispatch = Dispatch(self.app)
 
     def sources(self, node: s.Expr, function: Function, wanted: Wanted = WHOLE) -> Iterator[Source]:
@@ -550,7 +550,9 @@ class RequestData:
     ) -> Iterator[Source]:
         path = wanted.path if write.column is None else wanted.path[1:]
         column = f"{table.cls.name}.{wanted.key}"
-        for source in self.sources(write.value, write.function, Wanted(path, (), wanted.depth + 1)):
+        calls = (write.by,) if write.by is not None else ()
+        asked = Wanted(path, calls, wanted.depth + 1)
+        for source in self.sources(write.value, write.function, asked):
             kept = source.then(write.function.module, write.node, f"stored in {column}")
             steps = (*kept.steps, *self._reading(function))
             read = Step(function.module, node, f"{column} read back")

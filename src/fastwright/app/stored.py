@@ -5,13 +5,14 @@ What an endpoint writes to a row comes back wherever the row is read: in another
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import msgspec
 
 from fastwright.app.calls import CallSite, Reached
+from fastwright.app.infer import instance_of
 from fastwright.app.model import App
 from fastwright.app.models import Table
 from fastwright.app.scopes import Where
@@ -21,6 +22,7 @@ from fastwright.read import syntax as s
 
 _FROM_OBJECT = frozenset({"model_validate", "from_orm", "parse_obj"})
 _UPDATING = frozenset({"sqlmodel_update"})
+_OF_REPOSITORY = frozenset({"create", "update", "upsert"})
 _ADDING = frozenset({"add", "merge"})
 
 
@@ -35,6 +37,8 @@ class Write(msgspec.Struct, frozen=True, eq=False):
     function: Function
     node: s.Node
     excluded: frozenset[str] = frozenset()
+    by: CallSite | None = None
+    """The call that says which table it is, in a repository for any table."""
 
 
 @dataclass(eq=False)
@@ -43,6 +47,7 @@ class Stored:
 
     app: App
     reached: Reached
+    callers: Callable[[Function], list[CallSite]]
     _plain: dict[tuple[int, str], bool] = field(default_factory=dict)
 
     def to(self, table: Table, column: str) -> Iterator[Write]:
@@ -102,6 +107,12 @@ class Stored:
         made = self._made(site.callee)
         if made is not None:
             yield from ((made, write) for write in _keywords(node, function, node))
+        elif self._is_on_self(node.func, function) and any(k.arg is None for k in node.keywords):
+            yield from self._generic(site)
+        elif method in _OF_REPOSITORY and (table := self._kept_by(site)) is not None:
+            given = node.argument(1, "object")
+            if given is not None:
+                yield table, _whole(given, function, node)
         elif method == "setattr" and len(node.args) == 3:
             value = self._looped(node.args[2], function)
             if value is not None:
@@ -109,6 +120,34 @@ class Stored:
                     yield cls, _whole(value, function, node)
         elif isinstance(node.func, s.Attribute):
             yield from self._by_method(site, method, node.func.value)
+
+    def _is_on_self(self, func: s.Expr, function: Function) -> bool:
+        params = function.node.params
+        return (
+            isinstance(func, s.Attribute)
+            and isinstance(func.value, s.Name)
+            and function.owner is not None
+            and bool(params)
+            and func.value.id == params[0].name
+        )
+
+    def _generic(self, site: CallSite) -> Iterator[tuple[Class, Write]]:
+        """``self.model(**data)``: the repository that the method is called on says of which table."""
+        for caller in self.callers(site.caller):
+            if caller.receiver is not None:
+                found = instance_of(self.app.types.attribute(caller.receiver, site.method))
+                made = self._made(ClassObject(found.cls)) if isinstance(found, Instance) else None
+                if made is not None:
+                    for write in _keywords(site.node, site.caller, site.node):
+                        yield made, msgspec.structs.replace(write, by=caller)
+
+    def _kept_by(self, site: CallSite) -> Class | None:
+        """Return the table that a library's repository is made for, or None."""
+        owner = (site.external or "").rpartition(".")[0]
+        receiver = site.receiver
+        if owner in self.app.library.repositories and isinstance(receiver, Instance):
+            return self._made(receiver.args[0]) if receiver.args else None
+        return None
 
     def _by_method(
         self, site: CallSite, method: str, receiver: s.Expr

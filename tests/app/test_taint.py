@@ -448,6 +448,38 @@ SSRF = (
     ),
 )
 
+CALLS = (
+    case(
+        "other clients: urllib3, curl_cffi, OpenID discovery, feeds, SOAP, WebSockets",
+        """
+        import feedparser
+        import trafilatura
+        import urllib3
+        import websockets
+        import zeep
+        from curl_cffi import requests
+        from fastapi import FastAPI
+        from httpx_oauth.clients.openid import OpenID
+
+        app = FastAPI()
+        pool = urllib3.PoolManager()
+
+        @app.get("/load")
+        async def load(url: str) -> None:
+            pool.request("GET", url)  # <-
+            urllib3.request("GET", url)  # <-
+            requests.get(url)  # <-
+            OpenID("id", "secret", url)  # <-
+            feedparser.parse(url)  # <-
+            trafilatura.fetch_url(url)  # <-
+            zeep.Client(url)  # <-
+            async with websockets.connect(url) as socket:  # <-
+                await socket.send(url)
+            pool.request("POST", "https://a.example.org", fields={"url": url})
+        """,
+    ),
+)
+
 STORES = (
     case(
         "repositories for any table: the project's own, and FastCRUD",
@@ -726,7 +758,7 @@ SQL = (
 )
 
 
-@pytest.mark.parametrize("given", [*SSRF, *STORES], ids=lambda given: given.title)
+@pytest.mark.parametrize("given", [*SSRF, *CALLS, *STORES], ids=lambda given: given.title)
 def test_urls_are_followed(given: Case) -> None:
     assert wrong_lines(rules()["ssrf"].rule, given) == []
 
@@ -768,6 +800,45 @@ def refresh() -> None:
 )  # fmt: skip
 def test_what_is_no_flow(name: str) -> None:
     assert wrong_lines(rules()[name].rule, case("no flow", NO_FLOW)) == []
+
+
+def test_commands_on_other_machines_and_archives() -> None:
+    given = case(
+        "commands over SSH",
+        """
+        import paramiko
+        from fabric import Connection
+        from fastapi import FastAPI
+
+        app = FastAPI()
+        client = paramiko.SSHClient()
+
+        @app.post("/run")
+        def run(name: str, count: int) -> None:
+            client.exec_command(f"convert {name}")  # <-
+            Connection("a.example.org").run("convert " + name)  # <-
+            client.exec_command(f"convert -n {count}")
+        """,
+    )
+    assert wrong_lines(rules()["command-injection"].rule, given) == []
+    given = case(
+        "archives and files that are removed",
+        """
+        import tarfile
+        import zipfile
+        import aiofiles.os
+        from fastapi import FastAPI, UploadFile
+
+        app = FastAPI()
+
+        @app.post("/unpack")
+        async def unpack(name: str, upload: UploadFile) -> None:
+            zipfile.ZipFile(upload.file).namelist()
+            tarfile.open(f"archives/{name}")  # <-
+            await aiofiles.os.remove(f"archives/{name}")  # <-
+        """,
+    )
+    assert wrong_lines(rules()["path-traversal"].rule, given) == []
 
 
 def evidence_of(source: str) -> tuple[str, list[str]]:

@@ -252,10 +252,10 @@ def test_unmounted_routers() -> None:
 def test_routers_from_outside_are_noted() -> None:
     result = one("""
         from fastapi import FastAPI
-        from fastapi_users import FastAPIUsers
-        users = FastAPIUsers(None, [])
+        from elsewhere import Accounts
+        accounts = Accounts(None, [])
         app = FastAPI()
-        app.include_router(users.get_auth_router(None), prefix="/auth")
+        app.include_router(accounts.get_router(None), prefix="/auth")
         """)
     assert [note.kind for note in result.notes] == ["external-router"]
 

@@ -71,7 +71,11 @@ class Authenticators:
     def authenticates(self, dependency: Dependency) -> bool:
         """Whether a dependency, or one below it, refuses those who do not say who they are."""
         if dependency.external in _SCHEMES:
-            return not self._is_optional(dependency)
+            return not self._is_optional(dependency, "auto_error", off="False")
+        made_by = (dependency.external or "").removesuffix("()")
+        switch = self.calls.linker.library.authenticating.get(made_by)
+        if switch is not None:
+            return not self._is_optional(dependency, switch, off="True")
         if any(self.authenticates(child) for child in dependency.children):
             return True
         function = dependency.function
@@ -86,7 +90,7 @@ class Authenticators:
         )  # fmt: skip
         return self.refuses(function) and reads
 
-    def _is_optional(self, dependency: Dependency) -> bool:
+    def _is_optional(self, dependency: Dependency, switch: str, off: str) -> bool:
         """``OAuth2PasswordBearer(..., auto_error=False)``: it refuses nobody by itself."""
         given = dependency.node
         provider: s.Expr | None = (
@@ -95,8 +99,8 @@ class Authenticators:
         symbol = self.calls.linker.expression(provider, dependency.module)
         if isinstance(symbol, Variable):
             provider = symbol.value
-        flag = provider.keyword("auto_error") if isinstance(provider, s.Call) else None
-        return isinstance(flag, s.Constant) and flag.value is False
+        flag = provider.keyword(switch) if isinstance(provider, s.Call) else None
+        return isinstance(flag, s.Constant) and str(flag.value) == off
 
     def refuses(self, function: Function, depth: int = 0) -> bool:
         """Whether a function, or one that it calls, answers 401 or 403."""

@@ -241,7 +241,31 @@ class CallGraph:
             return self._session_call(site, session)
         if site.external in self.linker.library.statements:
             return Execution(site, "read", "raw", None, None)
-        return None
+        return self._repository_call(site)
+
+    def _repository_call(self, site: CallSite) -> Execution | None:
+        """``FastCRUD(Item).get_multi(db)``: a statement of a library's own repository."""
+        owner, _, method = (site.external or "").rpartition(".")
+        known = self.linker.library.repositories.get(owner, {}).get(method)
+        if known is None:
+            return None
+        kind, _, bound = known.partition(" ")
+        given = site.node.keyword(bound)
+        is_open = isinstance(given, s.Constant) and given.kind == "none"
+        table = None
+        if isinstance(site.receiver, Instance) and site.receiver.args:
+            table = _class_of(site.receiver.args[0])
+        query = Query(
+            kind=kind,
+            module=site.module,
+            function=site.caller,
+            node=site.node,
+            tables=(table,) if table is not None else (),
+            entity=table if kind == "select" else None,
+            filters=_filters(site.node, table),
+            limited=not is_open,
+        )
+        return Execution(site, "read" if kind == "select" else "write", "async", query, table)
 
     def _session_call(self, site: CallSite, session: str) -> Execution | None:
         method = site.method
@@ -455,6 +479,16 @@ def _class_of(found: Type | None) -> Class | None:
     if isinstance(found, (ClassObject, Instance)) and isinstance(found.cls, Class):
         return found.cls
     return None
+
+
+def _filters(call: s.Call, table: Class | None) -> tuple[s.Expr, ...]:
+    """Return the values by which a repository filters: keywords that are columns, ``age__gt`` too."""
+    columns = table.own_attributes if table is not None else {}
+    return tuple(
+        keyword.value
+        for keyword in call.keywords
+        if (keyword.arg or "").partition("__")[0] in columns
+    )
 
 
 def _table(query: Query) -> Class | None:

@@ -162,6 +162,11 @@ class Dependencies:
         provider = self.types.of(call.argument(0, "dependency"), at)
         return self._make(call, at, provider, level, None, 0)
 
+    def of_provider(self, node: s.Expr, where: Where, level: str) -> Dependency:
+        """Return the dependency on a callable that a library wraps in ``Depends`` itself."""
+        call = s.Call(node.start, node.end, s.Name(node.start, node.end, "Depends"), [node], [])
+        return self._make(call, where, self.types.of(node, where), level, None, 0)
+
     def _make(
         self,
         call: s.Call,

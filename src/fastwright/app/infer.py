@@ -639,10 +639,10 @@ class Inference:
                 return self._class_attribute(base, name)
             case ModuleValue():
                 return self.symbol(self.linker.member(base.module, name))
-            case FunctionValue():
-                return self._function_attribute(base.function, name)
             case ExternalValue():
                 return ExternalValue(canonical(f"{base.name}.{name}"), base.receiver)
+            case FunctionValue():
+                return self._decorated_attribute(base.function, name)
             case Alternatives():
                 found = [self.attribute(option, name) for option in base.options]
                 return union([f for f in found if f is not UNKNOWN])
@@ -655,19 +655,16 @@ class Inference:
             case _:
                 return UNKNOWN
 
-    def _function_attribute(self, function: Function, name: str) -> Type:
-        """``task.delay``: what a library's decorator made of a function."""
+    def _decorated_attribute(self, function: Function, name: str) -> Type:
+        """``send_mail.delay``: a method of what a library's decorator made of a function."""
         where = Where(function.module, function.outer)
         for decorator in function.node.decorators:
-            maker = decorator.func if isinstance(decorator, s.Call) else decorator
-            found = self.of(maker, where)
-            made = (
-                self.linker.library.decorated.get(found.name)
-                if isinstance(found, ExternalValue)
-                else None
-            )
-            if made is not None:
-                return ExternalValue(f"{made}.{name}", Instance(made))
+            target = decorator.func if isinstance(decorator, s.Call) else decorator
+            found = self.of(target, where)
+            if isinstance(found, ExternalValue):
+                made = self.linker.library.decorators.get(found.name)
+                if made is not None:
+                    return ExternalValue(f"{made}.{name}", Instance(made))
         return UNKNOWN
 
     def _external_attribute(self, base: Instance, cls: str, name: str) -> Type:
@@ -910,6 +907,8 @@ class Inference:
         special = _SPECIAL.get(name)
         if special is not None:
             return special(self, node, where)
+        if name in self.linker.library.repositories:
+            return Instance(name, (self.of(node.argument(0, "model"), where),))
         known = self.linker.library.returns.get(name)
         if known is not None:
             made = _external_instance(known.removeprefix("await "))
@@ -1144,13 +1143,27 @@ class Inference:
                 return keyword.value.value is True
         if "sqlmodel.SQLModel" in self.linker.ancestors(cls):
             return False  # each SQLModel table says so itself
-        if _declares_table(cls):
+        if _declares_table(cls) or self.table_mixin(cls) is not None:
             return self.is_declarative(cls)
         return any(
             isinstance(ancestor, Class) and ancestor is not cls and _declares_table(ancestor)
             and self.is_declarative(ancestor)
             for ancestor in self.linker.mro(cls)
         )  # fmt: skip
+
+    def table_mixin(self, cls: Class) -> str | None:
+        """Return the name of the table that a library's mixin makes of a class, or None."""
+        mixins = self.linker.library.table_mixins
+        if mixins.keys().isdisjoint(self.linker.ancestors(cls)):
+            return None
+        if "__abstract__" in cls.own_attributes or not self._has_metadata(cls):
+            return None
+        return next(mixins[name] for name in sorted(self.linker.ancestors(cls)) if name in mixins)
+
+    def _has_metadata(self, cls: Class) -> bool:
+        """Whether a class also comes from a base that keeps tables, the mixins aside."""
+        bases = self.linker.library.declarative_bases - self.linker.library.table_mixins.keys()
+        return not self.linker.ancestors(cls).isdisjoint(bases)
 
     def is_declarative(self, cls: Class) -> bool:
         """Whether a class comes from a SQLAlchemy declarative base."""

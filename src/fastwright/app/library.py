@@ -13,6 +13,35 @@ from fastwright.project.config import LibrarySettings
 from fastwright.project.errors import ConfigError, nearest
 
 
+class MadeRoute(msgspec.Struct, frozen=True):
+    """A route that a library's function makes."""
+
+    method: str
+    path: str
+    name: str = ""
+    """By which the function is told to make it, or not to."""
+    user: bool = False
+    """Whether the caller must be signed in."""
+    dependencies: str = ""
+    """The argument that lists what runs before it."""
+    given: str = ""
+    """The argument without which it is not made."""
+
+
+class RouteFactory(msgspec.Struct, frozen=True):
+    """A function of a library that makes a router, with what it has at the library's defaults."""
+
+    routes: tuple[MadeRoute, ...]
+    prefix: str = ""
+    """``position keyword`` of the argument that all paths begin with."""
+    only: str = ""
+    """The argument that names the routes to make."""
+    without: str = ""
+    """The argument that names the routes to leave out."""
+    attribute: str = ""
+    """For a method: the attribute of its object that holds the router, made with the object's arguments."""
+
+
 class Library(msgspec.Struct, frozen=True, dict=True):
     """The table. Every name is canonical (``canonical.py``)."""
 
@@ -23,13 +52,27 @@ class Library(msgspec.Struct, frozen=True, dict=True):
     returns: dict[str, str]
     blocking: dict[str, str]
     not_blocking: dict[str, str]
-    decorated: dict[str, str]
-    """Decorator -> class whose attributes a decorated function has."""
     scheduling: dict[str, str]
     """Calls that keep a coroutine function for the event loop, with ``position keyword`` of it."""
     elsewhere: dict[str, int]
     jobs: frozenset[str]
     statements: dict[str, str]
+    decorators: dict[str, str]
+    """Decorators that make an object of a function -> the object's class."""
+    table_mixins: dict[str, str]
+    """Classes of libraries that make their heirs tables -> the table's name."""
+    repositories: dict[str, dict[str, str]]
+    """Classes of libraries that ask the database for one table, made with it: method -> statement.
+
+    ``select one`` reads one row, ``select limit`` as many as the argument ``limit`` says, which is bounded
+    unless it is None.
+    """
+    route_factories: dict[str, RouteFactory]
+    """Functions and methods that make routers."""
+    routables: frozenset[str]
+    """Classes whose instances hold a router of the methods that are decorated as routes."""
+    authenticating: dict[str, str]
+    """Calls that give a dependency which refuses strangers -> the argument that makes it let them in."""
     unmaintained: dict[str, str]
     """Import name of a library that gets no fixes -> what to say of it."""
     sinks: dict[str, dict[str, str]]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from fastwright.app.auth import Authenticators
+from fastwright.app.auth import Authentication, Authenticators
 from fastwright.app.calls import CallGraph, Execution, Reached
 from fastwright.app.dependencies import Dependencies, Dependency, RequestParameter
 from fastwright.app.imports import ImportGraph, import_graph
@@ -155,6 +155,8 @@ class App:
         authentication = self.authenticators.of_dependencies(dependencies)
         if authentication is None and record.endpoint is not None:
             authentication = self.authenticators.in_body(record.endpoint)
+        if authentication is None and record.user:
+            authentication = Authentication(record.user, None)
         return Route(
             record=record,
             methods=record.methods,
@@ -203,13 +205,19 @@ class App:
 
     def _listed(self, keywords: Keywords, level: str) -> Iterator[Dependency]:
         given = keywords.get("dependencies")
-        if given is None:
-            return
-        where = Where(given.module, given.function)
-        for node, at in self._elements(_expr(given.node), where):
-            found = self.dependencies.of_call(node, at, level)
-            if found is not None:
-                yield found
+        if given is not None:
+            where = Where(given.module, given.function)
+            for node, at in self._elements(_expr(given.node), where):
+                found = self.dependencies.of_call(node, at, level)
+                if found is not None:
+                    yield found
+        providers = keywords.get("providers")  # of a route that a library makes
+        if providers is not None:
+            where = Where(providers.module, providers.function)
+            for node, at in self._elements(_expr(providers.node), where):
+                yield self.dependencies.of_call(node, at, level) or self.dependencies.of_provider(
+                    node, at, level
+                )
 
     def _elements(
         self, node: s.Expr | None, where: Where, depth: int = 0

@@ -158,7 +158,7 @@ class Models:
         found = self.types.linker.class_attribute(cls, "__tablename__")
         if found is not None and (name := s.string(found[1].value)) is not None:
             return name
-        return cls.name.lower()
+        return self.types.table_mixin(cls) or cls.name.lower()
 
     def _call_of(self, owner: Class, node: s.AnnAssign | s.Assign) -> tuple[str, s.Call] | None:
         value = node.value

@@ -280,6 +280,7 @@ def _record(
         uncertain=route.partial or any(mount.partial for mount in mounts),
         presence=least(presence, route.presence, *(mount.presence for mount in mounts)),
         starlette=route.kind.startswith("plain"),
+        user=route.user,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from fastwright.app.setup import files
+from fastwright.app.setup import files, made
 from fastwright.app.setup.evaluate import extend, iterate, merge, place_in, set_item
 from fastwright.app.setup.machine import Machine
 from fastwright.app.setup.natives import declared_default
@@ -36,16 +36,17 @@ def call_method(m: Machine, method: Method, given: Arguments) -> Value:
     if isinstance(receiver, Const) and isinstance(receiver.value, str):
         return _text_method(m, receiver, method.name, given)
     if isinstance(receiver, Foreign):
-        return _foreign_method(receiver, method.name, given)
+        return _foreign_method(m, receiver, method.name, given)
     if isinstance(receiver, (PathValue, FileValue)):
         return files.call_method(m, receiver, method.name, given)
     return UNKNOWN
 
 
-def _foreign_method(receiver: Foreign, name: str, given: Arguments) -> Value:
+def _foreign_method(m: Machine, receiver: Foreign, name: str, given: Arguments) -> Value:
     if name == "run_until_complete":
         return given.get(0, "future") or UNKNOWN
-    return declared_default(given) or Foreign(f"{receiver.name}().{name}", given)
+    router = made.by_factory(m, f"{receiver.name}.{name}", given, receiver)
+    return router or declared_default(given) or Foreign(f"{receiver.name}().{name}", given)
 
 
 def _items_method(m: Machine, items: Items, name: str, given: Arguments) -> Value:

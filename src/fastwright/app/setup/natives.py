@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from fastwright.app.setup import files, imports, objects, routers
+from fastwright.app.setup import files, imports, made, objects, routers
 from fastwright.app.setup.classes import ancestors, mro
 from fastwright.app.setup.evaluate import (
     item,
@@ -60,6 +60,9 @@ def call_external(m: Machine, value: External, given: Arguments) -> Value:
         return function(m, given)
     if name.endswith(".__init__"):
         return _explicit_init(m, name.removesuffix(".__init__"), given)
+    router = made.by_factory(m, name, given, None)
+    if router is not None:
+        return router
     last = name.rpartition(".")[2]
     first = given.positional[0] if given.positional else None
     if isinstance(first, RouterValue) and last[:1].islower():

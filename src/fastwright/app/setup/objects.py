@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastwright.app.canonical import canonical
 from fastwright.app.setup import constants, files, imports, routers
+from fastwright.app.setup import made as libraries
 from fastwright.app.setup.classes import ancestors, class_member, mro, prepare
 from fastwright.app.setup.machine import Machine
 from fastwright.app.setup.result import Place
@@ -227,6 +228,9 @@ def _of_super(m: Machine, value: Super, name: str, site: Place) -> Value:
             return bound(m, found, receiver, start, site)
     if isinstance(receiver, RouterValue):
         return routers.attribute(receiver, name)
+    if name == "__init__" and isinstance(receiver, Instance):
+        if libraries.is_routable(m, receiver.cls):
+            return Native(name, lambda m, given: libraries.fill(m, receiver, given))
     return Native(name, lambda _, __: UNKNOWN)
 
 
@@ -261,6 +265,9 @@ def instantiate(m: Machine, cls: ClassValue, given: Arguments) -> Value:
     init = class_member(m, cls, "__init__")
     if isinstance(init, Closure):
         m.call(m, init.bind(made), given)
+        return made
+    if libraries.is_routable(m, cls):
+        libraries.fill(m, made, given)
         return made
     _fill_fields(cls, made, given)
     hook = class_member(m, cls, "__post_init__")

@@ -69,6 +69,8 @@ class RouteRecord(msgspec.Struct, frozen=True, eq=False):
     known; off: the defaults of the settings leave it out."""
     starlette: bool
     """Whether it is a plain route of Starlette, without dependencies and schemas."""
+    user: str = ""
+    """What refuses strangers, for a route that a library makes."""
 
 
 class Middleware(msgspec.Struct, frozen=True, eq=False):

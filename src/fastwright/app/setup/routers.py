@@ -463,6 +463,7 @@ def copied(entry: RouteValue, include: IncludeValue) -> RouteValue:
         partial=entry.partial or include.partial,
         presence=least(entry.presence, include.presence),
         name=entry.name,
+        user=entry.user,
     )
 
 

@@ -287,6 +287,8 @@ class RouteValue(Value):
     partial: bool
     presence: str
     name: str | None = None
+    user: str = ""
+    """What refuses strangers, for a route that a library makes."""
 
 
 @dataclass(eq=False, slots=True)

@@ -245,7 +245,11 @@ def asks(app: App, execution: Execution) -> bool:
     if execution.kind == "read":
         return True
     return execution.kind == "write" and (
-        site.method in orm.EXECUTING or (execution.query is not None and execution.query.legacy)
+        site.method in orm.EXECUTING
+        or (
+            execution.query is not None
+            and (execution.query.legacy or execution.query.node is site.node)
+        )
     )
 
 

@@ -79,10 +79,7 @@ def _statement_text(app: App, site: CallSite) -> s.Expr | None:
 
 def _hit(site: CallSite, found: Interpolated, more: list[tuple[CallSite, Interpolated]]) -> Hit:
     source = found.source
-    message = (
-        f"{source.name} of the request becomes text of the statement in {call_name(site)}:"
-        " SQL injection"
-    )
+    message = f"{source.told} becomes text of the statement in {call_name(site)}: SQL injection"
     proof = (
         *(of_route(source.route) if source.route is not None else ()),
         *(evidence(step.module, step.node, step.note) for step in source.steps),
@@ -141,7 +138,7 @@ class _Tracing:
             yield from self._given_texts(node, function, depth)
             return
         for part in _parts(node):
-            for source in self.data.sources(part, function, depth):
+            for source in self.data.sources(part, function):
                 yield Interpolated(source, node, function.module, ())
         for inner in _inner_texts(node):
             yield from self.interpolated(inner, function, depth + 1)
@@ -495,6 +492,44 @@ CASES = (
         def reset(name: str) -> dict:
             drop("scratch")
             return {"message": f"select {name} from the list"}
+        """,
+    ),
+    case(
+        "parameters in a dictionary that a handler gets, picked by its name",
+        """
+        from fastapi import FastAPI
+        from pydantic import BaseModel
+        from sqlalchemy import create_engine, text
+
+        app = FastAPI()
+        engine = create_engine("sqlite://")
+
+        class Index(BaseModel):
+            name: str
+
+        def create(data: dict) -> None:
+            build(**{"name": data["name"]})
+
+        def drop(data: dict) -> None:
+            with engine.connect() as connection:
+                connection.execute(text(f"drop index {data['name']}"))
+
+        HANDLERS = {"create": create, "drop": drop}
+
+        def build(name: str) -> None:
+            with engine.connect() as connection:
+                connection.execute(text(f"create index {name} on rows (id)"))  # <-
+
+        def run(action: str, data: dict) -> None:
+            HANDLERS[action](data)
+
+        @app.post("/indices")
+        def create_index(body: Index) -> None:
+            run("create", {"name": body.name})
+
+        @app.delete("/indices/{number}")
+        def drop_index(number: int) -> None:
+            run("drop", {"name": number})
         """,
     ),
 )

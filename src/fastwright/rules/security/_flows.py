@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
@@ -14,8 +13,6 @@ from fastwright.app.symbols import Function
 from fastwright.read import syntax as s
 from fastwright.rules.evidence import call_name, evidence, of_route, place
 from fastwright.rules.finding import Hit
-
-_SCHEME = re.compile(r"^(https?:)?//$", re.IGNORECASE)
 
 
 class Flow(msgspec.Struct, frozen=True, eq=False):
@@ -33,11 +30,9 @@ def arguments(
 
     ``sinks`` maps canonical names to ``position keyword``: ``{"requests.get": "0 url"}``.
     """
-    last = {name.rpartition(".")[2] for name in sinks}
-    for step in data.running.reached:
-        if last.isdisjoint(step.function.node.called):
-            continue
-        for site in app.calls.sites(step.function):
+    last = frozenset(name.rpartition(".")[2] for name in sinks)
+    for function in (*_served(data, last), *_in_jobs(app, data, sinks, last)):
+        for site in app.calls.sites(function):
             where = sinks.get(site.external or "")
             if where is None:
                 continue
@@ -47,10 +42,36 @@ def arguments(
                 yield site, given
 
 
-def flows(app: App, data: RequestData, sinks: Mapping[str, str]) -> Iterator[Flow]:
-    """Yield the calls of ``sinks`` that request data reaches; one source for each argument."""
+def _served(data: RequestData, last: frozenset[str]) -> Iterator[Function]:
+    for step in data.running.reached:
+        if not last.isdisjoint(step.function.node.called):
+            yield step.function
+
+
+def _in_jobs(
+    app: App, data: RequestData, sinks: Mapping[str, str], last: frozenset[str]
+) -> Iterator[Function]:
+    """Yield functions that no request runs: tasks and commands may read what requests stored."""
+    libraries = {name.partition(".")[0] for name in sinks} - {"builtins"}
+    for module in app.sources:
+        if any(fact.module.partition(".")[0] in libraries for fact in module.header.imports):
+            for function in app.every_function(module, calling=last):
+                if function not in data.running.reached:
+                    yield function
+
+
+def flows(
+    app: App,
+    data: RequestData,
+    sinks: Mapping[str, str],
+    admits: Callable[[Source], bool] = lambda _source: True,
+) -> Iterator[Flow]:
+    """Yield the calls of ``sinks`` that request data reaches; one source for each argument.
+
+    ``admits`` says which sources matter.
+    """
     for site, given in arguments(app, data, sinks):
-        source = next(data.sources(given, site.caller), None)
+        source = next(filter(admits, data.sources(given, site.caller)), None)
         if source is not None:
             yield Flow(site, given, source)
 
@@ -66,31 +87,8 @@ def hit(flow: Flow, message: str) -> Hit:
     return Hit(place(site.module, flow.given), message, proof)
 
 
-def leading(data: RequestData, node: s.Expr, function: Function, depth: int = 0) -> s.Expr | None:
-    """Return the expression that a URL begins with, or its host; None where that is fixed text."""
-    if depth > _DEEP:
-        return None
-    if isinstance(node, s.JoinedStr) and node.values:
-        first = node.values[0]
-        if isinstance(first, s.Constant):
-            is_scheme = isinstance(first.value, str) and _SCHEME.match(first.value)
-            return node.values[1] if is_scheme and len(node.values) > 1 else None
-        return leading(data, first, function, depth + 1)
-    if isinstance(node, s.BinOp):
-        if node.op == "+" and isinstance(node.left, s.Constant):
-            is_scheme = isinstance(node.left.value, str) and _SCHEME.match(node.left.value)
-            return node.right if is_scheme else None
-        return leading(data, node.left, function, depth + 1) if node.op in {"+", "%"} else None
-    if isinstance(node, s.Name):
-        bound = data.app.types.locals.lookup(node.id, node.start, function)
-        if (
-            bound is not None
-            and bound.how == "assign"
-            and bound.value is not None
-            and not bound.path
-        ):
-            return leading(data, bound.value, function, depth + 1)
-    return None if isinstance(node, s.Constant) else node
-
-
-_DEEP = 5
+def holds_slashes(source: Source) -> bool:
+    """Whether what the client sends may hold slashes: a plain path parameter may not."""
+    if source.kind == "path":
+        return source.route is not None and f"{{{source.name}:path}}" in source.route.path
+    return True

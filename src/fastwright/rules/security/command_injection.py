@@ -26,9 +26,7 @@ def check(app: App) -> Iterator[Hit]:
     for flow in flows(app, RequestData(app), app.library.sinks["command-injection"]):
         if not (flow.site.external or "").startswith("subprocess.") or _has_shell(flow.site.node):
             call = call_name(flow.site)
-            yield hit(
-                flow, f"{flow.source.name} of the request becomes part of a command of {call}"
-            )
+            yield hit(flow, f"{flow.source.told} becomes part of a command of {call}")
 
 
 def _has_shell(call: s.Call) -> bool:
@@ -97,6 +95,23 @@ CASES = (
         @app.post("/d")
         def d(name: str) -> None:
             subprocess.run("uptime", shell=True)
+        """,
+    ),
+    case(
+        "messages of a WebSocket",
+        """
+        import asyncio
+        import shlex
+        from fastapi import FastAPI, WebSocket
+
+        app = FastAPI()
+
+        @app.websocket("/convert")
+        async def convert(websocket: WebSocket) -> None:
+            wanted = await websocket.receive_json()
+            await asyncio.create_subprocess_shell(f"convert {wanted['name']}")  # <-
+            await asyncio.create_subprocess_shell(f"convert {shlex.quote(wanted['other'])}")
+            await asyncio.create_subprocess_shell(f"convert {len(wanted['name'])}")
         """,
     ),
 )

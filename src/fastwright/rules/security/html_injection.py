@@ -4,7 +4,8 @@
 follows the link (cross-site scripting, CWE-79). Render a template that escapes (Jinja2 does in
 `Jinja2Templates`), or use `html.escape`.
 
-Reported where text of a request is put into the content of an `HTMLResponse`. Escaped, checked and
+Reported where text of a request is put into the content of an `HTMLResponse`, at once or when it is read
+back from the column that keeps it. Escaped, checked and
 compared values are left alone, and so are numbers.
 """
 
@@ -13,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fastwright.app.model import App
-from fastwright.app.request_data import RequestData
+from fastwright.app.request_data import RequestData, Source
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Rule, case
 from fastwright.rules.security._flows import flows, hit
@@ -21,9 +22,13 @@ from fastwright.rules.security._flows import flows, hit
 
 def check(app: App) -> Iterator[Hit]:
     """Report HTML that holds text of the request."""
-    for flow in flows(app, RequestData(app), app.library.sinks["html-injection"]):
-        if flow.source.kind != "header":
-            yield hit(flow, f"{flow.source.name} of the request stands in the HTML as it was sent")
+    for flow in flows(app, RequestData(app), app.library.sinks["html-injection"], _is_shared):
+        yield hit(flow, f"{flow.source.told} stands in the HTML as it was sent")
+
+
+def _is_shared(source: Source) -> bool:
+    """Whether a link can hold it: nobody makes another's browser send a header."""
+    return source.kind != "header"
 
 
 RULE = Rule(
@@ -81,6 +86,45 @@ CASES = (
         @app.get("/c")
         def c(request: Request, name: str) -> HTMLResponse:
             return templates.TemplateResponse(request, "c.html", {"name": name})
+        """,
+    ),
+    case(
+        "text that one route stores and another shows",
+        """
+        from html import escape
+        from fastapi import FastAPI
+        from fastapi.responses import HTMLResponse
+        from sqlalchemy import create_engine, select
+        from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+        app = FastAPI()
+        engine = create_engine("sqlite://")
+
+        class Base(DeclarativeBase): ...
+
+        class Note(Base):
+            __tablename__ = "notes"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            title: Mapped[str]
+            count: Mapped[int]
+
+        @app.post("/notes")
+        def create(title: str, count: int) -> None:
+            with Session(engine) as session:
+                session.add(Note(title=title, count=count))
+                session.commit()
+
+        @app.get("/notes/{key}")
+        def show(key: int) -> HTMLResponse:
+            with Session(engine) as session:
+                note = session.scalars(select(Note).where(Note.id == key)).one()
+            return HTMLResponse(f"<h1>{note.title}</h1>")  # <-
+
+        @app.get("/safe/{key}")
+        def safe(key: int) -> HTMLResponse:
+            with Session(engine) as session:
+                note = session.get(Note, key)
+            return HTMLResponse(f"<h1>{escape(note.title)} {note.count}</h1>")
         """,
     ),
 )

@@ -5,7 +5,8 @@ attacker's, right after the login (CWE-601). Admit paths of the own site only (o
 or look the target up.
 
 Reported where request data is the beginning of the address or its host. An address that is compared,
-parsed, looked up or checked is left alone, and so is request data behind a fixed host or path.
+parsed, looked up or checked is left alone, and so are request data behind a fixed host or path, and links
+that were stored before: short links are meant to lead away.
 """
 
 from __future__ import annotations
@@ -14,25 +15,26 @@ import re
 from collections.abc import Iterator
 
 from fastwright.app.model import App
-from fastwright.app.request_data import RequestData
+from fastwright.app.request_data import RequestData, Source
 from fastwright.rules.evidence import call_name
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Rule, case
-from fastwright.rules.security._flows import Flow, arguments, hit, leading
+from fastwright.rules.security._flows import flows, hit, holds_slashes
 
 _CHECKS = re.compile(r"urlparse|urlsplit|startswith|host|domain|allowed|relative", re.IGNORECASE)
 
 
 def check(app: App) -> Iterator[Hit]:
     """Report redirects whose target the request chooses."""
-    data = RequestData(app, _CHECKS)
-    for site, given in arguments(app, data, app.library.sinks["open-redirect"]):
-        first = leading(data, given, site.caller)
-        source = next(data.sources(first, site.caller), None) if first is not None else None
-        if source is None or source.kind in {"header", "path"}:
-            continue
-        message = f"{source.name} of the request decides where {call_name(site)} sends the visitor"
-        yield hit(Flow(site, given, source), message)
+    data = RequestData(app, _CHECKS, leading=True)
+    for flow in flows(app, data, app.library.sinks["open-redirect"], _may_hold_host):
+        message = f"{flow.source.told} decides where {call_name(flow.site)} sends the visitor"
+        yield hit(flow, message)
+
+
+def _may_hold_host(source: Source) -> bool:
+    """Whether a source may name another site. Stored links (short URLs) are meant to lead away."""
+    return source.kind != "header" and source.column is None and holds_slashes(source)
 
 
 RULE = Rule(
@@ -88,6 +90,27 @@ CASES = (
             if not next.startswith("/") or next.startswith("//"):
                 raise HTTPException(400)
             return RedirectResponse(next)
+        """,
+    ),
+    case(
+        "the query as the request holds it, the rest of a path",
+        """
+        from fastapi import FastAPI, Request
+        from fastapi.responses import RedirectResponse
+
+        app = FastAPI()
+
+        @app.get("/login")
+        def login(request: Request) -> RedirectResponse:
+            return RedirectResponse(request.query_params["next"])  # <-
+
+        @app.get("/to/{address:path}")
+        def to(address: str) -> RedirectResponse:
+            return RedirectResponse(address)  # <-
+
+        @app.get("/page/{name}")
+        def page(name: str, request: Request) -> RedirectResponse:
+            return RedirectResponse(f"/pages/{name}?{request.query_params['tab']}")
         """,
     ),
 )

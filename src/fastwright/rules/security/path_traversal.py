@@ -5,7 +5,8 @@ folder in front is ignored altogether (CWE-22). Give files ids of your own, or r
 `path.is_relative_to(UPLOADS.resolve())` before it is opened.
 
 Reported where text of a request (query, body, form, cookie, the name of an uploaded file, a `{name:path}`
-parameter) reaches a call that opens, writes, sends or deletes a file. Plain path parameters hold no slash
+parameter, a message of a WebSocket) reaches a call that opens, writes, sends or deletes a file, at once or
+by way of a column that keeps it. Plain path parameters hold no slash
 and are left alone; so are names that are reduced to their last part, resolved, checked or looked up.
 """
 
@@ -19,7 +20,7 @@ from fastwright.app.request_data import RequestData, Source
 from fastwright.rules.evidence import call_name
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Rule, case
-from fastwright.rules.security._flows import flows, hit
+from fastwright.rules.security._flows import flows, hit, holds_slashes
 
 _CHECKS = re.compile(
     r"resolve|realpath|abspath|is_relative_to|relative_to|commonpath|basename|startswith|splitext|exists"
@@ -31,16 +32,13 @@ _CHECKS = re.compile(
 def check(app: App) -> Iterator[Hit]:
     """Report files whose path the request chooses."""
     data = RequestData(app, _CHECKS)
-    for flow in flows(app, data, app.library.sinks["path-traversal"]):
-        if _holds_slashes(flow.source):
-            call = call_name(flow.site)
-            yield hit(flow, f"{flow.source.name} of the request decides which file {call} gets")
+    for flow in flows(app, data, app.library.sinks["path-traversal"], _may_hold_slashes):
+        call = call_name(flow.site)
+        yield hit(flow, f"{flow.source.told} decides which file {call} gets")
 
 
-def _holds_slashes(source: Source) -> bool:
-    if source.kind == "path":
-        return source.route is not None and f"{{{source.name}:path}}" in source.route.path
-    return source.kind != "header"
+def _may_hold_slashes(source: Source) -> bool:
+    return source.kind != "header" and holds_slashes(source)
 
 
 RULE = Rule(
@@ -115,6 +113,41 @@ CASES = (
         @app.get("/e")
         def e(name: str) -> FileResponse:
             return FileResponse(UPLOADS / os.path.basename(name))
+        """,
+    ),
+    case(
+        "a name that one route stores and another opens",
+        """
+        from uuid import uuid4
+        from fastapi import FastAPI, UploadFile
+        from fastapi.responses import FileResponse
+        from sqlalchemy import create_engine, select
+        from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+        app = FastAPI()
+        engine = create_engine("sqlite://")
+
+        class Base(DeclarativeBase): ...
+
+        class Document(Base):
+            __tablename__ = "documents"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            name: Mapped[str]
+            kept_as: Mapped[str]
+
+        @app.post("/documents")
+        def create(upload: UploadFile) -> None:
+            with Session(engine) as session:
+                session.add(Document(name=upload.filename, kept_as=f"{uuid4()}.bin"))
+                session.commit()
+
+        @app.get("/documents/{key}")
+        def read(key: int) -> FileResponse:
+            with Session(engine) as session:
+                document = session.get(Document, key)
+            with open(f"files/{document.kept_as}") as file:
+                file.read()
+            return FileResponse(f"files/{document.name}")  # <-
         """,
     ),
 )

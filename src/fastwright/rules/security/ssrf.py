@@ -6,9 +6,11 @@ CWE-918). Look the target up in a table of allowed ones, or check the host again
 addresses of private networks after resolving the name.
 
 Reported where request data is the beginning of the URL or its host, followed through fields, names, texts
-and calls. A fixed host with request data in the path is another matter and left alone; so is a URL that
-is compared with allowed ones, parsed, resolved or given to something that checks it, and one that only
-an administrator may set.
+and calls, and through the columns that keep it: a webhook's URL that one route stores and a job posts to.
+A fixed host with request data in the path is another matter and left alone; so is a URL that is compared
+with allowed ones, parsed, resolved or given to something that checks it, and one that only an
+administrator may hand over. What administrators store is reported: those who run an application are
+seldom those who run the network that its jobs work in.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from fastwright.app.request_data import RequestData, Source
 from fastwright.rules.evidence import call_name
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Rule, case
-from fastwright.rules.security._flows import Flow, arguments, hit, leading
+from fastwright.rules.security._flows import flows, hit, holds_slashes
 
 _CHECKS = re.compile(
     r"urlparse|urlsplit|parse_url|getaddrinfo|gethostby|ip_address|host|domain|ssrf|block|startswith"
@@ -32,14 +34,18 @@ _CHECKS = re.compile(
 
 def check(app: App) -> Iterator[Hit]:
     """Report HTTP calls whose host the request chooses."""
-    data = RequestData(app, _CHECKS)
-    for site, given in arguments(app, data, app.library.sinks["ssrf"]):
-        first = leading(data, given, site.caller)
-        source = next(data.sources(first, site.caller), None) if first is not None else None
-        if source is None or source.kind in {"header", "path"} or _is_for_staff(source):
-            continue
-        message = f"{source.name} of the request decides which host {call_name(site)} calls"
-        yield hit(Flow(site, given, source), message)
+    data = RequestData(app, _CHECKS, leading=True)
+    for flow in flows(app, data, app.library.sinks["ssrf"], _may_hold_host):
+        message = f"{flow.source.told} decides which host {call_name(flow.site)} calls"
+        yield hit(flow, message)
+
+
+def _may_hold_host(source: Source) -> bool:
+    return (
+        source.kind != "header"
+        and holds_slashes(source)
+        and (source.column is not None or not _is_for_staff(source))
+    )
 
 
 def _is_for_staff(source: Source) -> bool:
@@ -130,6 +136,103 @@ CASES = (
             if urlsplit(url).hostname not in {"a.example.org"}:
                 raise HTTPException(400)
             return requests.get(url, timeout=5).text
+        """,
+    ),
+    case(
+        "a URL that one route stores and a job posts to",
+        """
+        import httpx
+        from fastapi import FastAPI
+        from pydantic import BaseModel, HttpUrl
+        from sqlalchemy import create_engine, select
+        from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+        app = FastAPI()
+        engine = create_engine("sqlite://")
+
+        class Base(DeclarativeBase): ...
+
+        class Hook(Base):
+            __tablename__ = "hooks"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            url: Mapped[str]
+            ours: Mapped[str]
+
+        class HookIn(BaseModel):
+            url: HttpUrl
+
+        @app.post("/hooks")
+        def create(body: HookIn) -> None:
+            with Session(engine) as session:
+                session.add(Hook(**body.model_dump(mode="json"), ours="https://a.example.org"))
+                session.commit()
+
+        async def deliver_all() -> None:
+            async with httpx.AsyncClient(timeout=5) as client:
+                with Session(engine) as session:
+                    for hook in session.scalars(select(Hook)):
+                        await client.post(hook.url)  # <-
+                        await client.post(hook.ours)
+        """,
+    ),
+    case(
+        "a message of a WebSocket; the rest of a path",
+        """
+        import requests
+        from fastapi import FastAPI, WebSocket
+
+        app = FastAPI()
+
+        @app.websocket("/load")
+        async def load(websocket: WebSocket) -> None:
+            async for wanted in websocket.iter_json():
+                requests.get(wanted["url"], timeout=5)  # <-
+                requests.get(f"https://a.example.org/{wanted['name']}", timeout=5)
+
+        @app.get("/proxy/{url:path}")
+        def proxy(url: str) -> str:
+            return requests.get(url, timeout=5).text  # <-
+        """,
+    ),
+    case(
+        "fields that a validator checks, a guard that refuses, a fixed beginning that is handed on",
+        """
+        import requests
+        from urllib.parse import urlparse
+        from fastapi import FastAPI, HTTPException
+        from pydantic import BaseModel, field_validator
+
+        app = FastAPI()
+
+        class Hook(BaseModel):
+            url: str
+
+            @field_validator("url")
+            @classmethod
+            def ours(cls, url: str) -> str:
+                if urlparse(url).hostname not in {"a.example.org"}:
+                    raise ValueError("not ours")
+                return url
+
+        def refuse_strangers(address: str) -> None:
+            if urlparse(address).hostname not in {"a.example.org"}:
+                raise HTTPException(400)
+
+        def load(url: str) -> str:
+            return requests.get(url, timeout=5).text
+
+        @app.post("/hooks")
+        def test_hook(hook: Hook) -> str:
+            return requests.get(hook.url, timeout=5).text
+
+        @app.get("/load")
+        def load_it(url: str) -> str:
+            refuse_strangers(url)
+            return requests.get(url, timeout=5).text
+
+        @app.get("/name")
+        def named(name: str) -> str:
+            return load(f"https://a.example.org/{name}")
         """,
     ),
 )

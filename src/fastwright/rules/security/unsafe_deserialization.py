@@ -26,9 +26,7 @@ def check(app: App) -> Iterator[Hit]:
         if flow.site.external == "yaml.load" and _is_safe(flow.site.node):
             continue
         call = call_name(flow.site)
-        yield hit(
-            flow, f"{flow.source.name} of the request goes to {call}, which runs what it says"
-        )
+        yield hit(flow, f"{flow.source.told} goes to {call}, which runs what it says")
 
 
 def _is_safe(call: s.Call) -> bool:
@@ -91,6 +89,28 @@ CASES = (
         def b() -> None:
             with open("model.pickle", "rb") as file:
                 pickle.load(file)
+        """,
+    ),
+    case(
+        "the file behind an upload; bytes of a WebSocket; what the server made itself",
+        """
+        import pickle
+        from fastapi import FastAPI, UploadFile, WebSocket
+
+        app = FastAPI()
+
+        @app.post("/load")
+        def load(upload: UploadFile) -> None:
+            pickle.load(upload.file)  # <-
+            pickle.loads(upload.file.read())  # <-
+
+        @app.websocket("/feed")
+        async def feed(websocket: WebSocket) -> None:
+            pickle.loads(await websocket.receive_bytes())  # <-
+
+        @app.get("/copy")
+        def copy(name: str) -> None:
+            pickle.loads(pickle.dumps(name))
         """,
     ),
 )

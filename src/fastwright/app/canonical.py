@@ -37,6 +37,7 @@ _PREFIXES = {
     "fastapi.security.http": "fastapi.security",
     "fastapi.security.api_key": "fastapi.security",
     "fastapi.security.open_id_connect_url": "fastapi.security",
+    "io.open": "builtins.open",
     "pydantic.main.BaseModel": "pydantic.BaseModel",
     "pydantic.fields.Field": "pydantic.Field",
     "pydantic.types": "pydantic",

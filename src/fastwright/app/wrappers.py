@@ -52,6 +52,54 @@ def _of_decorators(types: Inference, function: Function) -> Iterator[Function]:
                         yield inner
 
 
+def keeps_signature(types: Inference, function: Function, decorator: s.Expr) -> bool:
+    """Whether a decorator of the project surely leaves FastAPI the signature of a function.
+
+    Each function that it hands out, or that what it hands out hands out, is made with ``wraps``.
+    """
+    callee = decorator.func if isinstance(decorator, s.Call) else decorator
+    options = alternatives(types.of(callee, Where(function.module, function.outer)))
+    return all(
+        isinstance(option, FunctionValue) and _hands_on(types, option.function)
+        for option in options
+    )
+
+
+def _hands_on(types: Inference, function: Function, depth: int = 0) -> bool:
+    """Whether all that a function returns are inner functions that are wrapped, or hand on."""
+    returns = [
+        node.value for node in s.walk_scope(*function.node.body) if isinstance(node, s.Return)
+    ]
+    scope = types.linker.local_scope(function)
+    inner = [scope.names.get(_inner_name(value) or "") for value in returns]
+    return (
+        depth < _DEEPEST
+        and bool(returns)
+        and all(
+            isinstance(each, Function) and (_is_wrapped(each) or _hands_on(types, each, depth + 1))
+            for each in inner
+        )
+    )
+
+
+_DEEPEST = 3
+
+
+def _inner_name(value: s.Expr | None) -> str | None:
+    """Return the name in ``return inner``, ``return inner(func)`` and ``return cast(F, inner)``."""
+    if isinstance(value, s.Call):
+        casts = s.last_name(value.func) == "cast" and len(value.args) > 1
+        value = value.args[1] if casts else value.func
+    return value.id if isinstance(value, s.Name) else None
+
+
+def _is_wrapped(function: Function) -> bool:
+    return any(
+        isinstance(decorator, s.Call) and s.last_name(decorator.func) == "wraps"
+        for decorator in function.node.decorators
+    )
+
+
 def _returned(types: Inference, function: Function) -> list[Function]:
     """Return the inner functions that a function returns by name."""
     names = {

@@ -7,7 +7,8 @@ wins and the annotation is wrong. `response_model` is for the case in which the 
 returns a row or a dictionary, and a schema is made of it. Ruff knows this as FAST001.
 
 Left alone: `response_model=None` (it turns validation off, `-> None` does not), endpoints with other
-decorators under the route (they may hide the annotation), generators, and postponed annotations of
+decorators under the route that may hide the annotation (those of the project that use `functools.wraps`
+do not), generators, and postponed annotations of
 functions that are nested in others (FastAPI cannot resolve local names).
 """
 
@@ -15,9 +16,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fastwright.app.model import App
+from fastwright.app.wrappers import keeps_signature
 from fastwright.edit.builders import delete_argument
 from fastwright.edit.fix import Fix
-from fastwright.project.versions import Versions
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.rules.evidence import evidence, place
@@ -29,10 +31,24 @@ _DECLARE = frozenset(
 )
 
 
-def check(module: Module, _versions: Versions) -> Iterator[Hit]:
+def check(app: App) -> Iterator[Hit]:
     """Report each ``response_model`` that equals the return annotation."""
-    if "fastapi" not in module.header.marks and "APIRouter" not in module.header.marks:
-        return
+    for module in app.sources:
+        if "fastapi" not in module.header.marks and "APIRouter" not in module.header.marks:
+            continue
+        for function, call, keyword in _repeating(module):
+            if function.returns is not None and _shows_annotation(app, module, function):
+                message = (
+                    f"response_model of {function.name} repeats its return annotation:"
+                    " FastAPI takes that as the response model"
+                )
+                chain = (evidence(module, function.returns, "the return annotation"),)
+                fix = Fix("safe", (delete_argument(module, call, keyword),))
+                yield Hit(place(module, keyword), message, chain, fix)
+
+
+def _repeating(module: Module) -> Iterator[tuple[s.FunctionDef, s.Call, s.Keyword]]:
+    """Yield functions, a decorator, and its ``response_model`` that says the same as their annotation."""
     nested = _nested(module)
     postponed = any(
         isinstance(statement, s.ImportFrom) and statement.module == "__future__"
@@ -40,7 +56,7 @@ def check(module: Module, _versions: Versions) -> Iterator[Hit]:
     )
     for function in module.functions:
         returns = function.returns
-        if returns is None or function.is_generator or not _only_routes(function):
+        if returns is None or function.is_generator:
             continue
         if id(function) in nested and (postponed or _is_quoted(returns)):
             continue
@@ -49,13 +65,7 @@ def check(module: Module, _versions: Versions) -> Iterator[Hit]:
                 continue
             for keyword in decorator.keywords:
                 if keyword.arg == "response_model" and _same(module, keyword.value, returns):
-                    message = (
-                        f"response_model of {function.name} repeats its return annotation:"
-                        " FastAPI takes that as the response model"
-                    )
-                    chain = (evidence(module, returns, "the return annotation"),)
-                    fix = Fix("safe", (delete_argument(module, decorator, keyword),))
-                    yield Hit(place(module, keyword), message, chain, fix)
+                    yield function, decorator, keyword
 
 
 def _nested(module: Module) -> set[int]:
@@ -69,13 +79,22 @@ def _nested(module: Module) -> set[int]:
     }
 
 
-def _only_routes(function: s.FunctionDef) -> bool:
-    """Whether nothing stands between the routes and the function that may hide its annotation."""
-    return all(
+def _shows_annotation(app: App, module: Module, function: s.FunctionDef) -> bool:
+    """Whether nothing between the routes and the function hides its annotation from them."""
+    others = [decorator for decorator in function.decorators if not _is_route(decorator)]
+    if not others:
+        return True
+    found = next((f for f in app.every_function(module) if f.node is function), None)
+    return found is not None and all(
+        keeps_signature(app.types, found, decorator) for decorator in others
+    )
+
+
+def _is_route(decorator: s.Expr) -> bool:
+    return (
         isinstance(decorator, s.Call)
         and isinstance(decorator.func, s.Attribute)
         and decorator.func.attr in _DECLARE
-        for decorator in function.decorators
     )
 
 
@@ -113,7 +132,7 @@ RULE = Rule(
     summary="a response model that repeats the return annotation",
     severity="info",
     mend="Remove `response_model`: the return annotation is enough.",
-    module=check,
+    app=check,
     since={"fastapi": "0.89"},
     references=(
         "https://fastapi.tiangolo.com/tutorial/response-model/",
@@ -194,6 +213,55 @@ def bare(): ...
 @wrapped
 def hidden() -> Item: ...
 """,
+    ),
+    case(
+        "decorators of the project that keep the signature",
+        """
+        from functools import wraps
+        from typing import Any, Callable, TypeVar, cast
+        from fastapi import FastAPI
+        from pydantic import BaseModel
+
+        F = TypeVar("F", bound=Callable[..., Any])
+        app = FastAPI()
+
+        class Item(BaseModel):
+            name: str
+
+        def logged(function=None, *, loud: bool = False):
+            def decorator(func):
+                @wraps(func)
+                async def wrapper(*args, **kwargs):
+                    return func(*args, **kwargs)
+                return wrapper
+            if function is None:
+                return decorator
+            return decorator(function)
+
+        def limited(by: int):
+            def decorator(func: F) -> F:
+                @wraps(func)
+                def wrapper(*args, **kwargs):
+                    return func(*args, **kwargs)
+                return cast(F, wrapper)
+            return decorator
+
+        def other(func):
+            @wraps(func)
+            def wrapper(*args, **kwargs):
+                return func(*args, **kwargs)
+            return wrapper if __debug__ else (lambda: None)
+
+        @app.get("/one", response_model=Item)  # <-
+        @logged
+        @limited(by=3)
+        def one() -> Item: ...
+
+        @app.get("/two", response_model=Item)
+        @logged
+        @other
+        def two() -> Item: ...
+        """,
     ),
     case(
         "a local class that a postponed annotation cannot name",

@@ -32,7 +32,7 @@ def wrong_lines(rule: Rule, case: Case) -> list[Wrong]:
 def wrong_fix(rule: Rule, case: Case) -> str | None:
     """Return how the fixes of a rule fail a case, or None.
 
-    They must make of its files what ``after`` says (each file that it does not name stays as it is),
+    They must make of its files what ``after`` says (what it does not name, or says unchanged, stays),
     leave nothing behind that they could mend once more, and break no file.
     """
     files = {path: _plain(text) for path, text in case.files.items()}
@@ -42,6 +42,7 @@ def wrong_fix(rule: Rule, case: Case) -> str | None:
         if read(text.encode())[0].broken:
             return f"{path} can no longer be read:\n{text}"
     expected = {path: _plain(text) for path, text in case.after.items()}
+    expected = {path: text for path, text in expected.items() if text != files[path]}
     if case.after and changed != expected:
         return "\n".join(f"{path} became:\n{text}" for path, text in sorted(changed.items()))
     again = mended(rule, files | changed, installed)

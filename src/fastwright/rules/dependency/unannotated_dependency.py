@@ -8,17 +8,23 @@ is written once. FastAPI's documentation asks for it since 0.95.
 
 Reported once for each function, at its first such parameter, in endpoints, dependencies and
 injected classes alike. Only FastAPI's own markers count, not those of other libraries.
+
+The fix keeps what the client sees. A parameter that has no default any more moves before those that
+have one, in endpoints only: FastAPI calls them by keyword. For dependencies and classes the fix is a
+suggestion, because code that calls them itself has to give what was the marker.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from fastwright.app.canonical import canonical
 from fastwright.app.dependencies import MARKERS
 from fastwright.project.versions import Versions
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
+from fastwright.rules.dependency._annotated import annotate
 from fastwright.rules.evidence import place
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Rule, case
@@ -33,7 +39,8 @@ def check(module: Module, _versions: Versions) -> Iterator[Hit]:
     for function in module.functions:
         found = [p for p in function.params if _is_marker(module, p.default)]
         if found:
-            yield Hit(place(module, found[0]), _message(function, found))
+            fix = annotate(module, function, partial(_is_marker, module))
+            yield Hit(place(module, found[0]), _message(function, found), (), fix)
 
 
 def _is_marker(module: Module, default: s.Expr | None) -> bool:
@@ -108,6 +115,96 @@ CASES = (
             q: str = Query(min_length=2),  # <-
             user: dict = Depends(get_user),
         ) -> None: ...
+        """,
+        after="""
+        from typing import Annotated
+
+        from fastapi import APIRouter, Depends, Query
+
+        router = APIRouter()
+
+        def get_db(): ...
+
+        def get_user(token: str, db=Depends(get_db)): ...
+
+        @router.get("/")
+        def search(
+            q: Annotated[str, Query(min_length=2)],
+            user: Annotated[dict, Depends(get_user)],
+        ) -> None: ...
+        """,
+    ),
+    case(
+        "defaults, and the order of parameters",
+        """
+        from typing import Annotated
+        from fastapi import Body, Depends, FastAPI, Header, Path, Query
+
+        app = FastAPI()
+
+        class Settings: ...
+
+        @app.get("/a/{key}")
+        def a(
+            key: int = Path(..., ge=1),  # <-
+            q: str | None = Query(None, max_length=5),
+            page: int = Query(default=1),
+            tags: list[str] = Query(default_factory=list),
+            settings: Settings = Depends(),
+        ) -> None: ...
+
+        @app.post("/b")
+        def b(plain: int, body: dict = Body(embed=True), h: str = Header("x")) -> None: ...  # <-
+
+        @app.post("/c")
+        def c(plain: int = 1, *, body: dict = Body(...)) -> None: ...  # <-
+        """,
+        after="""
+        from typing import Annotated
+        from fastapi import Body, Depends, FastAPI, Header, Path, Query
+
+        app = FastAPI()
+
+        class Settings: ...
+
+        @app.get("/a/{key}")
+        def a(
+            key: Annotated[int, Path(ge=1)],
+            tags: Annotated[list[str], Query(default_factory=list)],
+            settings: Annotated[Settings, Depends()],
+            q: Annotated[str | None, Query(max_length=5)] = None,
+            page: Annotated[int, Query()] = 1,
+        ) -> None: ...
+
+        @app.post("/b")
+        def b(plain: int, body: Annotated[dict, Body(embed=True)], h: Annotated[str, Header()] = "x") -> None: ...
+
+        @app.post("/c")
+        def c(plain: int = 1, *, body: Annotated[dict, Body()]) -> None: ...
+        """,
+    ),
+    case(
+        "reported, and left to a person: no type, comments that would move, a call by position",
+        """
+        from fastapi import Depends, FastAPI, Query
+
+        app = FastAPI()
+
+        def get_db(): ...
+
+        @app.get("/a")
+        def a(db=Depends(get_db)) -> None: ...  # <-
+
+        @app.get("/b")
+        def b(
+            page: int = 1,  # from one on
+            db: object = Depends(get_db),  # <-
+        ) -> None: ...
+
+        @app.get("/c")
+        def c(page: int = 1, db: object = Depends(get_db)) -> None: ...  # <-
+
+        c(1, None)
         """,
     ),
     case(

@@ -1,0 +1,140 @@
+"""The fix of ``unannotated-dependency``: markers moved from default values into ``Annotated``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from fastwright.edit import source as at
+from fastwright.edit.builders import delete_argument
+from fastwright.edit.fix import Edit, Fix
+from fastwright.edit.names import bring
+from fastwright.edit.source import text
+from fastwright.read import syntax as s
+from fastwright.read.module import Module
+
+_ROUTES = frozenset(
+    {"get", "post", "put", "patch", "delete", "head", "options", "trace", "api_route", "websocket"}
+)
+_DEPENDING = frozenset({"Depends", "Security"})
+
+
+class _Written(NamedTuple):
+    """A parameter as it is to be written."""
+
+    text: str
+    has_default: bool
+
+
+def annotate(
+    module: Module, function: s.FunctionDef, is_marker: Callable[[s.Expr | None], bool]
+) -> Fix | None:
+    """Return the fix for a signature, or None where it could be wrong.
+
+    It is safe for endpoints, which FastAPI calls by keyword. Who else calls a dependency or a class
+    is not known from one file, and would have to give what was the marker: a suggestion.
+    """
+    annotated = bring(module, "typing", "Annotated")
+    if annotated is None:
+        return None
+    written: list[_Written] = []
+    for parameter in function.params:
+        if is_marker(parameter.default):
+            new = _annotated(module, parameter, annotated.name)
+            if new is None:
+                return None
+            written.append(new)
+        else:
+            written.append(_Written(text(module, parameter), parameter.default is not None))
+    is_endpoint = any(_is_route(decorator) for decorator in function.decorators)
+    edits = _edits(module, function, written, may_move=is_endpoint)
+    if edits is None:
+        return None
+    return Fix("safe" if is_endpoint else "suggest", edits, annotated.imports)
+
+
+def _is_route(decorator: s.Expr) -> bool:
+    return (
+        isinstance(decorator, s.Call)
+        and isinstance(decorator.func, s.Attribute)
+        and decorator.func.attr in _ROUTES
+    )
+
+
+def _annotated(module: Module, parameter: s.Parameter, annotated: str) -> _Written | None:
+    """Return ``name: Annotated[T, marker] = default`` for ``name: T = marker(default)``."""
+    marker, declared = parameter.default, parameter.annotation
+    if not isinstance(marker, s.Call) or declared is None or isinstance(declared, s.Constant):
+        return None
+    if isinstance(declared, s.Subscript) and s.last_name(declared.value) == "Annotated":
+        return None
+    if any(isinstance(argument, s.Starred) for argument in marker.args) or any(
+        keyword.arg is None for keyword in marker.keywords
+    ):
+        return None
+    shown, default = text(module, marker), None
+    if s.last_name(marker.func) not in _DEPENDING:
+        given = marker.argument(0, "default")
+        if given is not None:
+            shown = _without(module, marker, given)
+            default = None if _is_required(given) else text(module, given)
+    new = f"{parameter.name}: {annotated}[{text(module, declared)}, {shown}]"
+    return _Written(new if default is None else f"{new} = {default}", default is not None)
+
+
+def _is_required(given: s.Expr) -> bool:
+    """``...`` and Pydantic's own sign for it."""
+    if isinstance(given, s.Constant) and given.kind == "ellipsis":
+        return True
+    return s.last_name(given) in {"Required", "Undefined", "PydanticUndefined"}
+
+
+def _without(module: Module, marker: s.Call, given: s.Expr) -> str:
+    argument = next((keyword for keyword in marker.keywords if keyword.value is given), given)
+    gone = delete_argument(module, marker, argument)
+    source = module.source
+    return (source[marker.start : gone.start] + source[gone.end : marker.end]).decode()
+
+
+def _edits(
+    module: Module, function: s.FunctionDef, written: Sequence[_Written], *, may_move: bool
+) -> tuple[Edit, ...] | None:
+    plain = [n for n, p in enumerate(function.params) if p.kind in {"plain", "positional"}]
+    order = [written[n].has_default for n in plain]
+    if order == sorted(order):
+        return tuple(
+            Edit(module.path, parameter.start, parameter.end, new.text)
+            for parameter, new in zip(function.params, written, strict=True)
+            if new.text != text(module, parameter)
+        )
+    if not may_move or any(function.params[n].kind == "positional" for n in plain):
+        return None
+    first, last = function.params[plain[0]], function.params[plain[-1]]
+    if b"#" in module.source[first.start : last.end] or _is_called(module, function):
+        return None
+    sorted_texts = [
+        written[n].text for n in sorted(plain, key=lambda n: (written[n].has_default, n))
+    ]
+    moved = _separator(module, function, plain).join(sorted_texts)
+    rest = [
+        Edit(module.path, function.params[n].start, function.params[n].end, written[n].text)
+        for n in range(len(written))
+        if n not in plain and written[n].text != text(module, function.params[n])
+    ]
+    return (Edit(module.path, first.start, last.end, moved), *rest)
+
+
+def _separator(module: Module, function: s.FunctionDef, plain: list[int]) -> str:
+    """Return what stands between two parameters: a comma, and a new line where there was one."""
+    first, second = function.params[plain[0]], function.params[plain[1]]
+    if at.line_start(module.source, first.start) == at.line_start(module.source, second.start):
+        return ", "
+    return "," + at.newline(module.source) + at.indentation(module.source, second.start)
+
+
+def _is_called(module: Module, function: s.FunctionDef) -> bool:
+    """Whether the file calls the function with arguments by position."""
+    return any(
+        isinstance(node, s.Call) and s.last_name(node.func) == function.name and node.args
+        for node in module.walk()
+    )

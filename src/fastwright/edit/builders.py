@@ -44,6 +44,27 @@ def _closing(module: Module, call: s.Call) -> int:
     return module.source.rindex(b")", call.start, call.end)
 
 
+def delete_parameter(module: Module, function: s.FunctionDef, gone: s.Parameter) -> Edit | None:
+    """Return the edit that takes a parameter out of a signature.
+
+    None where more than a comma stands between it and its neighbour: a bare ``*`` or ``/``, a comment.
+    """
+    number = function.params.index(gone)
+    before, behind = function.params[:number], function.params[number + 1 :]
+    if behind:
+        between = module.source[gone.end : behind[0].start]
+        edit = Edit(module.path, gone.start, behind[0].start, "")
+    elif before:
+        between = module.source[before[-1].end : gone.start]
+        edit = Edit(module.path, before[-1].end, gone.end, "")
+    else:
+        opened = module.source.rindex(b"(", function.name_start, gone.start)
+        closed = module.source.index(b")", gone.end)
+        between = module.source[opened + 1 : gone.start] + module.source[gone.end : closed]
+        edit = Edit(module.path, opened + 1, closed, "")
+    return edit if between.strip() in {b"", b","} else None
+
+
 def arguments(call: s.Call) -> list[s.Node]:
     """Return the arguments and keywords of a call in the order in which they are written."""
     return sorted([*call.args, *call.keywords], key=lambda node: node.start)

@@ -46,8 +46,15 @@ def prune_imports(before: bytes, after: bytes) -> bytes:
                     after = _cut(after, statement.names, alias)
         elif at.is_alone(after, statement.start, statement.end):
             start = at.line_start(after, statement.start)
-            after = after[:start] + after[at.next_line(after, statement.end - 1) :]
+            end = at.next_line(after, statement.end - 1)
+            if _is_blank_before(after, start) and not after[end : at.next_line(after, end)].strip():
+                end = at.next_line(after, end)  # one of two blank lines, or the first of the file
+            after = after[:start] + after[end:]
     return after
+
+
+def _is_blank_before(source: bytes, start: int) -> bool:
+    return start == 0 or not source[at.line_start(source, start - 1) : start].strip()
 
 
 # ---------------------------------------------------------------------- reading

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from fastwright.edit import source as at
 from fastwright.edit.fix import Edit
@@ -28,20 +28,69 @@ def delete_argument(module: Module, call: s.Call, argument: s.Node) -> Edit:
         return Edit(module.path, argument.start, given[place + 1].start, "")
     if place > 0:
         return Edit(module.path, given[place - 1].end, argument.end, "")
-    opened = module.source.index(b"(", call.func.end)
-    return Edit(module.path, opened + 1, _closing(module, call), "")
+    return Edit(module.path, _opening(module, call) + 1, _closing(module, call), "")
 
 
 def add_argument(module: Module, call: s.Call, text: str) -> Edit:
-    """Return the edit that puts ``text`` behind the last argument of a call."""
-    given = arguments(call)
-    if given:
-        return insert(module, given[-1].end, f", {text}")
-    return insert(module, _closing(module, call), text)
+    """Return the edit that puts ``text`` behind the last argument of a call, as they are laid out."""
+    source, given, closing = module.source, arguments(call), _closing(module, call)
+    opened = _opening(module, call)
+    if not given:
+        return Edit(module.path, opened + 1, closing, text)
+    last = given[-1]
+    end = at.behind_parentheses(source, last.end, closing)
+    comma = at.next_sign(source, end, closing)
+    alone = at.is_first(source, last.start) and at.is_first(source, closing)
+    if alone and len({at.line_start(source, argument.start) for argument in given}) == len(given):
+        indentation = at.indentation(source, last.start)
+        if source[comma : comma + 1] != b",":
+            return insert(module, end, f",{at.newline(source)}{indentation}{text}")
+        return insert(
+            module, at.next_line(source, comma), f"{indentation}{text},{at.newline(source)}"
+        )
+    if b"\n" not in source[call.start : call.end]:
+        return _on_one_line(module, opened, closing, given, text)
+    return insert(module, end, f", {text}")
+
+
+def _on_one_line(module: Module, opened: int, closing: int, given: list[s.Node], text: str) -> Edit:
+    """Return the edit for a call that stands on one line, and may not fit on it any more."""
+    source, end = module.source, at.newline(module.source)
+    start = at.line_start(source, opened)
+    line = source[start : at.next_line(source, opened)].decode().rstrip()
+    if len(line) + len(text) + 2 <= at.width(source):
+        return insert(module, at.behind_parentheses(source, given[-1].end, closing), f", {text}")
+    outer = at.indentation(source, opened)
+    inner = outer + " " * 4
+    written = source[opened + 1 : closing].decode().strip().rstrip(",").rstrip()
+    together = f"{inner}{written}, {text}"
+    if len(together) <= at.width(source):
+        return Edit(module.path, opened + 1, closing, f"{end}{together}{end}{outer}")
+    each = [*(source[a:b].decode() for a, b in _ranges(module, opened, closing, given)), text]
+    lines = "".join(f"{inner}{argument},{end}" for argument in each)
+    return Edit(module.path, opened + 1, closing, f"{end}{lines}{outer}")
+
+
+def _ranges(
+    module: Module, opened: int, closing: int, given: list[s.Node]
+) -> Iterator[tuple[int, int]]:
+    """Yield from where to where each argument stands, with the parentheses around it."""
+    source, start = module.source, opened + 1
+    for argument in given:
+        end = at.behind_parentheses(source, argument.end, closing)
+        start = at.next_sign(source, start, closing)
+        yield start, end
+        start = at.next_sign(source, end, closing) + 1
 
 
 def _closing(module: Module, call: s.Call) -> int:
     return module.source.rindex(b")", call.start, call.end)
+
+
+def _opening(module: Module, call: s.Call) -> int:
+    """Return where the parenthesis of a call stands that opens its arguments."""
+    end = at.behind_parentheses(module.source, call.func.end, call.end)
+    return module.source.index(b"(", end)
 
 
 def arguments(call: s.Call) -> list[s.Node]:
@@ -71,21 +120,21 @@ def delete_statements(
     return edits
 
 
-def first_byte(statement: s.Stmt) -> int:
-    """Return where a statement begins, its decorators included."""
+def first_byte(statement: s.Node) -> int:
+    """Return where a statement or handler begins, its decorators included."""
     if isinstance(statement, (s.FunctionDef, s.ClassDef)) and statement.decorators:
         return statement.decorators[0].start - 1
     return statement.start
 
 
-def insert_before(module: Module, statement: s.Stmt, lines: str) -> Edit:
-    """Return the edit that puts whole lines (without indentation) before a statement."""
+def insert_before(module: Module, statement: s.Node, lines: str) -> Edit:
+    """Return the edit that puts whole lines (without indentation) before a statement or handler."""
     source = module.source
     start = first_byte(statement)
     return insert(module, at.line_start(source, start), _indented(source, start, lines))
 
 
-def insert_after(module: Module, statement: s.Stmt, lines: str) -> Edit:
+def insert_after(module: Module, statement: s.Node, lines: str) -> Edit:
     """Return the edit that puts whole lines (without indentation) behind a statement."""
     source = module.source
     end = at.next_line(source, max(statement.end - 1, statement.start))

@@ -109,3 +109,17 @@ def test_bring(source: str) -> None:
     brought = bring(module_from(source), "typing", "Annotated")
     assert (brought.name if brought else None) == name
     assert bool(brought and brought.imports) == imports
+
+
+JOINED = {
+    "f(\n    a, b\n)": "f(a, b)",
+    "f(\n    a,\n)": "f(\n    a,\n)",
+    "f(\n    a  # why\n)": "f(\n    a  # why\n)",
+    f"{LONG}(\n    {LONG}, {LONG}\n)": f"{LONG}(\n    {LONG}, {LONG}\n)",
+}
+
+
+@pytest.mark.parametrize("source", JOINED)
+def test_joined(source: str) -> None:
+    module = module_from(source)
+    assert made(module, *builders.joined(module, call_of(module), 0)) == JOINED[source]

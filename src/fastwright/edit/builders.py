@@ -9,6 +9,9 @@ from fastwright.edit.fix import Edit
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 
+_OF_IMPORTS = (s.Import, s.ImportFrom, s.If, s.Branch, s.Try, s.ExceptHandler, s.Assign, s.Flow)
+"""What the blocks consist of in which a file imports what may not be there."""
+
 
 def replace(module: Module, node: s.Node, text: str) -> Edit:
     """Return the edit that puts ``text`` in the place of a node."""
@@ -49,25 +52,43 @@ def add_argument(module: Module, call: s.Call, text: str) -> Edit:
             module, at.next_line(source, comma), f"{indentation}{text},{at.newline(source)}"
         )
     if b"\n" not in source[call.start : call.end]:
-        return _on_one_line(module, opened, closing, given, text)
+        return _on_one_line(module, call, text)
     return insert(module, end, f", {text}")
 
 
-def _on_one_line(module: Module, opened: int, closing: int, given: list[s.Node], text: str) -> Edit:
+def _on_one_line(module: Module, call: s.Call, text: str) -> Edit:
     """Return the edit for a call that stands on one line, and may not fit on it any more."""
-    source, end = module.source, at.newline(module.source)
-    start = at.line_start(source, opened)
-    line = source[start : at.next_line(source, opened)].decode().rstrip()
+    source, last = module.source, arguments(call)[-1]
+    start = at.line_start(source, call.start)
+    line = source[start : at.next_line(source, call.start)].decode().rstrip()
     if len(line) + len(text) + 2 <= at.width(source):
-        return insert(module, at.behind_parentheses(source, given[-1].end, closing), f", {text}")
+        end = at.behind_parentheses(source, last.end, _closing(module, call))
+        return insert(module, end, f", {text}")
+    return _split(module, call, [text])
+
+
+def split(module: Module, call: s.Call, longer: int) -> list[Edit]:
+    """Return the edits that break a call of one line which is ``longer`` now than lines may be."""
+    source = module.source
+    line = source[at.line_start(source, call.start) : at.next_line(source, call.end - 1)]
+    long = len(line.decode().rstrip()) + longer > at.width(source)
+    if not arguments(call) or b"\n" in source[call.start : call.end] or not long:
+        return []
+    return [_split(module, call, [])]
+
+
+def _split(module: Module, call: s.Call, more: list[str]) -> Edit:
+    """Return the edit that puts the arguments of a call on a line, or each on its own."""
+    source, end = module.source, at.newline(module.source)
+    opened, closing = _opening(module, call), _closing(module, call)
     outer = at.indentation(source, opened)
     inner = outer + " " * 4
     written = source[opened + 1 : closing].decode().strip().rstrip(",").rstrip()
-    together = f"{inner}{written}, {text}"
+    together = inner + ", ".join([written, *more])
     if len(together) <= at.width(source):
         return Edit(module.path, opened + 1, closing, f"{end}{together}{end}{outer}")
-    each = [*(source[a:b].decode() for a, b in _ranges(module, opened, closing, given)), text]
-    lines = "".join(f"{inner}{argument},{end}" for argument in each)
+    each = [source[a:b].decode() for a, b in _ranges(module, opened, closing, arguments(call))]
+    lines = "".join(f"{inner}{argument},{end}" for argument in [*each, *more])
     return Edit(module.path, opened + 1, closing, f"{end}{lines}{outer}")
 
 
@@ -81,6 +102,36 @@ def _ranges(
         start = at.next_sign(source, start, closing)
         yield start, end
         start = at.next_sign(source, end, closing) + 1
+
+
+def joined(module: Module, call: s.Call, shorter: int) -> list[Edit]:
+    """Return the edits that put a call on one line, where it fits now that it is ``shorter``.
+
+    Only where its arguments stand on a line of their own, without a comma behind the last one.
+    """
+    source, given = module.source, arguments(call)
+    opened, closing = _opening(module, call), _closing(module, call)
+    lines = source[opened + 1 : closing].split(b"\n")
+    if not given or len(lines) != 3 or lines[0].strip() or lines[2].strip() or b"#" in lines[1]:
+        return []
+    end = at.behind_parentheses(source, given[-1].end, closing)
+    if at.next_sign(source, end, closing) != closing:
+        return []
+    head = source[at.line_start(source, opened) : opened + 1].decode()
+    tail = source[closing : at.next_line(source, closing)].decode().rstrip()
+    if len(head) + len(lines[1].decode().strip()) + len(tail) - shorter > at.width(source):
+        return []
+    first = at.next_sign(source, opened + 1, closing)
+    return [Edit(module.path, opened + 1, first, ""), Edit(module.path, end, closing, "")]
+
+
+def call_lines(module: Module, statement: s.Node, call: str, argument: str) -> str:
+    """Return the lines of ``call(argument)`` at the indentation of a statement, broken if too long."""
+    indentation = at.indentation(module.source, first_byte(statement))
+    whole = f"{call}({argument})"
+    if len(indentation) + len(whole) <= at.width(module.source):
+        return whole
+    return f"{call}(\n{at.step(module)}{argument}\n)"
 
 
 def _closing(module: Module, call: s.Call) -> int:
@@ -142,6 +193,24 @@ def insert_after(module: Module, statement: s.Node, lines: str) -> Edit:
     if end == len(source) and not source.endswith(b"\n"):
         text = at.newline(source) + text
     return insert(module, end, text)
+
+
+def behind_imports(module: Module, lines: str) -> Edit | None:
+    """Return the edit that puts lines behind the imports at the head of a file; None without any."""
+    last = None
+    for number, statement in enumerate(module.facts.body):
+        if isinstance(statement, (s.Import, s.ImportFrom, s.If, s.Try)):
+            inside = [*s.statements([statement])]
+            if not all(isinstance(node, _OF_IMPORTS) for node in inside):
+                break
+            last = statement
+        elif number > 0 or not isinstance(statement, s.ExprStmt):
+            break
+    if last is None or not at.is_alone(module.source, last.start, last.end):
+        return None
+    end = at.newline(module.source)
+    offset = at.next_line(module.source, last.end - 1)
+    return insert(module, offset, end + "".join(line + end for line in lines.splitlines()))
 
 
 def _indented(source: bytes, offset: int, lines: str) -> str:

@@ -92,3 +92,14 @@ def step(module: Module) -> str:
         if line_start(module.source, first) != line_start(module.source, function.start):
             return inner.removeprefix(outer) or " " * 4
     return " " * 4
+
+
+def quote(source: bytes) -> str:
+    """Return the quotes that a file writes its texts in: those that it has more of."""
+    return "'" if source.count(b"'") > source.count(b'"') else '"'
+
+
+def text_behind(module: Module, node: s.Node) -> str:
+    """Return the rest of the line on which a node ends."""
+    end = next_line(module.source, max(node.end - 1, node.start))
+    return module.source[node.end : end].decode()

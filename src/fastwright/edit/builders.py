@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from fastwright.edit import source as at
 from fastwright.edit.fix import Edit
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
+
+_OF_IMPORTS = (s.Import, s.ImportFrom, s.If, s.Branch, s.Try, s.ExceptHandler, s.Assign, s.Flow)
+"""What the blocks consist of in which a file imports what may not be there."""
 
 
 def replace(module: Module, node: s.Node, text: str) -> Edit:
@@ -28,16 +31,107 @@ def delete_argument(module: Module, call: s.Call, argument: s.Node) -> Edit:
         return Edit(module.path, argument.start, given[place + 1].start, "")
     if place > 0:
         return Edit(module.path, given[place - 1].end, argument.end, "")
-    opened = module.source.index(b"(", call.func.end)
-    return Edit(module.path, opened + 1, _closing(module, call), "")
+    return Edit(module.path, _opening(module, call) + 1, _closing(module, call), "")
 
 
 def add_argument(module: Module, call: s.Call, text: str) -> Edit:
-    """Return the edit that puts ``text`` behind the last argument of a call."""
-    given = arguments(call)
-    if given:
-        return insert(module, given[-1].end, f", {text}")
-    return insert(module, _closing(module, call), text)
+    """Return the edit that puts ``text`` behind the last argument of a call, as they are laid out."""
+    source, given, closing = module.source, arguments(call), _closing(module, call)
+    opened = _opening(module, call)
+    if not given:
+        return Edit(module.path, opened + 1, closing, text)
+    last = given[-1]
+    end = at.behind_parentheses(source, last.end, closing)
+    comma = at.next_sign(source, end, closing)
+    alone = at.is_first(source, last.start) and at.is_first(source, closing)
+    if alone and len({at.line_start(source, argument.start) for argument in given}) == len(given):
+        indentation = at.indentation(source, last.start)
+        if source[comma : comma + 1] != b",":
+            return insert(module, end, f",{at.newline(source)}{indentation}{text}")
+        return insert(
+            module, at.next_line(source, comma), f"{indentation}{text},{at.newline(source)}"
+        )
+    if b"\n" not in source[call.start : call.end]:
+        return _on_one_line(module, call, text)
+    return insert(module, end, f", {text}")
+
+
+def _on_one_line(module: Module, call: s.Call, text: str) -> Edit:
+    """Return the edit for a call that stands on one line, and may not fit on it any more."""
+    source, last = module.source, arguments(call)[-1]
+    start = at.line_start(source, call.start)
+    line = source[start : at.next_line(source, call.start)].decode().rstrip()
+    if len(line) + len(text) + 2 <= at.width(source):
+        end = at.behind_parentheses(source, last.end, _closing(module, call))
+        return insert(module, end, f", {text}")
+    return _split(module, call, [text])
+
+
+def split(module: Module, call: s.Call, longer: int) -> list[Edit]:
+    """Return the edits that break a call of one line which is ``longer`` now than lines may be."""
+    source = module.source
+    line = source[at.line_start(source, call.start) : at.next_line(source, call.end - 1)]
+    long = len(line.decode().rstrip()) + longer > at.width(source)
+    if not arguments(call) or b"\n" in source[call.start : call.end] or not long:
+        return []
+    return [_split(module, call, [])]
+
+
+def _split(module: Module, call: s.Call, more: list[str]) -> Edit:
+    """Return the edit that puts the arguments of a call on a line, or each on its own."""
+    source, end = module.source, at.newline(module.source)
+    opened, closing = _opening(module, call), _closing(module, call)
+    outer = at.indentation(source, opened)
+    inner = outer + " " * 4
+    written = source[opened + 1 : closing].decode().strip().rstrip(",").rstrip()
+    together = inner + ", ".join([written, *more])
+    if len(together) <= at.width(source):
+        return Edit(module.path, opened + 1, closing, f"{end}{together}{end}{outer}")
+    each = [source[a:b].decode() for a, b in _ranges(module, opened, closing, arguments(call))]
+    lines = "".join(f"{inner}{argument},{end}" for argument in [*each, *more])
+    return Edit(module.path, opened + 1, closing, f"{end}{lines}{outer}")
+
+
+def _ranges(
+    module: Module, opened: int, closing: int, given: list[s.Node]
+) -> Iterator[tuple[int, int]]:
+    """Yield from where to where each argument stands, with the parentheses around it."""
+    source, start = module.source, opened + 1
+    for argument in given:
+        end = at.behind_parentheses(source, argument.end, closing)
+        start = at.next_sign(source, start, closing)
+        yield start, end
+        start = at.next_sign(source, end, closing) + 1
+
+
+def joined(module: Module, call: s.Call, shorter: int) -> list[Edit]:
+    """Return the edits that put a call on one line, where it fits now that it is ``shorter``.
+
+    Only where its arguments stand on a line of their own, without a comma behind the last one.
+    """
+    source, given = module.source, arguments(call)
+    opened, closing = _opening(module, call), _closing(module, call)
+    lines = source[opened + 1 : closing].split(b"\n")
+    if not given or len(lines) != 3 or lines[0].strip() or lines[2].strip() or b"#" in lines[1]:
+        return []
+    end = at.behind_parentheses(source, given[-1].end, closing)
+    if at.next_sign(source, end, closing) != closing:
+        return []
+    head = source[at.line_start(source, opened) : opened + 1].decode()
+    tail = source[closing : at.next_line(source, closing)].decode().rstrip()
+    if len(head) + len(lines[1].decode().strip()) + len(tail) - shorter > at.width(source):
+        return []
+    first = at.next_sign(source, opened + 1, closing)
+    return [Edit(module.path, opened + 1, first, ""), Edit(module.path, end, closing, "")]
+
+
+def call_lines(module: Module, statement: s.Node, call: str, argument: str) -> str:
+    """Return the lines of ``call(argument)`` at the indentation of a statement, broken if too long."""
+    indentation = at.indentation(module.source, first_byte(statement))
+    whole = f"{call}({argument})"
+    if len(indentation) + len(whole) <= at.width(module.source):
+        return whole
+    return f"{call}(\n{at.step(module)}{argument}\n)"
 
 
 def _closing(module: Module, call: s.Call) -> int:
@@ -63,6 +157,12 @@ def delete_parameter(module: Module, function: s.FunctionDef, gone: s.Parameter)
         between = module.source[opened + 1 : gone.start] + module.source[gone.end : closed]
         edit = Edit(module.path, opened + 1, closed, "")
     return edit if between.strip() in {b"", b","} else None
+
+
+def _opening(module: Module, call: s.Call) -> int:
+    """Return where the parenthesis of a call stands that opens its arguments."""
+    end = at.behind_parentheses(module.source, call.func.end, call.end)
+    return module.source.index(b"(", end)
 
 
 def arguments(call: s.Call) -> list[s.Node]:
@@ -92,21 +192,21 @@ def delete_statements(
     return edits
 
 
-def first_byte(statement: s.Stmt) -> int:
-    """Return where a statement begins, its decorators included."""
+def first_byte(statement: s.Node) -> int:
+    """Return where a statement or handler begins, its decorators included."""
     if isinstance(statement, (s.FunctionDef, s.ClassDef)) and statement.decorators:
         return statement.decorators[0].start - 1
     return statement.start
 
 
-def insert_before(module: Module, statement: s.Stmt, lines: str) -> Edit:
-    """Return the edit that puts whole lines (without indentation) before a statement."""
+def insert_before(module: Module, statement: s.Node, lines: str) -> Edit:
+    """Return the edit that puts whole lines (without indentation) before a statement or handler."""
     source = module.source
     start = first_byte(statement)
     return insert(module, at.line_start(source, start), _indented(source, start, lines))
 
 
-def insert_after(module: Module, statement: s.Stmt, lines: str) -> Edit:
+def insert_after(module: Module, statement: s.Node, lines: str) -> Edit:
     """Return the edit that puts whole lines (without indentation) behind a statement."""
     source = module.source
     end = at.next_line(source, max(statement.end - 1, statement.start))
@@ -114,6 +214,24 @@ def insert_after(module: Module, statement: s.Stmt, lines: str) -> Edit:
     if end == len(source) and not source.endswith(b"\n"):
         text = at.newline(source) + text
     return insert(module, end, text)
+
+
+def behind_imports(module: Module, lines: str) -> Edit | None:
+    """Return the edit that puts lines behind the imports at the head of a file; None without any."""
+    last = None
+    for number, statement in enumerate(module.facts.body):
+        if isinstance(statement, (s.Import, s.ImportFrom, s.If, s.Try)):
+            inside = [*s.statements([statement])]
+            if not all(isinstance(node, _OF_IMPORTS) for node in inside):
+                break
+            last = statement
+        elif number > 0 or not isinstance(statement, s.ExprStmt):
+            break
+    if last is None or not at.is_alone(module.source, last.start, last.end):
+        return None
+    end = at.newline(module.source)
+    offset = at.next_line(module.source, last.end - 1)
+    return insert(module, offset, end + "".join(line + end for line in lines.splitlines()))
 
 
 def _indented(source: bytes, offset: int, lines: str) -> str:

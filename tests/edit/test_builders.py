@@ -42,7 +42,6 @@ def test_delete_argument(source: str) -> None:
     assert made(module, builders.delete_argument(module, call, gone)) == expected
 
 
-LONG = "long" * 10
 ADDED = {
     "f()": "f(timeout=5)",
     "f(a)": "f(a, timeout=5)",
@@ -52,8 +51,6 @@ ADDED = {
     "f(\n    a, b\n)": "f(\n    a, b, timeout=5\n)",
     "(f)((a))": "(f)((a), timeout=5)",
     "f(g(1), b)(2)": "f(g(1), b)(2, timeout=5)",
-    f"f({LONG}, {LONG})": f"f(\n    {LONG},\n    {LONG},\n    timeout=5,\n)",
-    f"{LONG}((a), {LONG})": f"{LONG}(\n    (a), {LONG}, timeout=5\n)",
 }
 
 
@@ -109,17 +106,3 @@ def test_bring(source: str) -> None:
     brought = bring(module_from(source), "typing", "Annotated")
     assert (brought.name if brought else None) == name
     assert bool(brought and brought.imports) == imports
-
-
-JOINED = {
-    "f(\n    a, b\n)": "f(a, b)",
-    "f(\n    a,\n)": "f(\n    a,\n)",
-    "f(\n    a  # why\n)": "f(\n    a  # why\n)",
-    f"{LONG}(\n    {LONG}, {LONG}\n)": f"{LONG}(\n    {LONG}, {LONG}\n)",
-}
-
-
-@pytest.mark.parametrize("source", JOINED)
-def test_joined(source: str) -> None:
-    module = module_from(source)
-    assert made(module, *builders.joined(module, call_of(module), 0)) == JOINED[source]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from fastwright.edit import source as at
 from fastwright.edit.fix import Edit
@@ -51,87 +51,7 @@ def add_argument(module: Module, call: s.Call, text: str) -> Edit:
         return insert(
             module, at.next_line(source, comma), f"{indentation}{text},{at.newline(source)}"
         )
-    if b"\n" not in source[call.start : call.end]:
-        return _on_one_line(module, call, text)
     return insert(module, end, f", {text}")
-
-
-def _on_one_line(module: Module, call: s.Call, text: str) -> Edit:
-    """Return the edit for a call that stands on one line, and may not fit on it any more."""
-    source, last = module.source, arguments(call)[-1]
-    start = at.line_start(source, call.start)
-    line = source[start : at.next_line(source, call.start)].decode().rstrip()
-    if len(line) + len(text) + 2 <= at.width(source):
-        end = at.behind_parentheses(source, last.end, _closing(module, call))
-        return insert(module, end, f", {text}")
-    return _split(module, call, [text])
-
-
-def split(module: Module, call: s.Call, longer: int) -> list[Edit]:
-    """Return the edits that break a call of one line which is ``longer`` now than lines may be."""
-    source = module.source
-    line = source[at.line_start(source, call.start) : at.next_line(source, call.end - 1)]
-    long = len(line.decode().rstrip()) + longer > at.width(source)
-    if not arguments(call) or b"\n" in source[call.start : call.end] or not long:
-        return []
-    return [_split(module, call, [])]
-
-
-def _split(module: Module, call: s.Call, more: list[str]) -> Edit:
-    """Return the edit that puts the arguments of a call on a line, or each on its own."""
-    source, end = module.source, at.newline(module.source)
-    opened, closing = _opening(module, call), _closing(module, call)
-    outer = at.indentation(source, opened)
-    inner = outer + " " * 4
-    written = source[opened + 1 : closing].decode().strip().rstrip(",").rstrip()
-    together = inner + ", ".join([written, *more])
-    if len(together) <= at.width(source):
-        return Edit(module.path, opened + 1, closing, f"{end}{together}{end}{outer}")
-    each = [source[a:b].decode() for a, b in _ranges(module, opened, closing, arguments(call))]
-    lines = "".join(f"{inner}{argument},{end}" for argument in [*each, *more])
-    return Edit(module.path, opened + 1, closing, f"{end}{lines}{outer}")
-
-
-def _ranges(
-    module: Module, opened: int, closing: int, given: list[s.Node]
-) -> Iterator[tuple[int, int]]:
-    """Yield from where to where each argument stands, with the parentheses around it."""
-    source, start = module.source, opened + 1
-    for argument in given:
-        end = at.behind_parentheses(source, argument.end, closing)
-        start = at.next_sign(source, start, closing)
-        yield start, end
-        start = at.next_sign(source, end, closing) + 1
-
-
-def joined(module: Module, call: s.Call, shorter: int) -> list[Edit]:
-    """Return the edits that put a call on one line, where it fits now that it is ``shorter``.
-
-    Only where its arguments stand on a line of their own, without a comma behind the last one.
-    """
-    source, given = module.source, arguments(call)
-    opened, closing = _opening(module, call), _closing(module, call)
-    lines = source[opened + 1 : closing].split(b"\n")
-    if not given or len(lines) != 3 or lines[0].strip() or lines[2].strip() or b"#" in lines[1]:
-        return []
-    end = at.behind_parentheses(source, given[-1].end, closing)
-    if at.next_sign(source, end, closing) != closing:
-        return []
-    head = source[at.line_start(source, opened) : opened + 1].decode()
-    tail = source[closing : at.next_line(source, closing)].decode().rstrip()
-    if len(head) + len(lines[1].decode().strip()) + len(tail) - shorter > at.width(source):
-        return []
-    first = at.next_sign(source, opened + 1, closing)
-    return [Edit(module.path, opened + 1, first, ""), Edit(module.path, end, closing, "")]
-
-
-def call_lines(module: Module, statement: s.Node, call: str, argument: str) -> str:
-    """Return the lines of ``call(argument)`` at the indentation of a statement, broken if too long."""
-    indentation = at.indentation(module.source, first_byte(statement))
-    whole = f"{call}({argument})"
-    if len(indentation) + len(whole) <= at.width(module.source):
-        return whole
-    return f"{call}(\n{at.step(module)}{argument}\n)"
 
 
 def _closing(module: Module, call: s.Call) -> int:

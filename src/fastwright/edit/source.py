@@ -6,7 +6,6 @@ from fastwright.read import syntax as s
 from fastwright.read.module import Module
 
 _SPACE = b" \t\f"
-_WIDTHS = (88, 100, 120)
 
 
 def text(module: Module, node: s.Node) -> str:
@@ -71,27 +70,9 @@ def behind_parentheses(source: bytes, offset: int, end: int) -> int:
     return offset
 
 
-def width(source: bytes) -> int:
-    """Return how long lines may be in a file: Ruff's 88, more where many are longer."""
-    lengths = sorted(len(line.decode().rstrip()) for line in source.splitlines())
-    usual = lengths[len(lengths) * 99 // 100] if lengths else 0
-    return next((limit for limit in _WIDTHS if usual <= limit), _WIDTHS[-1])
-
-
 def starts_with(module: Module, node: s.Node, start: str) -> bool:
     """Whether the source of a node begins with a text, white space aside."""
     return text(module, node).replace(" ", "").startswith(start)
-
-
-def step(module: Module) -> str:
-    """Return by how much blocks are indented in a file: as its first function is, or four spaces."""
-    for function in module.functions:
-        first = function.body[0].start if function.body else function.start
-        outer = indentation(module.source, function.start)
-        inner = indentation(module.source, first)
-        if line_start(module.source, first) != line_start(module.source, function.start):
-            return inner.removeprefix(outer) or " " * 4
-    return " " * 4
 
 
 def quote(source: bytes) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from fastwright.app.surroundings import Surroundings
 from fastwright.edit import source as at
-from fastwright.edit.builders import call_lines, insert_before, joined, replace
+from fastwright.edit.builders import insert_before, replace
 from fastwright.edit.fix import Edit, Fix
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
@@ -44,17 +44,12 @@ def fixed_text(
     if said is None:
         return None
     edits = [replace(module, found[0], said)]
-    answer = statement.exc if isinstance(statement, s.Raise) else None
-    answer = statement.value if isinstance(statement, s.Return) else answer
-    if isinstance(answer, s.Call) and found[0] in (*answer.args, *_values(answer)):
-        edits += joined(module, answer, found[0].end - found[0].start - len(said.encode()))
     if not _is_told(handler):
         logger = _logger(module)
         if logger is None or not at.is_first(module.source, statement.start):
             return None
         note = said if _GENERAL not in said else said.replace(_GENERAL, "Unexpected error")
-        lines = call_lines(module, statement, f"{logger}.exception", note)
-        edits.append(insert_before(module, statement, lines))
+        edits.append(insert_before(module, statement, f"{logger}.exception({note})"))
     if sum(_is_name(node, handler.name) for node in s.walk(*handler.body)) == 1:
         edits += _unnamed(module, handler)
     return Fix("contract", tuple(edits))
@@ -65,10 +60,6 @@ def statement_of(around: Surroundings, handler: s.ExceptHandler, node: s.Node) -
     if any(branch.start >= handler.start for branch in around.branches):
         return None
     return next((each for each in handler.body if each.start <= node.start < each.end), None)
-
-
-def _values(call: s.Call) -> list[s.Expr]:
-    return [keyword.value for keyword in call.keywords]
 
 
 def _is_name(node: s.Node | None, name: str | None) -> bool:

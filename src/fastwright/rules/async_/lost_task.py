@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from fastwright.edit import source as at
-from fastwright.edit.builders import behind_imports, insert, insert_after, replace, split
+from fastwright.edit.builders import behind_imports, insert, insert_after, replace
 from fastwright.edit.fix import Edit, Fix, Import
 from fastwright.edit.names import bring
 from fastwright.project.versions import Versions
@@ -138,7 +138,7 @@ def _named(
         return name, [replace(module, statement.targets[0], name)]
     first = insert(module, statement.start, f"{name} = ")
     rest = [Edit(module.path, call.end, statement.end, "")] if call.end < statement.end else []
-    return name, [first, *rest, *split(module, call, len(name) + len(" = ") if not rest else 0)]
+    return name, [first, *rest]
 
 
 def _callback(

@@ -9,6 +9,8 @@ calls that pass them on by name, or in a class that a dependency makes of them
 (`paging.limit`), and fields of the body that do (`form.limit`); one that is clamped with `min(...)`
 on the way is right. So is a page that the client may leave out, where then no limit is set at all:
 `limit = None`, and 60 only `if page is not None`.
+
+The fix changes the contract: more than 100 (or than the default) is refused with 422.
 """
 
 from __future__ import annotations
@@ -25,6 +27,10 @@ from fastwright.app.routes import Route
 from fastwright.app.scopes import Bound, Where
 from fastwright.app.symbols import Class, Function
 from fastwright.app.types import Instance, Statement, Type, alternatives
+from fastwright.edit.builders import add_argument, replace
+from fastwright.edit.fix import Fix
+from fastwright.edit.names import bring
+from fastwright.edit.source import text
 from fastwright.read import syntax as s
 from fastwright.rules.evidence import evidence, of_route, place
 from fastwright.rules.finding import Evidence, Hit
@@ -66,7 +72,37 @@ def _hit(route: Route, parameter: RequestParameter, chain: tuple[Evidence, ...])
     module = parameter.function.module
     message = f"{parameter.alias} has no upper bound and limits a statement: one request can ask for all rows"
     proof = (*of_route(route), evidence(module, parameter.node, parameter.name), *chain)
-    return Hit(place(module, parameter.node), message, proof)
+    return Hit(place(module, parameter.node), message, proof, _bounded(parameter))
+
+
+def _bounded(parameter: RequestParameter) -> Fix | None:
+    """Return the fix that refuses more than 100, or than the default where that is more."""
+    module, node = parameter.function.module, parameter.node
+    highest = f"le={max(_HIGHEST, _default(parameter))}"
+    marker = parameter.marker
+    if marker is not None:
+        if not node.start <= marker.start < node.end:
+            return None  # of an alias: others use it as well
+        return Fix("contract", (add_argument(module, marker, highest),))
+    annotated, query = bring(module, "typing", "Annotated"), bring(module, "fastapi", "Query")
+    if node.annotation is None or annotated is None or query is None:
+        return None
+    if isinstance(node.annotation, s.Constant):
+        return None
+    written = f"{annotated.name}[{text(module, node.annotation)}, {query.name}({highest})]"
+    imports = (*annotated.imports, *query.imports)
+    return Fix("contract", (replace(module, node.annotation, written),), imports)
+
+
+_HIGHEST = 100
+
+
+def _default(parameter: RequestParameter) -> int:
+    given = parameter.node.default
+    if isinstance(given, s.Call):
+        given = given.argument(0, "default")
+    value = given.value if isinstance(given, s.Constant) else None
+    return value if isinstance(value, int) else 0
 
 
 def _field_hit(route: Route, field: Field, chain: tuple[Evidence, ...]) -> Hit:
@@ -346,6 +382,38 @@ def list_items(session: SessionDep, skip: int = 0, limit: int = 100) -> list[Ite
 
 @app.get("/more")
 def more(session: SessionDep, size: Annotated[int, Query(ge=1)] = 10) -> list[Item]:  # <-
+    return Items(session).page(0, limit=size)
+""",
+        after="""
+from typing import Annotated
+from fastapi import Depends, FastAPI, Query
+from sqlmodel import Field, Session, SQLModel, create_engine, select
+
+class Item(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+
+engine = create_engine("sqlite://")
+
+def get_session():
+    with Session(engine) as session:
+        yield session
+
+SessionDep = Annotated[Session, Depends(get_session)]
+app = FastAPI()
+
+class Items:
+    def __init__(self, session: Session):
+        self.session = session
+
+    def page(self, skip: int, limit: int) -> list[Item]:
+        return list(self.session.exec(select(Item).offset(skip).limit(limit)))
+
+@app.get("/items")
+def list_items(session: SessionDep, skip: int = 0, limit: Annotated[int, Query(le=100)] = 100) -> list[Item]:
+    return Items(session).page(skip, limit)
+
+@app.get("/more")
+def more(session: SessionDep, size: Annotated[int, Query(ge=1, le=100)] = 10) -> list[Item]:
     return Items(session).page(0, limit=size)
 """,
     ),

@@ -75,6 +75,17 @@ def starts_with(module: Module, node: s.Node, start: str) -> bool:
     return text(module, node).replace(" ", "").startswith(start)
 
 
+def step(module: Module) -> str:
+    """Return by how much blocks are indented in a file: as its first function is, or four spaces."""
+    for function in module.functions:
+        first = function.body[0].start if function.body else function.start
+        outer = indentation(module.source, function.start)
+        inner = indentation(module.source, first)
+        if line_start(module.source, first) != line_start(module.source, function.start):
+            return inner.removeprefix(outer) or " " * 4
+    return " " * 4
+
+
 def quote(source: bytes) -> str:
     """Return the quotes that a file writes its texts in: those that it has more of."""
     return "'" if source.count(b"'") > source.count(b'"') else '"'

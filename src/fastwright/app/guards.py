@@ -37,13 +37,27 @@ class Guards:
         key = id(function.node)
         found = self._known.get(key)
         if found is None:
-            names = {parameter.name for parameter in function.parameters}
+            names = {parameter.name: parameter.name for parameter in function.parameters}
+            names |= self._taken_out(function)
             found = self._known[key] = tuple(
-                guarded
-                for guarded in (*self._inside(function), *_after_returns(function))
+                msgspec.structs.replace(guarded, name=names[guarded.name])
+                for guarded in (*self._inside(function), *_after_returns(function.node))
                 if guarded.name in names
             )
         return found
+
+    def _taken_out(self, function: Function) -> dict[str, str]:
+        """Return local names that hold a keyword: ``mock = kwargs.get("mock_response")``."""
+        rest = next((p.name for p in function.parameters if p.kind == "kwargs"), None)
+        if rest is None:
+            return {}
+        return {
+            name: keyword
+            for name, bounds in self.app.types.locals.of(function).items()
+            if len(bounds) == 1
+            and bounds[0].how == "assign"
+            and (keyword := _keyword_of(bounds[0].value, rest)) is not None
+        }
 
     def _inside(self, function: Function) -> Iterator[Guarded]:
         for node, _ in self.app.calls.nodes(function):
@@ -78,6 +92,8 @@ def _given(site: CallSite, target: Function) -> dict[str, bool]:
         keyword.arg is None for keyword in call.keywords
     )
     found: dict[str, bool] = {}
+    if any(parameter.kind == "kwargs" for parameter in target.parameters):
+        found.update(_keywords(call))
     for position, parameter in enumerate(target.parameters):
         given = call.argument(position, parameter.name)
         if given is None:
@@ -88,6 +104,26 @@ def _given(site: CallSite, target: Function) -> dict[str, bool]:
         elif _is_something(given):
             found[parameter.name] = True
     return found
+
+
+def _keywords(call: s.Call) -> Iterator[tuple[str, bool]]:
+    """Yield the keywords of a call that are surely nothing, or surely something."""
+    for keyword in call.keywords:
+        if keyword.arg is not None and _is_nothing(keyword.value):
+            yield keyword.arg, False
+        elif keyword.arg is not None and _is_something(keyword.value):
+            yield keyword.arg, True
+
+
+def _keyword_of(node: s.Expr | None, rest: str) -> str | None:
+    """Return ``key`` for ``kwargs.get("key")`` and ``kwargs.pop("key", None)``."""
+    if not isinstance(node, s.Call) or not isinstance(node.func, s.Attribute):
+        return None
+    if node.func.attr not in {"get", "pop"} or s.dotted(node.func.value) != rest:
+        return None
+    if len(node.args) > 1 and not _is_nothing(node.args[1]):
+        return None
+    return s.string(node.args[0]) if node.args else None
 
 
 def _is_nothing(node: s.Expr | None) -> bool:
@@ -125,17 +161,28 @@ def _ranges(node: s.Node) -> Iterator[Guarded]:
         yield Guarded(node.values[0].id, absent=True, start=node.values[1].start, end=node.end)
 
 
-def _after_returns(function: Function) -> Iterator[Guarded]:
-    """``if response is not None: return response``: what follows runs only when it is absent."""
-    for node in function.node.body:
+def _after_returns(owner: s.FunctionDef | s.Try) -> Iterator[Guarded]:
+    """``if response is not None: return response``: what follows runs only when it is absent.
+
+    With ``if a or b: return``, what follows runs only when both are absent. Within a ``try``, that is
+    known of the rest of its body.
+    """
+    end = owner.body[-1].end if owner.body else owner.end
+    for node in owner.body:
+        if isinstance(node, s.Try):
+            yield from _after_returns(node)
         if not isinstance(node, s.If) or node.orelse or len(node.branches) != 1:
             continue
         branch = node.branches[0]
-        if isinstance(branch.test, s.BoolOp) or not branch.body:
+        if not branch.body or not isinstance(branch.body[-1], (s.Return, s.Raise)):
             continue
-        found = _tested(branch.test)
-        if found is not None and isinstance(branch.body[-1], (s.Return, s.Raise)):
-            yield Guarded(found[0], not found[1], node.end, function.node.end)
+        test = branch.test
+        if isinstance(test, s.BoolOp) and test.op == "and":
+            continue
+        for each in test.values if isinstance(test, s.BoolOp) else [test]:
+            found = _tested(each)
+            if found is not None and not isinstance(each, s.BoolOp):
+                yield Guarded(found[0], not found[1], node.end, end)
 
 
 def _tested(test: s.Expr) -> tuple[str, bool] | None:

@@ -48,7 +48,8 @@ ADDED = {
     "f(a)": "f(a, timeout=5)",
     "f(\n    a,\n)": "f(\n    a,\n    timeout=5,\n)",
     "f(\n    a,  # one)\n)": "f(\n    a,  # one)\n    timeout=5,\n)",
-    "f(\n    a\n)": "f(\n    a,\n    timeout=5\n)",
+    "f(\n    a\n)": "f(\n    a, timeout=5\n)",
+    "f(\n    a,\n    b\n)": "f(\n    a,\n    b,\n    timeout=5,\n)",
     "f(\n    a, b\n)": "f(\n    a, b, timeout=5\n)",
     "(f)((a))": "(f)((a), timeout=5)",
     "f(g(1), b)(2)": "f(g(1), b)(2, timeout=5)",
@@ -123,3 +124,24 @@ JOINED = {
 def test_joined(source: str) -> None:
     module = module_from(source)
     assert made(module, *builders.joined(module, call_of(module), 0)) == JOINED[source]
+
+
+METHOD = "method" * 6
+CHAINS = {
+    "x = f(a).g(b)": "x = f(a).new().g(b)",
+    "x = (\n    f(a)\n    .g(b)\n)": "x = (\n    f(a)\n    .new()\n    .g(b)\n)",
+    f"x = f({LONG}).{METHOD}(b)": f"x = (\n    f({LONG})\n    .new()\n    .{METHOD}(b)\n)",
+    f"g(\n    f({LONG}).{METHOD}(b)\n)": f"g(\n    f({LONG})\n    .new()\n    .{METHOD}(b)\n)",
+}
+
+
+@pytest.mark.parametrize("source", CHAINS)
+def test_chain_call(source: str) -> None:
+    module = module_from(source)
+    calls = sorted(
+        (node for node in module.walk() if isinstance(node, s.Call)), key=lambda node: node.end
+    )
+    first = next(call for call in calls if s.dotted(call.func) == "f")
+    following = [call for call in calls if call.start == first.start and call is not first]
+    edits = builders.chain_call(module, first, ".new()", following)
+    assert made(module, *edits) == CHAINS[source]

@@ -47,7 +47,10 @@ def add_argument(module: Module, call: s.Call, text: str) -> Edit:
     if alone and len({at.line_start(source, argument.start) for argument in given}) == len(given):
         indentation = at.indentation(source, last.start)
         if source[comma : comma + 1] != b",":
-            return insert(module, end, f",{at.newline(source)}{indentation}{text}")
+            line = source[at.line_start(source, end) : end].decode()
+            fits = len(given) == 1 and len(line) + len(text) + 2 <= at.width(source)
+            behind = f", {text}" if fits else f",{at.newline(source)}{indentation}{text},"
+            return insert(module, end, behind)
         return insert(
             module, at.next_line(source, comma), f"{indentation}{text},{at.newline(source)}"
         )
@@ -102,6 +105,96 @@ def _ranges(
         start = at.next_sign(source, start, closing)
         yield start, end
         start = at.next_sign(source, end, closing) + 1
+
+
+def replace_parameter(
+    module: Module, function: s.FunctionDef, parameter: s.Parameter, text: str
+) -> Edit:
+    """Return the edit that writes a parameter anew; a line that gets too long is broken."""
+    written = [
+        text if each is parameter else at.text(module, each).strip() for each in function.params
+    ]
+    longer = len(text) - len(at.text(module, parameter))
+    whole = _signature(module, function, written, longer)
+    return whole or replace(module, parameter, text)
+
+
+def add_parameters(module: Module, function: s.FunctionDef, texts: Sequence[str]) -> Edit | None:
+    """Return the edit that adds parameters with defaults behind the others; None after ``**rest``."""
+    if any(each.kind != "plain" for each in function.params):
+        return None
+    written = [at.text(module, each).strip() for each in function.params]
+    longer = len(", ".join(["", *texts]))
+    whole = _signature(module, function, [*written, *texts], longer)
+    if whole is not None or not function.params:
+        return whole
+    source, last = module.source, function.params[-1]
+    comma = at.next_sign(source, last.end, function.end)
+    if not at.is_first(source, last.start):
+        return insert(module, last.end, "".join(f", {text}" for text in texts))
+    indentation, end = at.indentation(source, last.start), at.newline(source)
+    if source[comma : comma + 1] == b",":
+        lines = "".join(f"{indentation}{text},{end}" for text in texts)
+        return insert(module, at.next_line(source, comma), lines)
+    return insert(module, last.end, "".join(f",{end}{indentation}{text}" for text in texts))
+
+
+def _signature(
+    module: Module, function: s.FunctionDef, written: list[str], longer: int
+) -> Edit | None:
+    """Return the edit for the parameters of a ``def`` of one line which gets too long, or had none."""
+    source, end = module.source, at.newline(module.source)
+    opened = source.index(b"(", function.name_start)
+    behind = max([opened + 1, *(each.end for each in function.params)])
+    closing = source.index(b")", behind)
+    line = source[at.line_start(source, opened) : at.next_line(source, opened)].decode().rstrip()
+    inside = source[opened + 1 : closing]
+    if b"\n" in inside or any(each.kind != "plain" for each in function.params):
+        return None
+    if len(line) + longer <= at.width(source):
+        return (
+            None if function.params else Edit(module.path, opened + 1, closing, ", ".join(written))
+        )
+    outer = at.indentation(source, opened)
+    inner = outer + at.step(module)
+    together = f"{inner}{', '.join(written)}"
+    if len(together) <= at.width(source):
+        return Edit(module.path, opened + 1, closing, f"{end}{together}{end}{outer}")
+    lines = "".join(f"{inner}{text},{end}" for text in written)
+    return Edit(module.path, opened + 1, closing, f"{end}{lines}{outer}")
+
+
+def chain_call(
+    module: Module, call: s.Call, text: str, following: Sequence[s.Expr] = ()
+) -> list[Edit]:
+    """Return the edits that call a method on what a call gives, before the calls that follow it.
+
+    The chain goes on several lines where it is on several already, or too long for one.
+    """
+    source, end = module.source, at.newline(module.source)
+    chain = [step for step in following if isinstance(step, s.Call) and step.start == call.start]
+    last = max([call.end, *(step.end for step in chain)])
+    after = at.next_sign(source, call.end, len(source))
+    if source[after : after + 1] == b"." and at.is_first(source, after):
+        return [insert(module, call.end, end + at.indentation(source, after) + text)]
+    line = source[at.line_start(source, call.start) : at.next_line(source, last - 1)].decode()
+    fits = len(line.rstrip()) + len(text) <= at.width(source)
+    ends = at.next_line(source, last - 1) == len(source) or not source[
+        last : at.next_line(source, last - 1)
+    ].strip(b" \r\n")
+    if fits or not ends or b"\n" in source[call.start : last]:
+        return [insert(module, call.end, text)]
+    outer = at.indentation(source, call.start)
+    wrapped = not at.is_first(source, call.start)
+    inner = end + outer + (at.step(module) if wrapped else "")
+    breaks = [
+        insert(module, step.func.value.end, inner)
+        for step in chain
+        if isinstance(step.func, s.Attribute)
+    ]
+    first = [insert(module, call.start, f"({inner}")] if wrapped else []
+    close = [insert(module, last, f"{end}{outer})")] if wrapped else []
+    return [*first, insert(module, call.end, inner + text), *breaks, *close]
 
 
 def joined(module: Module, call: s.Call, shorter: int) -> list[Edit]:
@@ -169,6 +262,52 @@ def delete_statements(
         else:
             edits.append(Edit(module.path, start, _behind_semicolon(source, end), ""))
     return edits
+
+
+def blocks(body: list[s.Stmt]) -> Iterator[list[s.Stmt]]:
+    """Yield the blocks of a scope, outer ones first: lists of statements that run one by one."""
+    yield body
+    for statement in body:
+        if isinstance(statement, (s.FunctionDef, s.ClassDef)):
+            continue
+        for child in (statement, *s.children(statement)):
+            for name in ("body", "orelse", "finalbody"):
+                inner = getattr(child, name, None)
+                if isinstance(inner, list) and inner:
+                    yield from blocks(inner)
+
+
+def block_of(body: list[s.Stmt], node: s.Node) -> tuple[list[s.Stmt], s.Stmt] | None:
+    """Return the innermost block of a scope around a node, and the statement there that holds it."""
+    found = None
+    for block in blocks(body):
+        for statement in block:
+            if first_byte(statement) <= node.start and node.end <= statement.end:
+                found = block, statement
+    return found
+
+
+def move_behind(module: Module, statement: s.Stmt, target: s.Stmt) -> list[Edit]:
+    """Return the edits that put a statement, with the comments above it, behind a later one."""
+    source = module.source
+    start = at.line_start(source, first_byte(statement))
+    while (above := at.line_start(source, start - 1)) < start and source[
+        above:start
+    ].lstrip().startswith(b"#"):
+        start = above
+    end = at.next_line(source, statement.end - 1)
+    text = source[start:end].decode()
+    blank = at.blank_lines(source, end)
+    parted = start > 0 and not source[at.line_start(source, start - 1) : start].strip()
+    gone = Edit(module.path, start, blank if parted else end, "")
+    newline = at.newline(source)
+    before = newline if parted else ""
+    if isinstance(target, (s.FunctionDef, s.ClassDef)):
+        before = newline if at.indentation(source, target.start) else newline * 2
+    place = at.next_line(source, target.end - 1)
+    if place == len(source) and not source.endswith(b"\n"):
+        before, text = newline + before, text.rstrip("\r\n")
+    return [gone, insert(module, place, before + text)]
 
 
 def first_byte(statement: s.Node) -> int:

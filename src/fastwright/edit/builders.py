@@ -174,16 +174,13 @@ def chain_call(
     source, end = module.source, at.newline(module.source)
     chain = [step for step in following if isinstance(step, s.Call) and step.start == call.start]
     last = max([call.end, *(step.end for step in chain)])
-    after = at.next_sign(source, call.end, len(source))
-    if source[after : after + 1] == b"." and at.is_first(source, after):
-        return [insert(module, call.end, end + at.indentation(source, after) + text)]
     line = source[at.line_start(source, call.start) : at.next_line(source, last - 1)].decode()
     fits = len(line.rstrip()) + len(text) <= at.width(source)
     ends = at.next_line(source, last - 1) == len(source) or not source[
         last : at.next_line(source, last - 1)
     ].strip(b" \r\n")
     if fits or not ends or b"\n" in source[call.start : last]:
-        return [insert(module, call.end, text)]
+        return [chain_behind(module, call, text)]
     outer = at.indentation(source, call.start)
     wrapped = not at.is_first(source, call.start)
     inner = end + outer + (at.step(module) if wrapped else "")
@@ -195,6 +192,15 @@ def chain_call(
     first = [insert(module, call.start, f"({inner}")] if wrapped else []
     close = [insert(module, last, f"{end}{outer})")] if wrapped else []
     return [*first, insert(module, call.end, inner + text), *breaks, *close]
+
+
+def chain_behind(module: Module, value: s.Expr, text: str) -> Edit:
+    """Return the edit that calls a method on a value, on its own line if the next call is."""
+    after = at.next_sign(module.source, value.end, len(module.source))
+    if module.source[after : after + 1] == b"." and at.is_first(module.source, after):
+        indentation = at.indentation(module.source, after)
+        return insert(module, value.end, at.newline(module.source) + indentation + text)
+    return insert(module, value.end, text)
 
 
 def joined(module: Module, call: s.Call, shorter: int) -> list[Edit]:

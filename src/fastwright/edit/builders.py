@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from fastwright.edit import source as at
 from fastwright.edit.fix import Edit
@@ -47,15 +47,30 @@ def add_argument(module: Module, call: s.Call, text: str) -> Edit:
     if alone and len({at.line_start(source, argument.start) for argument in given}) == len(given):
         indentation = at.indentation(source, last.start)
         if source[comma : comma + 1] != b",":
-            return insert(module, end, f",{at.newline(source)}{indentation}{text}")
+            return insert(module, end, f",{at.newline(source)}{indentation}{text},")
         return insert(
             module, at.next_line(source, comma), f"{indentation}{text},{at.newline(source)}"
         )
     return insert(module, end, f", {text}")
 
 
+def chain_behind(module: Module, value: s.Expr, text: str) -> Edit:
+    """Return the edit that calls a method on a value, on its own line if the next call is."""
+    after = at.next_sign(module.source, value.end, len(module.source))
+    if module.source[after : after + 1] == b"." and at.is_first(module.source, after):
+        indentation = at.indentation(module.source, after)
+        return insert(module, value.end, at.newline(module.source) + indentation + text)
+    return insert(module, value.end, text)
+
+
 def _closing(module: Module, call: s.Call) -> int:
     return module.source.rindex(b")", call.start, call.end)
+
+
+def _opening(module: Module, call: s.Call) -> int:
+    """Return where the parenthesis of a call stands that opens its arguments."""
+    end = at.behind_parentheses(module.source, call.func.end, call.end)
+    return module.source.index(b"(", end)
 
 
 def delete_parameter(module: Module, function: s.FunctionDef, gone: s.Parameter) -> Edit | None:
@@ -77,12 +92,6 @@ def delete_parameter(module: Module, function: s.FunctionDef, gone: s.Parameter)
         between = module.source[opened + 1 : gone.start] + module.source[gone.end : closed]
         edit = Edit(module.path, opened + 1, closed, "")
     return edit if between.strip() in {b"", b","} else None
-
-
-def _opening(module: Module, call: s.Call) -> int:
-    """Return where the parenthesis of a call stands that opens its arguments."""
-    end = at.behind_parentheses(module.source, call.func.end, call.end)
-    return module.source.index(b"(", end)
 
 
 def arguments(call: s.Call) -> list[s.Node]:
@@ -110,6 +119,52 @@ def delete_statements(
         else:
             edits.append(Edit(module.path, start, _behind_semicolon(source, end), ""))
     return edits
+
+
+def blocks(body: list[s.Stmt]) -> Iterator[list[s.Stmt]]:
+    """Yield the blocks of a scope, outer ones first: lists of statements that run one by one."""
+    yield body
+    for statement in body:
+        if isinstance(statement, (s.FunctionDef, s.ClassDef)):
+            continue
+        for child in (statement, *s.children(statement)):
+            for name in ("body", "orelse", "finalbody"):
+                inner = getattr(child, name, None)
+                if isinstance(inner, list) and inner:
+                    yield from blocks(inner)
+
+
+def block_of(body: list[s.Stmt], node: s.Node) -> tuple[list[s.Stmt], s.Stmt] | None:
+    """Return the innermost block of a scope around a node, and the statement there that holds it."""
+    found = None
+    for block in blocks(body):
+        for statement in block:
+            if first_byte(statement) <= node.start and node.end <= statement.end:
+                found = block, statement
+    return found
+
+
+def move_behind(module: Module, statement: s.Stmt, target: s.Stmt) -> list[Edit]:
+    """Return the edits that put a statement, with the comments above it, behind a later one."""
+    source = module.source
+    start = at.line_start(source, first_byte(statement))
+    while (above := at.line_start(source, start - 1)) < start and source[
+        above:start
+    ].lstrip().startswith(b"#"):
+        start = above
+    end = at.next_line(source, statement.end - 1)
+    text = source[start:end].decode()
+    blank = at.blank_lines(source, end)
+    parted = start > 0 and not source[at.line_start(source, start - 1) : start].strip()
+    gone = Edit(module.path, start, blank if parted else end, "")
+    newline = at.newline(source)
+    before = newline if parted else ""
+    if isinstance(target, (s.FunctionDef, s.ClassDef)):
+        before = newline if at.indentation(source, target.start) else newline * 2
+    place = at.next_line(source, target.end - 1)
+    if place == len(source) and not source.endswith(b"\n"):
+        before, text = newline + before, text.rstrip("\r\n")
+    return [gone, insert(module, place, before + text)]
 
 
 def first_byte(statement: s.Node) -> int:

@@ -30,6 +30,13 @@ def next_line(source: bytes, offset: int) -> int:
     return len(source) if end < 0 else end + 1
 
 
+def blank_lines(source: bytes, offset: int) -> int:
+    """Return where the first line that is not blank begins, from the line at ``offset`` on."""
+    while offset < len(source) and not source[offset : next_line(source, offset)].strip():
+        offset = next_line(source, offset)
+    return offset
+
+
 def indentation(source: bytes, offset: int) -> str:
     """Return the white space before the first thing on the line that holds ``offset``."""
     start = line_start(source, offset)

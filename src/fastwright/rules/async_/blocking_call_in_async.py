@@ -503,9 +503,27 @@ CASES = (
                 return answer
             return httpx.get("https://example.org", params={"q": prompt}).text
 
+        def ask(prompt: str, **kwargs) -> str:
+            answer = kwargs.get("answer", None)
+            later = kwargs.pop("later", None)
+            try:
+                if answer is not None or later:
+                    return str(answer)
+                return httpx.get("https://example.org", params={"q": prompt}).text
+            except httpx.HTTPError:
+                return httpx.get("https://example.org/error").text  # <-
+
+        def ask_again(prompt: str, **kwargs) -> str:
+            answer = kwargs.get("answer", None)
+            if answer is not None:
+                return str(answer)
+            return httpx.get("https://example.org", params={"q": prompt}).text  # <-
+
         @app.get("/known/{host}")
-        async def known(host: str) -> str:
+        async def known(host: str, settings: dict[str, str]) -> str:
             resolve(host, lookup=False)
+            ask(host, answer="an answer")
+            ask_again(host, **settings)
             return complete(host, answer="an answer")
 
         @app.get("/hosts/{host}")

@@ -38,6 +38,83 @@ CASES = (
         """,
     ),
     case(
+        "what a method calls on self stands in the class of the object that the way began with",
+        """
+        import time
+        from abc import ABC, abstractmethod
+        from fastapi import FastAPI
+
+        app = FastAPI()
+
+        class Block(ABC):
+            def execute_safe(self) -> None:
+                self._prepare()
+
+            def _prepare(self) -> None:
+                self.execute()
+
+            @abstractmethod
+            def execute(self) -> None: ...
+
+            @abstractmethod
+            def finish(self) -> None: ...
+
+        class Timed(Block):
+            def execute(self) -> None:
+                time.sleep(1)
+
+            def finish(self) -> None:
+                time.sleep(2)  # <-
+
+        class Quick(Block):
+            def execute(self) -> None:
+                self.rest()
+
+            def rest(self) -> None:
+                super()._prepare()
+
+            def finish(self) -> None: ...
+
+        class Late(Quick):
+            def execute(self) -> None:
+                time.sleep(3)  # <-
+
+        class Step(ABC):
+            def run(self) -> None:
+                self.work()
+
+            @abstractmethod
+            def work(self) -> None: ...
+
+        class First(Step):
+            def work(self) -> None: ...
+
+        class Second(Step):
+            def work(self) -> None:
+                time.sleep(4)  # <-
+
+        class Third(Step):
+            def work(self) -> None:
+                time.sleep(5)
+
+        @app.get("/quick")
+        async def quick(block: Quick) -> None:
+            block.execute_safe()
+
+        @app.get("/any")
+        async def any_block(block: Block) -> None:
+            block.finish()
+
+        @app.get("/first")
+        async def first() -> None:
+            First().run()
+
+        @app.get("/second")
+        async def second() -> None:
+            Second().run()
+        """,
+    ),
+    case(
         "type parameters of Python 3.12",
         """
         import time

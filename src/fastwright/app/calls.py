@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeVar
 
 import msgspec
 
 from fastwright.app import orm
 from fastwright.app.infer import Inference
+from fastwright.app.receivers import Receivers, is_own
 from fastwright.app.scopes import Where
 from fastwright.app.surroundings import Surroundings
 from fastwright.app.symbols import Class, Function, Linker
@@ -298,7 +300,9 @@ class CallGraph:
     def _find_asking(self, function: Function) -> None:
         """Settle the question for everything that ``function`` calls, callees first."""
         known = self._asking
-        reached = self.reach([function], lambda _site, target: id(target.node) not in known)
+        reached = self.reach(
+            [function], lambda _site, target: id(target.node) not in known, of_any_class=True
+        )
         callers: dict[int, list[int]] = {}
         asking = {id(step.function.node) for step in reached if self.executions(step.function)}
         for step in reached:
@@ -323,12 +327,17 @@ class CallGraph:
         roots: Iterable[Function],
         follow: Callable[[CallSite, Function], bool] = lambda _site, _target: True,
         runs: Callable[[CallSite | None, CallSite], bool] | None = None,
+        *,
+        of_any_class: bool = False,
     ) -> Reached:
         """Walk the call graph breadth first from ``roots`` over the calls that ``follow`` allows.
 
         ``runs`` says whether a call may run, given the call by which its function was reached.
+        ``of_any_class``: a method behind a port is taken for any that calls on ``self`` may mean,
+        whatever object the way began with.
         """
-        walk = _Walk(self, follow, runs, Reached({}, {}))
+        receivers = None if of_any_class else self._receivers
+        walk = _Walk(self, follow, runs, Reached({}, {}), receivers)
         frontier: list[Function] = []
         for root in roots:
             if root not in walk.reached:
@@ -338,8 +347,13 @@ class CallGraph:
             following: list[Function] = []
             for function in frontier:
                 walk.into(function, following)
+            walk.again(following)
             frontier = following
         return walk.reached
+
+    @cached_property
+    def _receivers(self) -> Receivers:
+        return Receivers(self.linker, self.types)
 
 
 @dataclass(eq=False)
@@ -350,6 +364,11 @@ class _Walk:
     follow: Callable[[CallSite, Function], bool]
     runs: Callable[[CallSite | None, CallSite], bool] | None
     reached: Reached
+    receivers: Receivers | None
+    _classes: dict[int, set[int]] = field(default_factory=dict)
+    """The classes for which a method was walked, 0 for any."""
+    _returning: list[Step] = field(default_factory=list)
+    """Ways to methods that were reached before, for another class."""
     _waiting: dict[int, list[CallSite]] = field(default_factory=dict)
     """Calls that no way to their function runs so far."""
 
@@ -364,13 +383,24 @@ class _Walk:
             else:
                 self._along(way, site, following)
 
+    def again(self, following: list[Function]) -> None:
+        """Follow what methods call on ``self`` once more, where a way came for another class."""
+        while self._returning:
+            step = self._returning.pop()
+            for site in self.calls.sites(step.function):
+                if site.targets and is_own(site):
+                    if self.runs is None or self.runs(step.site, site):
+                        self._along(step, site, following)
+
     def _along(self, way: Step, site: CallSite, following: list[Function]) -> None:
-        for target in site.targets:
+        targets = site.targets if self.receivers is None else self.receivers.targets(way, site)
+        for target in targets:
             if not self.follow(site, target):
                 continue
             key = id(target.node)
             step = Step(target, site, way)
-            if key not in self.reached.steps:
+            is_new = key not in self.reached.steps
+            if is_new:
                 self.reached.steps[key] = step
                 following.append(target)
             elif self.runs is not None:
@@ -378,6 +408,19 @@ class _Walk:
                 if len(more) < _MORE_WAYS:
                     more.append(step)
                     self._wake(key, step, following)
+            self._note(step, is_new=is_new)
+
+    def _note(self, step: Step, *, is_new: bool) -> None:
+        """Note for which class a method is reached."""
+        if self.receivers is None or not self.receivers.is_open(step.function):
+            return
+        known = self._classes.setdefault(id(step.function.node), set())
+        cls = self.receivers.of(step)
+        mark = id(cls.node) if cls is not None else 0
+        if 0 not in known and mark not in known:
+            known.add(mark)
+            if not is_new:
+                self._returning.append(step)
 
     def _wake(self, key: int, step: Step, following: list[Function]) -> None:
         """A further way to a function may run calls of it that the earlier ways do not."""

@@ -31,33 +31,38 @@ class Guards:
 
     app: App
     _known: dict[int, tuple[Guarded, ...]] = field(default_factory=dict)
+    _keywords: dict[int, dict[str, str]] = field(default_factory=dict)
 
     def of(self, function: Function) -> tuple[Guarded, ...]:
         """Return the ranges of a function that depend on one of its parameters."""
         key = id(function.node)
         found = self._known.get(key)
         if found is None:
-            names = {parameter.name: parameter.name for parameter in function.parameters}
-            names |= self._taken_out(function)
+            names = {parameter.name for parameter in function.parameters}
+            names.update(self._of_keywords(function))
             found = self._known[key] = tuple(
-                msgspec.structs.replace(guarded, name=names[guarded.name])
-                for guarded in (*self._inside(function), *_after_returns(function.node))
+                guarded
+                for guarded in (
+                    *self._inside(function),
+                    *_after_returns(function.node.body, function.node.end),
+                )
                 if guarded.name in names
             )
         return found
 
-    def _taken_out(self, function: Function) -> dict[str, str]:
-        """Return local names that hold a keyword: ``mock = kwargs.get("mock_response")``."""
-        rest = next((p.name for p in function.parameters if p.kind == "kwargs"), None)
-        if rest is None:
-            return {}
-        return {
-            name: keyword
-            for name, bounds in self.app.types.locals.of(function).items()
-            if len(bounds) == 1
-            and bounds[0].how == "assign"
-            and (keyword := _keyword_of(bounds[0].value, rest)) is not None
-        }
+    def _of_keywords(self, function: Function) -> dict[str, str]:
+        """Return variable -> keyword: ``answer = kwargs.get("answer")``."""
+        key = id(function.node)
+        found = self._keywords.get(key)
+        if found is None:
+            rest = [p.name for p in function.parameters if p.kind == "kwargs"]
+            bound = self.app.types.locals.of(function) if rest else {}
+            found = self._keywords[key] = {
+                name: keyword
+                for name, bounds in bound.items()
+                if len(bounds) == 1 and (keyword := _keyword_of(bounds[0].value, rest[0]))
+            }
+        return found
 
     def _inside(self, function: Function) -> Iterator[Guarded]:
         for node, _ in self.app.calls.nodes(function):
@@ -72,7 +77,7 @@ class Guards:
         ranges = self.of(target)
         if not ranges:
             return frozenset()
-        given = _given(site, target)
+        given = _given(site, target, self._of_keywords(target))
         return frozenset(
             guarded
             for guarded in ranges
@@ -85,15 +90,26 @@ def is_in(node: s.Node, ranges: frozenset[Guarded]) -> bool:
     return any(guarded.start <= node.start < guarded.end for guarded in ranges)
 
 
-def _given(site: CallSite, target: Function) -> dict[str, bool]:
-    """Return parameter -> whether the call gives it; what is not known is left out."""
+def _keyword_of(node: s.Expr | None, kwargs: str) -> str | None:
+    """Return ``name`` of ``kwargs.get("name")`` and of ``kwargs.pop("name", None)``."""
+    if not isinstance(node, s.Call) or not isinstance(node.func, s.Attribute):
+        return None
+    if s.dotted(node.func.value) != kwargs or node.func.attr not in {"get", "pop"}:
+        return None
+    plain = len(node.args) == 1 or (len(node.args) > 1 and _is_nothing(node.args[1]))
+    return s.string(node.args[0]) if plain else None
+
+
+def _given(site: CallSite, target: Function, keywords: dict[str, str]) -> dict[str, bool]:
+    """Return parameter -> whether the call gives it; what is not known is left out.
+
+    ``keywords``: the variables that take what is given by keyword only.
+    """
     call = site.node
     starred = any(isinstance(arg, s.Starred) for arg in call.args) or any(
         keyword.arg is None for keyword in call.keywords
     )
     found: dict[str, bool] = {}
-    if any(parameter.kind == "kwargs" for parameter in target.parameters):
-        found.update(_keywords(call))
     for position, parameter in enumerate(target.parameters):
         given = call.argument(position, parameter.name)
         if given is None:
@@ -103,27 +119,13 @@ def _given(site: CallSite, target: Function) -> dict[str, bool]:
             found[parameter.name] = False
         elif _is_something(given):
             found[parameter.name] = True
+    for name, keyword in keywords.items():
+        given = call.keyword(keyword)
+        if _is_nothing(given) or (given is None and not starred):
+            found[name] = False
+        elif given is not None and _is_something(given):
+            found[name] = True
     return found
-
-
-def _keywords(call: s.Call) -> Iterator[tuple[str, bool]]:
-    """Yield the keywords of a call that are surely nothing, or surely something."""
-    for keyword in call.keywords:
-        if keyword.arg is not None and _is_nothing(keyword.value):
-            yield keyword.arg, False
-        elif keyword.arg is not None and _is_something(keyword.value):
-            yield keyword.arg, True
-
-
-def _keyword_of(node: s.Expr | None, rest: str) -> str | None:
-    """Return ``key`` for ``kwargs.get("key")`` and ``kwargs.pop("key", None)``."""
-    if not isinstance(node, s.Call) or not isinstance(node.func, s.Attribute):
-        return None
-    if node.func.attr not in {"get", "pop"} or s.dotted(node.func.value) != rest:
-        return None
-    if len(node.args) > 1 and not _is_nothing(node.args[1]):
-        return None
-    return s.string(node.args[0]) if node.args else None
 
 
 def _is_nothing(node: s.Expr | None) -> bool:
@@ -161,28 +163,25 @@ def _ranges(node: s.Node) -> Iterator[Guarded]:
         yield Guarded(node.values[0].id, absent=True, start=node.values[1].start, end=node.end)
 
 
-def _after_returns(owner: s.FunctionDef | s.Try) -> Iterator[Guarded]:
-    """``if response is not None: return response``: what follows runs only when it is absent.
-
-    With ``if a or b: return``, what follows runs only when both are absent. Within a ``try``, that is
-    known of the rest of its body.
-    """
-    end = owner.body[-1].end if owner.body else owner.end
-    for node in owner.body:
-        if isinstance(node, s.Try):
-            yield from _after_returns(node)
+def _after_returns(body: list[s.Stmt], end: int) -> Iterator[Guarded]:
+    """``if response is not None: return response``: what follows runs only when it is absent."""
+    for node in body:
+        if isinstance(node, (s.Try, s.With)) and node.body:  # either may swallow what is raised
+            yield from _after_returns(node.body, node.body[-1].end)
         if not isinstance(node, s.If) or node.orelse or len(node.branches) != 1:
             continue
         branch = node.branches[0]
         if not branch.body or not isinstance(branch.body[-1], (s.Return, s.Raise)):
             continue
-        test = branch.test
-        if isinstance(test, s.BoolOp) and test.op == "and":
-            continue
-        for each in test.values if isinstance(test, s.BoolOp) else [test]:
-            found = _tested(each)
-            if found is not None and not isinstance(each, s.BoolOp):
+        for test in _alternatives(branch.test):
+            found = _tested(test) if not isinstance(test, s.BoolOp) else None
+            if found is not None:
                 yield Guarded(found[0], not found[1], node.end, end)
+
+
+def _alternatives(test: s.Expr) -> list[s.Expr]:
+    """Return the conditions each of which is enough for ``test``."""
+    return test.values if isinstance(test, s.BoolOp) and test.op == "or" else [test]
 
 
 def _tested(test: s.Expr) -> tuple[str, bool] | None:

@@ -13,6 +13,7 @@ from fastwright.app.jobs import jobs_of, started
 from fastwright.app.model import App
 from fastwright.app.once import is_kept
 from fastwright.app.routes import Route
+from fastwright.app.running import runs_on_loop
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function
 from fastwright.app.types import Awaitable, ExternalValue, FunctionValue, alternatives
@@ -207,7 +208,7 @@ def scheduled(site: CallSite) -> s.Expr | None:
 
 def stays_on_loop(app: App, site: CallSite, target: Function) -> bool:
     """Whether a call made on the event loop runs its target there."""
-    if site.around.deferred or is_kept(site):
+    if site.around.deferred or is_kept(site) or not runs_on_loop(app, site):
         return False
     if not target.is_async and any(other.is_async for other in site.targets):
         return False  # of a client for both, the asynchronous part is meant

@@ -30,6 +30,36 @@ def is_kept(site: CallSite) -> bool:
     return bool(returned) and not returned.isdisjoint(_bound(body))
 
 
+def is_read_when_changed(site: CallSite) -> bool:
+    """``if seen != _seen: ...; _seen = seen``: what is read again only when it is another than before."""
+    for branch in site.around.branches:
+        test = branch.test
+        if not isinstance(test, s.Compare) or test.ops != ["!="]:
+            continue
+        pair = {s.dotted(test.left), s.dotted(test.comparators[0])}
+        for target, value in _assigned(branch.body):
+            if {target, value} == pair and (
+                target.startswith(("_", "self.", "cls.")) or target.isupper()
+            ):
+                return True
+    return False
+
+
+def _assigned(body: list[s.Stmt]) -> Iterator[tuple[str, str]]:
+    """Yield what is assigned from one name to another, tuples taken apart."""
+    for node in s.statements(body):
+        if not isinstance(node, s.Assign):
+            continue
+        for target in node.targets:
+            pairs = [(target, node.value)]
+            if isinstance(target, s.Tuple) and isinstance(node.value, s.Tuple):
+                pairs = list(zip(target.elts, node.value.elts, strict=False))
+            for left, right in pairs:
+                to, given = s.dotted(left), s.dotted(right)
+                if to and given:
+                    yield to, given
+
+
 def _sets(site: CallSite, name: str) -> bool:
     """Whether a method that is called on ``self`` sets the attribute ``name`` of it."""
     func = site.node.func

@@ -205,14 +205,24 @@ def _sent_later(
 ) -> Iterator[Hit]:
     """``except Exception as e: error = str(e)``, and ``error`` stands in the answer after it."""
     kept = _kept(app, function, caught)
-    for answer, _ in app.calls.nodes(function) if kept else ():
+    for answer, around in app.calls.nodes(function) if kept else ():
         sink = _sink(app, function, answer, is_endpoint=True)
         if sink is None or any(c.start <= answer.start < c.end for c in caught):
             continue
         for name in s.walk(*sink[1]):
-            if isinstance(name, s.Name) and name.id in kept:
-                held_by, value, found = kept.pop(name.id)
+            if not isinstance(name, s.Name) or name.id not in kept:
+                continue
+            held_by, value, found = kept[name.id]
+            if _comes_after(answer, around, held_by):
+                del kept[name.id]
                 yield _hit(function, found, sink[0], held_by, value, chain)
+
+
+def _comes_after(node: s.Node, around: Surroundings, caught: Caught) -> bool:
+    """Whether a place may run once an exception was caught: further down, or in the next round."""
+    return node.start > caught.start or any(
+        loop.start <= caught.start < loop.end for loop in around.loops
+    )
 
 
 def _kept(
@@ -934,5 +944,40 @@ CASES = (
                 return await imports.each(rows)
             """,
         },
+    ),
+    case(
+        "a variable that holds another text before: only what is answered once the error was caught",
+        """
+        from fastapi import FastAPI, HTTPException
+
+        app = FastAPI()
+        ready = False
+
+        def load() -> None: ...
+
+        @app.get("/update")
+        def update() -> dict[str, str]:
+            if not ready:
+                message = "not ready"
+                raise HTTPException(500, detail=message)
+            try:
+                load()
+            except Exception as e:
+                message = f"failed: {e}"
+                raise HTTPException(500, detail=message)  # <-
+            return {}
+
+        @app.get("/again")
+        def again() -> dict[str, str]:
+            message = ""
+            for left in (2, 1, 0):
+                if not left:
+                    return {"error": message}
+                try:
+                    load()
+                except Exception as e:
+                    message = str(e)  # <-
+            return {}
+        """,
     ),
 )

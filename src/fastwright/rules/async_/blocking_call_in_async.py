@@ -6,7 +6,8 @@ password, the whole process serves nobody. The call may stand any number of func
 
 Plain `def` endpoints, dependencies and background tasks are not concerned: they run in a thread
 pool. Calls through `run_in_threadpool`, `asyncio.to_thread` or an executor are right as well, and
-so is what is read once and kept (`lru_cache`, `if cache is None: cache = load()`). Start-up and
+so is what is read once and kept (`lru_cache`, `if cache is None: cache = load()`), what is read again
+only when the file changed, and what code leaves out itself once it finds a running loop. Start-up and
 shutdown are not looked at: nobody waits then. Database sessions have a rule of their own. What a
 call does that cannot be resolved is not known, and not reported.
 """
@@ -21,7 +22,8 @@ from fastwright.app.calls import CallSite, Step
 from fastwright.app.guards import Guards
 from fastwright.app.model import App
 from fastwright.app.on_loop import Loop, on_loop, stays_on_loop
-from fastwright.app.once import is_kept
+from fastwright.app.once import is_kept, is_read_when_changed
+from fastwright.app.running import runs_on_loop
 from fastwright.app.scopes import Where
 from fastwright.app.types import Instance, Literal
 from fastwright.read import syntax as s
@@ -120,9 +122,11 @@ def _waits(app: App, site: CallSite) -> str | None:
     why = next(filter(None, map(app.library.blocks, site.externals)), None)
     if why is None or is_kept(site):
         return None
-    if site.external in _FILES and (_in_memory(app, site) or _is_read_elsewhere(app, site)):
+    if site.external in _FILES and (
+        _in_memory(app, site) or is_read_when_changed(site) or _is_read_elsewhere(app, site)
+    ):
         return None
-    return why
+    return why if runs_on_loop(app, site) else None
 
 
 def _is_read_elsewhere(app: App, site: CallSite) -> bool:
@@ -499,9 +503,27 @@ CASES = (
                 return answer
             return httpx.get("https://example.org", params={"q": prompt}).text
 
+        def ask(prompt: str, **kwargs) -> str:
+            answer = kwargs.get("answer", None)
+            later = kwargs.pop("later", None)
+            try:
+                if answer is not None or later:
+                    return str(answer)
+                return httpx.get("https://example.org", params={"q": prompt}).text
+            except httpx.HTTPError:
+                return httpx.get("https://example.org/error").text  # <-
+
+        def ask_again(prompt: str, **kwargs) -> str:
+            answer = kwargs.get("answer", None)
+            if answer is not None:
+                return str(answer)
+            return httpx.get("https://example.org", params={"q": prompt}).text  # <-
+
         @app.get("/known/{host}")
-        async def known(host: str) -> str:
+        async def known(host: str, settings: dict[str, str]) -> str:
             resolve(host, lookup=False)
+            ask(host, answer="an answer")
+            ask_again(host, **settings)
             return complete(host, answer="an answer")
 
         @app.get("/hosts/{host}")
@@ -571,5 +593,64 @@ CASES = (
                 return hasher.verify(key.encode(), b"")
             """,
         },
+    ),
+    case(
+        "a file that is read again when it changed; code that asks whether it runs on the loop",
+        """
+        import asyncio
+        import threading
+        import time
+        from pathlib import Path
+        from fastapi import FastAPI
+
+        app = FastAPI()
+        _seen: float | None = None
+        _state = b""
+
+        def state(path: Path) -> bytes:
+            global _seen, _state
+            seen = path.stat().st_mtime
+            if seen != _seen:
+                _seen, _state = seen, path.read_bytes()
+            return _state
+
+        def other_state(path: Path, wanted: str) -> bytes:
+            if path.name != wanted:
+                return path.read_bytes()  # <-
+            return b""
+
+        def is_loop_running() -> bool:
+            try:
+                asyncio.get_running_loop()
+            except RuntimeError:
+                return False
+            return True
+
+        def may_wait() -> bool:
+            return threading.current_thread() is threading.main_thread() and not is_loop_running()
+
+        def login() -> None:
+            if not may_wait():
+                raise RuntimeError("log in first")
+            time.sleep(5)
+
+        def pause() -> None:
+            if is_loop_running():
+                time.sleep(1)  # <-
+            else:
+                time.sleep(2)
+
+        def refuse_elsewhere() -> None:
+            if not is_loop_running():
+                raise RuntimeError("only on the loop")
+            time.sleep(1)  # <-
+
+        @app.get("/{name}")
+        async def home(name: str) -> bytes:
+            login()
+            pause()
+            refuse_elsewhere()
+            return state(Path("state.json")) + other_state(Path(name), "a")
+        """,
     ),
 )

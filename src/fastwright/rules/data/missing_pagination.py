@@ -6,7 +6,8 @@ answer, the memory of the process and the time that the database is busy, until 
 Reported is a GET whose answer is made of the rows of a statement without `limit`, followed back
 through services and repositories, where requests add rows to that table (a table that only
 migrations fill does not grow with use), and no filter narrows it to the rows of one parent (all that
-a user or tenant owns does grow, and so do the versions, messages and events of one parent). An
+a user or tenant owns does grow, and so do the versions, messages and events of one parent; the
+actions of a task and the attempts of a run end with it). An
 endpoint that takes `limit`, `page`, `cursor` and the like, or that goes through a paginating
 helper, is taken to page. Tables of settings, roles, categories and other things that people keep
 few of are left alone; statements that cannot be read, too.
@@ -56,6 +57,9 @@ _HISTORY = re.compile(
     re.IGNORECASE,
 )
 """What is added to for as long as its parent lives."""
+_WORK = re.compile(r"action|episode|execution|attempt", re.IGNORECASE)
+_ENDING = re.compile(r"(^|_)(run|task|job|step|execution|attempt|build)_id$", re.IGNORECASE)
+"""Parents that end, and with them what they do."""
 _OWNER = re.compile(
     r"^(user|owner|author|creator|account|customer|organi[sz]ation|org|tenant)(_id|_uuid)?$|^created_by$",
     re.IGNORECASE,
@@ -75,8 +79,8 @@ def check(app: App) -> Iterator[Hit]:
             continue
         if route.kind != "http" or _pages(app, route):
             continue
-        is_history = _HISTORY.search(route.path.rstrip("/").rpartition("/")[2]) is not None
-        for table, origin in _whole_tables(app, endpoint, is_history=is_history):
+        listed = route.path.rstrip("/").rpartition("/")[2]
+        for table, origin in _whole_tables(app, endpoint, listed):
             if id(table.node) in growing and not _FEW.search(_SUFFIX.sub("", table.name)):
                 seen.add(id(endpoint.node))
                 yield _hit(route, table, origin)
@@ -119,9 +123,7 @@ def _pages(app: App, route: Route) -> bool:
     )
 
 
-def _whole_tables(
-    app: App, endpoint: Function, *, is_history: bool
-) -> Iterator[tuple[Class, Origin]]:
+def _whole_tables(app: App, endpoint: Function, listed: str) -> Iterator[tuple[Class, Origin]]:
     """Yield the tables of which an endpoint's answer holds every row, and where it reads them."""
     for returned in returns(app, endpoint):
         for value in _lists(app, returned, endpoint, 0):
@@ -129,7 +131,7 @@ def _whole_tables(
             if any(origin.execution is None for origin in found):
                 continue
             for origin in found:
-                table = _whole_table(app, origin, value, endpoint, is_history=is_history)
+                table = _whole_table(app, origin, value, endpoint, listed)
                 if table is not None:
                     yield table, origin
 
@@ -162,7 +164,7 @@ def _makes_schema(app: App, node: s.Call, function: Function) -> bool:
 
 
 def _whole_table(
-    app: App, origin: Origin, value: s.Expr, endpoint: Function, *, is_history: bool
+    app: App, origin: Origin, value: s.Expr, endpoint: Function, listed: str
 ) -> Class | None:
     """Return the table of which an origin reads every row, or None."""
     execution = origin.execution
@@ -177,7 +179,7 @@ def _whole_table(
         return None
     if any(s.last_name(step) in {"limit", "slice", "fetch", "params"} for step in query.steps):
         return None
-    if _narrowed(app, query, is_history=is_history) or _limited_elsewhere(execution.site.caller):
+    if _narrowed(app, query, listed) or _limited_elsewhere(execution.site.caller):
         return None
     table = query.entity or _generic_table(app, origin) or _row_class(app, value, endpoint)
     return table if table is not None and app.models.table(table) is not None else None
@@ -218,7 +220,7 @@ def _takes_one(app: App, function: Function, call: s.Call) -> bool:
     return False
 
 
-def _narrowed(app: App, query: Query, *, is_history: bool) -> bool:
+def _narrowed(app: App, query: Query, listed: str) -> bool:
     """Whether a filter keeps only the rows of one parent, or those that are asked for by id."""
     named = {
         id(keyword.value): keyword.arg
@@ -228,11 +230,11 @@ def _narrowed(app: App, query: Query, *, is_history: bool) -> bool:
     }
     for condition in query.filters:
         if id(condition) in named:
-            if _is_parent(named[id(condition)] or "id", is_history=is_history):
+            if _is_parent(named[id(condition)] or "id", listed):
                 return True
             continue
         for node in s.walk(condition):
-            if isinstance(node, s.Attribute) and _is_parent(node.attr, is_history=is_history):
+            if isinstance(node, s.Attribute) and _is_parent(node.attr, listed):
                 if not _is_given(app, node, condition, query):
                     return True
             if isinstance(node, s.Starred):
@@ -255,10 +257,10 @@ def _is_given(app: App, node: s.Attribute, condition: s.Expr, query: Query) -> b
     )
 
 
-def _is_parent(column: str, *, is_history: bool) -> bool:
+def _is_parent(column: str, listed: str) -> bool:
     """Whether a column says whose row it is: a parent has few, an owner more from day to day."""
-    if is_history and column.endswith("_id"):
-        return False
+    if column.endswith("_id") and _HISTORY.search(listed):
+        return _ENDING.search(column) is not None and _WORK.search(listed) is not None
     return _PARENT.search(column) is not None and _OWNER.search(column) is None
 
 
@@ -449,7 +451,7 @@ CASES = (
         },
     ),
     Case(
-        "the history of one parent grows for as long as it lives",
+        "the history of one parent grows for as long as it lives; what a run did ends with it",
         {
             "app/base.py": _HEAD,
             "app/main.py": """
@@ -459,6 +461,14 @@ CASES = (
                 @app.get("/carts/{cart_id}/versions")
                 def versions(session: SessionDep, cart_id: int):  # <-
                     return session.exec(select(Order).where(Order.cart_id == cart_id)).all()
+
+                @app.get("/runs/{run_id}/events")
+                def events(session: SessionDep, run_id: int):  # <-
+                    return session.exec(select(Order).where(Order.run_id == run_id)).all()
+
+                @app.get("/runs/{run_id}/actions")
+                def actions(session: SessionDep, run_id: int):
+                    return session.exec(select(Order).where(Order.run_id == run_id)).all()
                 """,
         },
     ),

@@ -7,7 +7,8 @@ functions away from the loop, where nobody sees both.
 Reported is the call in the loop, when a read or a changing statement is executed there or in what
 it calls, and that statement depends on the loop's variable. Left alone are loops that something
 bounds (literals, constants, enums, ranges, chunks, pages), searches for the first item that fits,
-lookups that are remembered (`if key not in cache`), what is cached, and `session.add`, which asks
+lookups that are remembered (`if key not in cache`), what is cached, loops for one dialect where the
+function asks the others once for all, and `session.add`, which asks
 nothing. Where it is not known what a call runs, nothing is said.
 """
 
@@ -43,6 +44,7 @@ from fastwright.rules.rule import Case, Rule, case
 _MORE = 8
 """Further statements of a loop that are named."""
 _STATEMENTS = ("select", "insert", "update", "delete", "with")
+_GROUPING = frozenset({"items", "values", "groupby"})
 
 
 def check(app: App) -> Iterator[Hit]:
@@ -57,7 +59,7 @@ def check(app: App) -> Iterator[Hit]:
         for site in app.calls.sites(step.function):
             if not site.around.loops or not (site.targets or id(site.node) in own):
                 continue
-            if _is_handed_over(app, site):
+            if _is_handed_over(app, site) or _is_for_dialect(app, site):
                 continue
             repeated = per_item(app, site, memory)
             if repeated is None:
@@ -135,10 +137,25 @@ def _is_handed_over(app: App, site: CallSite) -> bool:
     )
 
 
+def _is_for_dialect(app: App, site: CallSite) -> bool:
+    """``if dialect.name == "sqlite": for ...``, where other databases are asked once for all."""
+    outer = site.around.loops[0]
+    chosen = any(
+        branch.start <= outer.start < branch.end
+        and any(isinstance(n, (s.Name, s.Attribute)) and s.last_name(n) == "dialect"
+                for n in s.walk(branch.test))
+        for branch in site.around.branches
+    )  # fmt: skip
+    return chosen and any(
+        not execution.site.around.loops and execution.kind != "commit"
+        for execution in app.calls.executions(site.caller)
+    )
+
+
 def _is_for_groups(repeated: PerItem, execution: Execution) -> bool:
     """``for table, ids in groups.items(): ... Table.id.in_(ids)``: a statement for each group."""
     source = repeated.source
-    if not isinstance(source, s.Call) or s.last_name(source.func) not in {"items", "values"}:
+    if not isinstance(source, s.Call) or s.last_name(source.func) not in _GROUPING:
         return False
     filters = execution.query.filters if execution.query is not None else ()
     return any(
@@ -790,6 +807,54 @@ CASES = (
         async def users(keys: list[int]) -> None:
             send(welcome, keys)
             clean.delay(keys)
+        """,
+    ),
+    case(
+        "a statement for each group that groupby makes; a loop for the databases that cannot do better",
+        """
+        from itertools import groupby
+        from fastapi import FastAPI
+        from sqlalchemy import create_engine, delete, select
+        from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+        app = FastAPI()
+        engine = create_engine("sqlite://")
+
+        class Base(DeclarativeBase): ...
+
+        class Run(Base):
+            __tablename__ = "runs"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            flow_id: Mapped[int]
+
+        def latest(session: Session, flow: int) -> list[Run]:
+            return list(session.scalars(select(Run).where(Run.flow_id == flow).limit(9)))
+
+        @app.post("/latest")
+        def latest_of(flows: list[int]) -> dict[int, list[Run]]:
+            found = {}
+            with Session(engine) as session:
+                if session.get_bind().dialect.name == "sqlite":
+                    for flow in flows:
+                        found[flow] = latest(session, flow)
+                    return found
+                for run in session.scalars(select(Run).where(Run.flow_id.in_(flows))):
+                    found.setdefault(run.flow_id, []).append(run)
+            return found
+
+        @app.post("/one-by-one")
+        def one_by_one(flows: list[int]) -> list[list[Run]]:
+            with Session(engine) as session:
+                if session.get_bind().dialect.name == "sqlite":
+                    return [latest(session, flow) for flow in flows]  # <-
+                raise NotImplementedError
+
+        @app.post("/clean")
+        def clean(runs: list[tuple[int, int]]) -> None:
+            with Session(engine) as session:
+                for flow, some in groupby(runs, key=lambda run: run[0]):
+                    ids = [run[1] for run in some]
+                    session.execute(delete(Run).where(Run.flow_id == flow, Run.id.in_(ids)))
         """,
     ),
 )

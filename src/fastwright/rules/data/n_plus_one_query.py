@@ -918,4 +918,31 @@ CASES = (
                 load(session, key, item=item)
         """,
     ),
+    case(
+        "what a loop over a few things gathers is few",
+        """
+        from fastapi import FastAPI, Request
+        from sqlmodel import Field, Session, SQLModel
+
+        class Token(SQLModel, table=True):
+            id: str = Field(primary_key=True)
+
+        app = FastAPI()
+
+        def tokens_of(request: Request) -> list[str]:
+            candidates = []
+            candidates.append(request.headers.get("authorization"))
+            candidates.append(request.cookies.get("token"))
+            tokens = []
+            for candidate in candidates:
+                if candidate:
+                    tokens.append(candidate)
+            return tokens
+
+        @app.post("/logout")
+        def log_out(request: Request, session: Session) -> None:
+            for token in tokens_of(request):
+                session.merge(Token(id=token))
+        """,
+    ),
 )

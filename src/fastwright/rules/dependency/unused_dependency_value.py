@@ -17,10 +17,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fastwright.app.calls import is_abstract
 from fastwright.app.dependencies import Dependency
 from fastwright.app.model import App
-from fastwright.app.symbols import Function
+from fastwright.app.symbols import Function, is_abstract
 from fastwright.read import syntax as s
 from fastwright.rules.evidence import of_route, place
 from fastwright.rules.finding import Hit

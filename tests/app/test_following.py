@@ -115,6 +115,101 @@ CASES = (
         """,
     ),
     case(
+        "what a port gives is what those behind it give, not all that there is",
+        """
+        import time
+        from abc import ABC, abstractmethod
+        from fastapi import FastAPI
+
+        app = FastAPI()
+
+        class Job(ABC):
+            def rows(self) -> list:
+                return self.read()
+
+            @abstractmethod
+            def read(self) -> list: ...
+
+        class FileJob(Job):
+            def read(self) -> list:
+                time.sleep(1)  # <-
+                return []
+
+        class TableJob(Job):
+            def read(self) -> list:
+                time.sleep(2)  # <-
+                return []
+
+        class PlanJob(Job):
+            def read(self) -> list:
+                time.sleep(3)
+                return []
+
+        class Store(ABC):
+            @abstractmethod
+            def select(self, table: str) -> Job: ...
+
+        class FileStore(Store):
+            def select(self, table: str) -> Job:
+                return FileJob()
+
+        class TableStore(Store):
+            def select(self, table: str) -> Job:
+                return TableJob()
+
+        class BothStore(Store):
+            def of(self, table: str) -> Store: ...
+
+            def select(self, table: str) -> Job:
+                return self.of(table).select(table)
+
+        @app.get("/rows/{table}")
+        async def rows(store: Store, table: str) -> list:
+            return store.select(table).rows()
+
+        def make_plan() -> PlanJob:
+            return PlanJob()
+        """,
+    ),
+    case(
+        "what one behind a port gives is not known: then it may be any",
+        """
+        import time
+        from abc import ABC, abstractmethod
+        from fastapi import FastAPI
+        from plugins import load_job
+
+        app = FastAPI()
+
+        class Job(ABC):
+            @abstractmethod
+            def read(self) -> None: ...
+
+        class FileJob(Job):
+            def read(self) -> None: ...
+
+        class PlanJob(Job):
+            def read(self) -> None:
+                time.sleep(3)  # <-
+
+        class Store(ABC):
+            @abstractmethod
+            def select(self) -> Job: ...
+
+        class FileStore(Store):
+            def select(self) -> Job:
+                return FileJob()
+
+        class PluginStore(Store):
+            def select(self) -> Job:
+                return load_job()
+
+        @app.get("/rows")
+        async def rows(store: Store) -> None:
+            store.select().read()
+        """,
+    ),
+    case(
         "type parameters of Python 3.12",
         """
         import time

@@ -14,7 +14,7 @@ from fastwright.app.infer import Inference
 from fastwright.app.receivers import Receivers, is_own
 from fastwright.app.scopes import Where
 from fastwright.app.surroundings import Surroundings
-from fastwright.app.symbols import Class, Function, Linker
+from fastwright.app.symbols import Class, Function, Linker, is_abstract
 from fastwright.app.types import (
     ClassObject,
     ExternalValue,
@@ -365,8 +365,8 @@ class _Walk:
     runs: Callable[[CallSite | None, CallSite], bool] | None
     reached: Reached
     receivers: Receivers | None
-    _classes: dict[int, set[int]] = field(default_factory=dict)
-    """The classes for which a method was walked, 0 for any."""
+    _classes: dict[int, set[frozenset[int]]] = field(default_factory=dict)
+    """The classes for which a method was walked, none for any."""
     _returning: list[Step] = field(default_factory=list)
     """Ways to methods that were reached before, for another class."""
     _waiting: dict[int, list[CallSite]] = field(default_factory=dict)
@@ -415,9 +415,8 @@ class _Walk:
         if self.receivers is None or not self.receivers.is_open(step.function):
             return
         known = self._classes.setdefault(id(step.function.node), set())
-        cls = self.receivers.of(step)
-        mark = id(cls.node) if cls is not None else 0
-        if 0 not in known and mark not in known:
+        mark = frozenset(id(cls.node) for cls in self.receivers.of(step))
+        if frozenset() not in known and mark not in known:
             known.add(mark)
             if not is_new:
                 self._returning.append(step)
@@ -483,27 +482,6 @@ class Reached(msgspec.Struct, frozen=True, eq=False):
             return first
         more = self.more.get(id(site.caller.node), ())
         return next((step for step in more if runs(step.site, site)), None)
-
-
-def is_abstract(function: Function) -> bool:
-    """Return whether a method only declares: abstract, ``...``, ``pass`` or NotImplementedError."""
-    if "abstractmethod" in function.decorator_names:
-        return True
-    body = [
-        node
-        for node in function.node.body
-        if not (isinstance(node, s.ExprStmt) and s.string(node.value) is not None)
-    ]
-    if not body:
-        return True
-    only = body[0]
-    if len(body) > 1:
-        return False
-    if isinstance(only, s.Flow):
-        return only.keyword == "pass"
-    if isinstance(only, s.ExprStmt):
-        return isinstance(only.value, s.Constant) and only.value.kind == "ellipsis"
-    return isinstance(only, s.Raise) and s.last_name(only.exc) == "NotImplementedError"
 
 
 def _external_name(callee: Type) -> str | None:

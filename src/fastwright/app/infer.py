@@ -20,6 +20,7 @@ from fastwright.app.symbols import (
     Namespace,
     Symbol,
     Variable,
+    is_abstract,
 )
 from fastwright.app.types import (
     NONE,
@@ -1011,9 +1012,32 @@ class Inference:
             inferred = self._inferred_return(function, where)
             if inferred is not UNKNOWN and not (inferred is NONE and declared is not UNKNOWN):
                 declared = inferred
+            elif isinstance(declared, Instance) and is_abstract(function):
+                declared = self._given_behind(function, declared) or declared
         if function.is_async:
             return Awaitable(declared)
         return declared
+
+    def _given_behind(self, function: Function, declared: Type) -> Type | None:
+        """Return what those give that stand behind a method of a port, None unless all is known."""
+        owner = function.owner
+        if owner is None or self.implementations is None:
+            return None
+        behind = [self.linker.method(each, function.name) for each in self.implementations(owner)]
+        given: list[Type] = []
+        for method in {id(each.node): each for each in behind if each is not None}.values():
+            found = self.awaited(self.returned(method)) if method is not function else UNKNOWN
+            if found == declared and function.name in method.node.called:
+                continue  # it hands on what another one behind the port gives
+            if not all(
+                isinstance(option, Instance)
+                and isinstance(option.cls, Class)
+                and not self.is_port(option.cls)
+                for option in alternatives(found)
+            ):
+                return None
+            given.append(found)
+        return union(given) if given else None
 
     def _is_vague(self, declared: Type) -> bool:
         """Whether the body may say more than the annotation: none, Any, a port, rows of a query."""

@@ -38,25 +38,25 @@ class Receivers:
             self._open[key] = any(isinstance(a, Class) and self.types.is_port(a) for a in ancestors)
         return self._open[key]
 
-    def of(self, step: Step | None) -> Class | None:
-        """Return the class for which a method was reached, None where that may be any."""
+    def of(self, step: Step | None) -> tuple[Class, ...]:
+        """Return the classes for which a method was reached, none where that may be any."""
         while step is not None and step.site is not None and self.is_open(step.function):
             if not is_own(step.site):
                 return _called_on(step.site, step.function)
             outer = self.of(step.before)
-            if outer is not None:
+            if outer:
                 return outer
             owner = step.site.caller.owner
-            return owner if owner is not step.function.owner else None
-        return None
+            return (owner,) if owner is not None and owner is not step.function.owner else ()
+        return ()
 
     def targets(self, step: Step, site: CallSite) -> tuple[Function, ...]:
         """Return what a call may run on the way that led to it."""
         several = len(site.targets) > 1
-        cls = self.of(step) if several and is_own(site) else None
-        if cls is None:
+        classes = self.of(step) if several and is_own(site) else ()
+        if not classes:
             return site.targets
-        meant = self._named(cls, site.method)
+        meant = frozenset().union(*(self._named(cls, site.method) for cls in classes))
         return tuple(each for each in site.targets if id(each.node) in meant) or site.targets
 
     def _named(self, cls: Class, name: str) -> frozenset[int]:
@@ -81,11 +81,13 @@ def is_own(site: CallSite) -> bool:
     return isinstance(value, s.Name) and value.id == first
 
 
-def _called_on(site: CallSite, function: Function) -> Class | None:
-    """Return the class of the object whose method a call names, if it is of a class of its own."""
-    options = alternatives(site.callee)
-    receivers = [o.receiver for o in options if isinstance(o, FunctionValue)]
-    if len(receivers) != 1 or len(options) != 1 or not isinstance(receivers[0], Instance):
-        return None
-    cls = receivers[0].cls
-    return cls if isinstance(cls, Class) and cls is not function.owner else None
+def _called_on(site: CallSite, function: Function) -> tuple[Class, ...]:
+    """Return the classes of the objects whose method a call names, none if it may be any."""
+    found: list[Class] = []
+    for option in alternatives(site.callee):
+        receiver = option.receiver if isinstance(option, FunctionValue) else None
+        cls = receiver.cls if isinstance(receiver, Instance) else None
+        if not isinstance(cls, Class) or cls is function.owner:
+            return ()
+        found.append(cls)
+    return tuple(found)

@@ -225,6 +225,27 @@ def targets(node: s.Expr) -> Iterator[s.Expr]:
         yield node
 
 
+def is_abstract(function: Function) -> bool:
+    """Return whether a method only declares: abstract, ``...``, ``pass`` or NotImplementedError."""
+    if "abstractmethod" in function.decorator_names:
+        return True
+    body = [
+        node
+        for node in function.node.body
+        if not (isinstance(node, s.ExprStmt) and s.string(node.value) is not None)
+    ]
+    if not body:
+        return True
+    only = body[0]
+    if len(body) > 1:
+        return False
+    if isinstance(only, s.Flow):
+        return only.keyword == "pass"
+    if isinstance(only, s.ExprStmt):
+        return isinstance(only.value, s.Constant) and only.value.kind == "ellipsis"
+    return isinstance(only, s.Raise) and s.last_name(only.exc) == "NotImplementedError"
+
+
 def module_scope(module: Module) -> Scope:
     """Return what ``module`` binds at its top level."""
     return _scope(module, module.facts.body, None)

@@ -102,7 +102,7 @@ def _finding(finding: Finding) -> ReviewFinding:
         function=place.function,
         message=finding.message,
         evidence=tuple(_evidence(link) for link in finding.evidence),
-        fix=finding.fix.applicability if finding.fix is not None else None,
+        fix=finding.fix,
     )
 
 

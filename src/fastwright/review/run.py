@@ -273,7 +273,7 @@ def _finding(rule: RegisteredRule, hit: Hit) -> Finding:
         place=hit.place,
         message=hit.message,
         evidence=hit.evidence,
-        fix=hit.fix,
+        fix=hit.fix.applicability if hit.fix is not None else None,
     )
 
 

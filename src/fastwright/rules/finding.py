@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from fastwright.edit.fix import Fix
+from fastwright.edit.fix import Applicability, Fix
 
 Severity: TypeAlias = Literal["error", "warning", "info"]
 Confidence: TypeAlias = Literal["high", "medium", "low"]
@@ -49,7 +49,8 @@ class Finding(msgspec.Struct, frozen=True):
     place: Place
     message: str
     evidence: tuple[Evidence, ...]
-    fix: Fix | None
+    fix: Applicability | None
+    """Whether it can be mended, and how safely; the edits are with the hit."""
 
     @property
     def sort_key(self) -> tuple[str, int, int, str, str]:

@@ -17,10 +17,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fastwright.app.calls import is_abstract
 from fastwright.app.dependencies import Dependency
 from fastwright.app.model import App
-from fastwright.app.symbols import Function
+from fastwright.app.symbols import Function, is_abstract
 from fastwright.edit.builders import add_argument, delete_parameter, insert
 from fastwright.edit.fix import Fix
 from fastwright.edit.source import text

@@ -885,6 +885,49 @@ CASES = (
             await client.ping()
         """,
     ),
+    case(
+        "arguments that end a function early, also as one of several conditions, in a try, and by keyword",
+        """
+        import time
+        from fastapi import FastAPI
+
+        app = FastAPI()
+
+        def slow() -> None:
+            time.sleep(1)  # <-
+
+        def quick() -> None:
+            time.sleep(2)
+
+        def complete(text: str, **options) -> str:
+            answer = options.get("answer")
+            try:
+                if answer is not None or options.get("dry"):
+                    return answer
+                quick()
+            except ValueError:
+                return ""
+            return text
+
+        def ask(text: str, cached=None, known=None) -> str:
+            if cached or known:
+                return text
+            slow()
+            return text
+
+        @app.get("/a")
+        async def a() -> str:
+            return complete("x", answer="y")
+
+        @app.get("/b")
+        async def b() -> str:
+            return ask("x", known={"x": "y"})
+
+        @app.get("/c")
+        async def c() -> str:
+            return ask("x")
+        """,
+    ),
 )
 
 

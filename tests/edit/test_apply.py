@@ -126,6 +126,15 @@ def test_what_nothing_uses_any_more_is_not_imported() -> None:
     assert edited == "from typing import Any\n\nx: int\ny: Any\n"
 
 
+def test_several_names_of_one_import_go_at_once() -> None:
+    source = "from a import b, c, d, e, f\n\nx = b, c, d, e, f\n"
+    start = source.index("b, c, d, e, f\n", 20)
+    edited = after(source, fix((start, len(source) - 1, "c, d")))
+    assert edited == "from a import c, d\n\nx = c, d\n"
+    edited = after(source, fix((start, len(source) - 1, "b, e")))
+    assert edited == "from a import b, e\n\nx = b, e\n"
+
+
 def test_what_nothing_used_before_stays() -> None:
     source = "import os\nimport plugin\n\nx = os\n"
     assert after(source, fix((len(source) - 3, len(source) - 1, "1"))) == "import plugin\n\nx = 1\n"

@@ -45,7 +45,13 @@ def test_delete_argument(source: str) -> None:
 ADDED = {
     "f()": "f(timeout=5)",
     "f(a)": "f(a, timeout=5)",
-    "f(\n    a,\n)": "f(\n    a, timeout=5,\n)",
+    "f(\n    a,\n)": "f(\n    a,\n    timeout=5,\n)",
+    "f(\n    a,  # one)\n)": "f(\n    a,  # one)\n    timeout=5,\n)",
+    "f(\n    a\n)": "f(\n    a,\n    timeout=5,\n)",
+    "f(\n    a,\n    b\n)": "f(\n    a,\n    b,\n    timeout=5,\n)",
+    "f(\n    a, b\n)": "f(\n    a, b, timeout=5\n)",
+    "(f)((a))": "(f)((a), timeout=5)",
+    "f(g(1), b)(2)": "f(g(1), b)(2, timeout=5)",
 }
 
 

@@ -12,7 +12,9 @@ import msgspec
 
 from fastwright.app.calls import CallSite
 from fastwright.app.model import App
+from fastwright.app.scopes import Where
 from fastwright.app.symbols import Function
+from fastwright.app.types import Instance
 from fastwright.read import syntax as s
 
 
@@ -84,11 +86,24 @@ class Guards:
         ranges = self.of(target)
         if not ranges:
             return frozenset()
-        given = _given(site, target, self._of_keywords(target))
+        given = _given(site, target, self._of_keywords(target), self._at_hand(site))
         return frozenset(
             guarded
             for guarded in ranges
             if (state := given.get(guarded.name)) is not None and state == guarded.absent
+        )
+
+    def _at_hand(self, site: CallSite) -> frozenset[str]:
+        """Return the names that a loop of the caller binds to objects: they are surely something."""
+        bound = self.app.types.locals.of(site.caller)
+        where = Where(site.module, site.caller)
+        return frozenset(
+            node.id
+            for node in (*site.node.args, *(keyword.value for keyword in site.node.keywords))
+            if isinstance(node, s.Name)
+            and (bounds := bound.get(node.id))
+            and all(each.how == "element" for each in bounds)
+            and isinstance(self.app.types.of(node, where), Instance)
         )
 
 
@@ -107,10 +122,13 @@ def _keyword_of(node: s.Expr | None, kwargs: str) -> str | None:
     return s.string(node.args[0]) if plain else None
 
 
-def _given(site: CallSite, target: Function, keywords: dict[str, str]) -> dict[str, bool]:
+def _given(
+    site: CallSite, target: Function, keywords: dict[str, str], at_hand: frozenset[str]
+) -> dict[str, bool]:
     """Return parameter -> whether the call gives it; what is not known is left out.
 
-    ``keywords``: the variables that take what is given by keyword only.
+    ``keywords``: the variables that take what is given by keyword only. ``at_hand``: names of the
+    caller that are surely something.
     """
     call = site.node
     starred = any(isinstance(arg, s.Starred) for arg in call.args) or any(
@@ -124,7 +142,7 @@ def _given(site: CallSite, target: Function, keywords: dict[str, str]) -> dict[s
                 found[parameter.name] = False
         elif _is_nothing(given):
             found[parameter.name] = False
-        elif _is_something(given):
+        elif _is_something(given) or (isinstance(given, s.Name) and given.id in at_hand):
             found[parameter.name] = True
     for name, keyword in keywords.items():
         given = call.keyword(keyword)

@@ -7,8 +7,9 @@ from typing import Literal, TypeAlias
 import msgspec
 
 Applicability: TypeAlias = Literal["safe", "contract", "suggest"]
-"""``safe``: behaviour and contract stay the same. ``contract``: changes the API in the way that the
-rule's page declares. ``suggest``: shown to a person, never applied alone."""
+"""``safe``: the contract stays the same, and the behaviour but for what the rule reports. ``contract``:
+changes the API in the way that the rule's page declares. ``suggest``: shown to a person, never applied
+alone."""
 
 
 class Edit(msgspec.Struct, frozen=True, order=True):

@@ -41,13 +41,18 @@ def prune_imports(before: bytes, after: bytes) -> bytes:
         if len(kept) == len(statement.names):
             continue
         if kept:
-            for alias in reversed(statement.names):
-                if alias not in kept:
-                    after = _cut(after, statement.names, alias)
+            after = _without(after, statement.names, kept)
         elif at.is_alone(after, statement.start, statement.end):
             start = at.line_start(after, statement.start)
-            after = after[:start] + after[at.next_line(after, statement.end - 1) :]
+            end = at.next_line(after, statement.end - 1)
+            if _is_blank_before(after, start) and not after[end : at.next_line(after, end)].strip():
+                end = at.next_line(after, end)  # one of two blank lines, or the first of the file
+            after = after[:start] + after[end:]
     return after
+
+
+def _is_blank_before(source: bytes, start: int) -> bool:
+    return start == 0 or not source[at.line_start(source, start - 1) : start].strip()
 
 
 # ---------------------------------------------------------------------- reading
@@ -187,9 +192,12 @@ def _name_key(name: str) -> tuple[int, str]:
 # ----------------------------------------------------------------------- taking
 
 
-def _cut(source: bytes, names: list[s.Alias], gone: s.Alias) -> bytes:
-    """Return a source without one of several names of an import."""
-    number = names.index(gone)
-    if number + 1 < len(names):
-        return source[: gone.start] + source[names[number + 1].start :]
-    return source[: names[number - 1].end] + source[gone.end :]
+def _without(source: bytes, names: list[s.Alias], kept: list[s.Alias]) -> bytes:
+    """Return a source in which an import keeps some of its names; each goes with its comma."""
+    last = max(names.index(alias) for alias in kept)
+    if last + 1 < len(names):
+        source = source[: names[last].end] + source[names[-1].end :]
+    for number in range(last - 1, -1, -1):
+        if names[number] not in kept:
+            source = source[: names[number].start] + source[names[number + 1].start :]
+    return source

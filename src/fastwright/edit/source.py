@@ -30,6 +30,13 @@ def next_line(source: bytes, offset: int) -> int:
     return len(source) if end < 0 else end + 1
 
 
+def blank_lines(source: bytes, offset: int) -> int:
+    """Return where the first line that is not blank begins, from the line at ``offset`` on."""
+    while offset < len(source) and not source[offset : next_line(source, offset)].strip():
+        offset = next_line(source, offset)
+    return offset
+
+
 def indentation(source: bytes, offset: int) -> str:
     """Return the white space before the first thing on the line that holds ``offset``."""
     start = line_start(source, offset)
@@ -44,3 +51,54 @@ def is_alone(source: bytes, start: int, end: int) -> bool:
     before = source[line_start(source, start) : start]
     behind = source[end : next_line(source, max(end - 1, start))].strip()
     return not before.strip() and (not behind or behind.startswith(b"#"))
+
+
+def is_first(source: bytes, offset: int) -> bool:
+    """Whether nothing but white space stands before something on its line."""
+    return not source[line_start(source, offset) : offset].strip()
+
+
+def next_sign(source: bytes, offset: int, end: int) -> int:
+    """Return where the next sign stands that is neither white space nor comment, or ``end``."""
+    while offset < end:
+        if source[offset : offset + 1].isspace() or source[offset : offset + 1] == b"\\":
+            offset += 1
+        elif source[offset : offset + 1] == b"#":
+            offset = next_line(source, offset)
+        else:
+            return offset
+    return end
+
+
+def behind_parentheses(source: bytes, offset: int, end: int) -> int:
+    """Return the end of what ends at ``offset`` with the parentheses that are closed before ``end``."""
+    while (sign := next_sign(source, offset, end)) < end and source[sign : sign + 1] == b")":
+        offset = sign + 1
+    return offset
+
+
+def starts_with(module: Module, node: s.Node, start: str) -> bool:
+    """Whether the source of a node begins with a text, white space aside."""
+    return text(module, node).replace(" ", "").startswith(start)
+
+
+def step(module: Module) -> str:
+    """Return by how much blocks are indented in a file: as its first function is, or four spaces."""
+    for function in module.functions:
+        first = function.body[0].start if function.body else function.start
+        outer = indentation(module.source, function.start)
+        inner = indentation(module.source, first)
+        if line_start(module.source, first) != line_start(module.source, function.start):
+            return inner.removeprefix(outer) or " " * 4
+    return " " * 4
+
+
+def quote(source: bytes) -> str:
+    """Return the quotes that a file writes its texts in: those that it has more of."""
+    return "'" if source.count(b"'") > source.count(b'"') else '"'
+
+
+def text_behind(module: Module, node: s.Node) -> str:
+    """Return the rest of the line on which a node ends."""
+    end = next_line(module.source, max(node.end - 1, node.start))
+    return module.source[node.end : end].decode()

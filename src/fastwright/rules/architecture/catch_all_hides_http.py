@@ -18,8 +18,13 @@ from fastwright.app.calls import CallSite
 from fastwright.app.model import App
 from fastwright.app.raises import Raised, status_code
 from fastwright.app.scopes import Where
-from fastwright.app.symbols import Function
+from fastwright.app.symbols import Class, Function
+from fastwright.edit import source as at
+from fastwright.edit.builders import insert_before
+from fastwright.edit.fix import Fix
+from fastwright.edit.names import bring
 from fastwright.read import syntax as s
+from fastwright.read.module import Module
 from fastwright.rules.architecture._http import Escaping, inside, runs_inline, tries_within
 from fastwright.rules.evidence import evidence, of_calls, of_route, place
 from fastwright.rules.finding import Hit
@@ -76,7 +81,42 @@ def _of_try(app: App, escaping: Escaping, function: Function, node: s.Try) -> It
         evidence(raised.function.module, raised.node, f"raise {raised.name}({raised.status})"),
         evidence(where.module, handler, replacement),
     )
-    yield Hit(place(function.module, _header(handler)), message, proof)
+    fix = _fix(app, function.module, handler, [raised for raised, _ in hidden])
+    yield Hit(place(function.module, _header(handler)), message, proof, fix)
+
+
+def _fix(app: App, module: Module, handler: s.ExceptHandler, hidden: list[Raised]) -> Fix | None:
+    """Return the fix that lets HTTPExceptions through, where the handler does nothing but answer."""
+    if not all(map(_only_says, handler.body)) or at.starts_with(module, handler, "except*"):
+        return None
+    of_starlette = any(_is_starlettes(app, raised) for raised in hidden)
+    name = bring(module, "starlette.exceptions" if of_starlette else "fastapi", "HTTPException")
+    if name is None or not at.is_first(module.source, handler.start):
+        return None
+    lines = f"except {name.name}:\n{at.step(module)}raise"
+    return Fix("safe", (insert_before(module, handler, lines),), name.imports)
+
+
+def _only_says(statement: s.Stmt) -> bool:
+    """Whether a statement of a handler logs, answers, or makes the text of the answer."""
+    if isinstance(statement, s.ExprStmt):
+        return isinstance(statement.value, s.Call) and _only_shows(statement.value)
+    if isinstance(statement, s.Assign):
+        return all(isinstance(target, s.Name) for target in statement.targets)
+    return isinstance(statement, (s.Raise, s.Return))
+
+
+def _is_starlettes(app: App, raised: Raised) -> bool:
+    """Whether an exception is one of Starlette, which is no ``fastapi.HTTPException``."""
+    if isinstance(raised.cls, Class):
+        return any(
+            (ancestor.module.qualify(base) or "").startswith("starlette.")
+            for ancestor in app.linker.mro(raised.cls)
+            if isinstance(ancestor, Class)
+            for base in ancestor.node.bases
+        )
+    made = raised.node.exc.func if isinstance(raised.node.exc, s.Call) else raised.node.exc
+    return (raised.function.module.qualify(made) or "").startswith("starlette.")
 
 
 def _matters(status: int, chain: tuple[CallSite, ...]) -> bool:
@@ -228,6 +268,22 @@ CASES = (
             except Exception as e:  # <-
                 raise HTTPException(status_code=500, detail="failed")
         """,
+        after="""
+        from fastapi import FastAPI, HTTPException
+
+        app = FastAPI()
+
+        @app.get("/items/{key}")
+        def read(key: str):
+            try:
+                if key != "a":
+                    raise HTTPException(status_code=404)
+                return key
+            except HTTPException:
+                raise
+            except Exception as e:
+                raise HTTPException(status_code=500, detail="failed")
+        """,
     ),
     case(
         "a service raises it",
@@ -247,6 +303,63 @@ CASES = (
                 return Service().get(key)
             except:  # <-
                 return JSONResponse({"error": "sorry"}, status_code=500)
+        """,
+    ),
+    case(
+        "raised by Starlette's class elsewhere; and a handler that also cleans up, which stays",
+        """
+        from fastapi import FastAPI
+        from fastapi.responses import JSONResponse
+        from starlette.exceptions import HTTPException
+
+        app = FastAPI()
+
+        @app.get("/a")
+        def a(key: str, db):
+            try:
+                raise HTTPException(404, "not found")
+            except ValueError:
+                return None
+            # whatever else
+            except Exception as e:  # <-
+                print(e)
+                return JSONResponse({"error": "sorry"}, status_code=500)
+
+        @app.get("/b")
+        def b(key: str, db):
+            try:
+                raise HTTPException(404, "not found")
+            except Exception:  # <-
+                db.rollback()
+                raise HTTPException(status_code=500)
+        """,
+        after="""
+        from fastapi import FastAPI
+        from fastapi.responses import JSONResponse
+        from starlette.exceptions import HTTPException
+
+        app = FastAPI()
+
+        @app.get("/a")
+        def a(key: str, db):
+            try:
+                raise HTTPException(404, "not found")
+            except ValueError:
+                return None
+            # whatever else
+            except HTTPException:
+                raise
+            except Exception as e:
+                print(e)
+                return JSONResponse({"error": "sorry"}, status_code=500)
+
+        @app.get("/b")
+        def b(key: str, db):
+            try:
+                raise HTTPException(404, "not found")
+            except Exception:
+                db.rollback()
+                raise HTTPException(status_code=500)
         """,
     ),
     case(

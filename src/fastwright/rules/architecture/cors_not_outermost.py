@@ -21,8 +21,11 @@ from fastwright.app.calls import CallSite
 from fastwright.app.model import App
 from fastwright.app.raises import status_code
 from fastwright.app.scopes import Where
-from fastwright.app.setup.result import Application, Middleware
+from fastwright.app.setup.result import Application, Middleware, Place
 from fastwright.app.symbols import Function
+from fastwright.edit.builders import block_of, first_byte, move_behind
+from fastwright.edit.fix import Fix
+from fastwright.edit.source import is_alone
 from fastwright.read import syntax as s
 from fastwright.rules.architecture._middleware import dispatch_of
 from fastwright.rules.evidence import evidence, place
@@ -132,7 +135,52 @@ def _hit(cors: Middleware, other: Middleware, status: int, site: CallSite | None
     ]
     if site is not None:
         chain.append(evidence(site.module, site.node, f"answers {status}"))
-    return Hit(place(at.module, at.node), message, tuple(chain))
+    return Hit(place(at.module, at.node), message, tuple(chain), _fix(at, outer))
+
+
+def _fix(cors: Place, other: Place) -> Fix | None:
+    """Return the fix that adds CORS behind the other one, where both stand in one block."""
+    module, function = cors.module, cors.function
+    if other.module is not module or other.function is not function:
+        return None
+    body = function.node.body if function is not None else module.facts.body
+    found = block_of(body, cors.node)
+    if found is None or not isinstance(found[1], s.ExprStmt) or found[1].value is not cors.node:
+        return None
+    block, statement = found
+    target = next((each for each in block if _holds(each, other.node)), None)
+    if target is None or not is_alone(module.source, statement.start, statement.end):
+        return None
+    between = [each for each in block if statement.end <= each.start < target.end]
+    if any(isinstance(node, (s.Return, s.Raise)) for node in s.walk_scope(*between)):
+        return None
+    names = {node.id for node in s.walk(statement) if isinstance(node, s.Name)}
+    if not between or names & _bound(between) or not is_alone(module.source, *_lines(target)):
+        return None
+    return Fix("safe", tuple(move_behind(module, statement, target)))
+
+
+def _holds(statement: s.Stmt, node: s.Node) -> bool:
+    start, end = _lines(statement)
+    return start <= node.start and node.end <= end
+
+
+def _lines(statement: s.Stmt) -> tuple[int, int]:
+    return first_byte(statement), statement.end
+
+
+def _bound(statements: list[s.Stmt]) -> set[str]:
+    """Return the names that statements bind anew."""
+    found: set[str] = set()
+    for node in s.walk_scope(*statements):
+        if isinstance(node, (s.Assign, s.AnnAssign, s.AugAssign, s.For, s.NamedExpr)):
+            targets = node.targets if isinstance(node, s.Assign) else [node.target]
+            found.update(each.id for each in s.walk(*targets) if isinstance(each, s.Name))
+        elif isinstance(node, (s.FunctionDef, s.ClassDef)):
+            found.add(node.name)
+        elif isinstance(node, s.WithItem) and node.optional_vars is not None:
+            found.update(each.id for each in s.walk(node.optional_vars) if isinstance(each, s.Name))
+    return found
 
 
 RULE = Rule(
@@ -193,6 +241,87 @@ async def allow(request: Request, call_next):
 fourth = FastAPI()
 fourth.add_middleware(CORSMiddleware)  # <-
 fourth.add_middleware(BaseHTTPMiddleware, dispatch=allow)
+""",
+        after=_HEAD
+        + """
+app = FastAPI()
+app.add_middleware(Limit)
+app.add_middleware(CORSMiddleware, allow_origins=["https://shop.example"])
+
+other = FastAPI(middleware=[Middleware(Limit), Middleware(CORSMiddleware)])
+
+third = FastAPI()
+
+@third.middleware("http")
+async def authenticate(request: Request, call_next):
+    if "authorization" not in request.headers:
+        return JSONResponse({"detail": "who are you?"}, 401)
+    return await call_next(request)
+
+
+third.add_middleware(CORSMiddleware)
+
+async def allow(request: Request, call_next):
+    if request.headers.get("x-tenant") is None:
+        return JSONResponse({"detail": "which one?"}, status_code=400)
+    return await call_next(request)
+
+fourth = FastAPI()
+fourth.add_middleware(BaseHTTPMiddleware, dispatch=allow)
+fourth.add_middleware(CORSMiddleware)
+""",
+    ),
+    case(
+        "what it is given changes in between: it stays; comments go with it",
+        _HEAD
+        + """
+def create_app() -> FastAPI:
+    app = FastAPI()
+    app.add_middleware(GZipMiddleware)
+
+    # Our pages.
+    app.add_middleware(  # <-
+        CORSMiddleware,
+        allow_origins=["https://shop.example"],
+    )
+
+    if True:
+        app.add_middleware(Limit)
+
+    return app
+
+app = create_app()
+
+second = FastAPI()
+origins = ["https://shop.example"]
+second.add_middleware(CORSMiddleware, allow_origins=origins)  # <-
+origins = []
+second.add_middleware(Limit)
+""",
+        after=_HEAD
+        + """
+def create_app() -> FastAPI:
+    app = FastAPI()
+    app.add_middleware(GZipMiddleware)
+
+    if True:
+        app.add_middleware(Limit)
+
+    # Our pages.
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=["https://shop.example"],
+    )
+
+    return app
+
+app = create_app()
+
+second = FastAPI()
+origins = ["https://shop.example"]
+second.add_middleware(CORSMiddleware, allow_origins=origins)
+origins = []
+second.add_middleware(Limit)
 """,
     ),
     case(

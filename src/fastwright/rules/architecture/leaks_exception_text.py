@@ -14,6 +14,10 @@ another matter: it answers those of every library, `pydantic.ValidationError` of
 reported: the detail of an HTTPException or of an exception that a handler of the project answers, the
 content of a response, the value that an endpoint returns, and schemas that stand in an answer; also
 where a function returns the text, and its caller answers it.
+
+The fix answers what stands before the text (`f"Upload failed: {e}"` becomes `"Upload failed"`), or
+"Internal server error" with a status of 5xx, and logs the exception where nothing logs it yet: clients
+that showed or parsed the text no longer get it. Files without a logger are left alone.
 """
 
 from __future__ import annotations
@@ -28,8 +32,10 @@ from fastwright.app.scopes import Where
 from fastwright.app.surroundings import Surroundings
 from fastwright.app.symbols import Class, Function
 from fastwright.app.types import ClassObject, Instance, alternatives
+from fastwright.edit.fix import Fix
 from fastwright.read import syntax as s
 from fastwright.rules.architecture._answering import is_answered, is_in_answers
+from fastwright.rules.architecture._fixed_text import fixed_text, statement_of
 from fastwright.rules.architecture._http import from_endpoint
 from fastwright.rules.evidence import evidence, name_place, place
 from fastwright.rules.finding import Evidence, Hit
@@ -167,10 +173,31 @@ def _sent(
             found = _exposing(app, function, value, held[-1], 0)
             if found is not None and value.start not in reported:
                 reported.add(value.start)
-                yield _hit(function, found, label, held[-1], value, chain)
+                hit = _hit(function, found, label, held[-1], value, chain)
+                fix = _fix(function, around, label, held[-1], value, status)
+                yield msgspec.structs.replace(hit, fix=fix)
                 break
     if is_endpoint:
         yield from _sent_later(app, function, caught, chain)
+
+
+def _fix(
+    function: Function,
+    around: Surroundings,
+    label: str,
+    caught: Caught,
+    value: s.Expr,
+    status: int,
+) -> Fix | None:
+    """Return the fix that answers a fixed sentence, where the answer says that something failed."""
+    handler = caught.node
+    if not isinstance(handler, s.ExceptHandler) or "answer" in label:
+        return None
+    statement = statement_of(around, handler, value)
+    if statement is None:
+        return None
+    general = status >= _SERVER_ERROR and (f"({status})" in label or "Response" in label)
+    return fixed_text(function.module, statement, handler, value, general=general)
 
 
 def _sent_later(
@@ -506,6 +533,105 @@ CASES = (
             except Exception as error:
                 message = f"failed: {error}"
                 raise HTTPException(500, {"message": message})  # <-
+        """,
+    ),
+    case(
+        "a file with a logger: fixed sentences; a text that is no sentence, or is the point, stays",
+        """
+        import logging
+        from fastapi import FastAPI, HTTPException
+        from fastapi.responses import JSONResponse
+
+        logger = logging.getLogger(__name__)
+        app = FastAPI()
+
+        @app.get("/a")
+        def a(name: str):
+            try:
+                return 1 / 0
+            except Exception as e:
+                raise HTTPException(500, detail=f"Loading {name} failed: {str(e)}") from e  # <-
+
+        @app.get("/b")
+        def b():
+            try:
+                return 1 / 0
+            except Exception as e:
+                logger.exception("no")
+                return JSONResponse({"error": str(e)}, status_code=500)  # <-
+
+        @app.get("/c")
+        def c():
+            try:
+                return 1 / 0
+            except Exception as e:
+                raise HTTPException(500, f"Failed because of {e}")  # <-
+
+        @app.get("/d")
+        def d():
+            try:
+                return 1 / 0
+            except Exception as e:
+                return {"ok": False, "error": str(e)}  # <-
+
+        @app.get("/e")
+        def e():
+            try:
+                return 1 / 0
+            except Exception as e:
+                raise HTTPException(
+                    500,
+                    detail=f"Loading failed: {e}",  # <-
+                )
+        """,
+        after="""
+        import logging
+        from fastapi import FastAPI, HTTPException
+        from fastapi.responses import JSONResponse
+
+        logger = logging.getLogger(__name__)
+        app = FastAPI()
+
+        @app.get("/a")
+        def a(name: str):
+            try:
+                return 1 / 0
+            except Exception as e:
+                logger.exception(f"Loading {name} failed")
+                raise HTTPException(500, detail=f"Loading {name} failed") from e
+
+        @app.get("/b")
+        def b():
+            try:
+                return 1 / 0
+            except Exception:
+                logger.exception("no")
+                return JSONResponse({"error": "Internal server error"}, status_code=500)
+
+        @app.get("/c")
+        def c():
+            try:
+                return 1 / 0
+            except Exception as e:
+                raise HTTPException(500, f"Failed because of {e}")
+
+        @app.get("/d")
+        def d():
+            try:
+                return 1 / 0
+            except Exception as e:
+                return {"ok": False, "error": str(e)}
+
+        @app.get("/e")
+        def e():
+            try:
+                return 1 / 0
+            except Exception:
+                logger.exception("Loading failed")
+                raise HTTPException(
+                    500,
+                    detail="Loading failed",
+                )
         """,
     ),
     case(

@@ -14,6 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from fastwright.edit import source as at
+from fastwright.edit.builders import replace
+from fastwright.edit.fix import Fix
 from fastwright.project.versions import Versions
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
@@ -43,7 +46,19 @@ def check(module: Module, _versions: Versions) -> Iterator[Hit]:
                 )
                 at = s.Name(function.name_start, function.name_start + 1, function.name)
                 chain = (evidence(module, at, f"async def {function.name}"),)
-                yield Hit(place(module, call), message, chain)
+                yield Hit(place(module, call), message, chain, _fix(module, call, name))
+
+
+def _fix(module: Module, call: s.Call, name: str) -> Fix | None:
+    """Return the fix that awaits the coroutine which a call is given, and nothing else."""
+    given = call.args[0] if len(call.args) == 1 and not call.keywords else None
+    if name not in {"asyncio.run", "uvloop.run", "run_until_complete"}:
+        return None  # the others take a function
+    if not isinstance(given, s.Call) or b"#" in module.source[call.start : call.end]:
+        return None
+    awaited = f"await {at.text(module, given)}"
+    used = at.text_behind(module, call).startswith((".", "[", "(", "**"))
+    return Fix("suggest", (replace(module, call, f"({awaited})" if used else awaited),))
 
 
 def _calls(body: Iterable[s.Node]) -> Iterator[s.Call]:
@@ -133,6 +148,43 @@ CASES = (
         @app.get("/c")
         async def c() -> int:
             return asyncio.get_running_loop().run_until_complete(load())  # <-
+
+        @app.get("/d")
+        async def d(task) -> int:
+            asyncio.run(load(), debug=True)  # <-
+            asyncio.run(task)  # <-
+            return asyncio.run(load()).bit_length()  # <-
+        """,
+        after="""
+        import asyncio
+        from fastapi import FastAPI
+
+        app = FastAPI()
+
+        async def load() -> int: ...
+
+        @app.get("/a")
+        async def a() -> int:
+            return await load()
+
+        @app.get("/b")
+        async def b() -> int:
+            loop = asyncio.get_event_loop()
+            try:
+                await load()
+            except ValueError:
+                pass
+            return await load()
+
+        @app.get("/c")
+        async def c() -> int:
+            return await load()
+
+        @app.get("/d")
+        async def d(task) -> int:
+            asyncio.run(load(), debug=True)
+            asyncio.run(task)
+            return (await load()).bit_length()
         """,
     ),
     case(

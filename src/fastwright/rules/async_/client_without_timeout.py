@@ -9,6 +9,9 @@ Reported are calls of `requests` and of its sessions without `timeout`, and `tim
 is written for a client or call of `requests` or `httpx`. Left alone are calls with `**options`, sessions
 with an adapter of their own, `timeout=None` in a file that reads streams (silence is normal there), and
 what no server runs: commands, scripts, examples, documentation.
+
+The fix gives a call without `timeout` sixty seconds of silence. `timeout=None` is a decision of somebody,
+and a stream may be silent for longer: there it is only suggested.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ from fastwright.app.model import App
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function
 from fastwright.app.types import ClassObject, ExternalValue, Instance, alternatives
+from fastwright.edit.builders import add_argument, replace
+from fastwright.edit.fix import Fix
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.rules.evidence import evidence, place
@@ -37,6 +42,8 @@ _HTTPX = frozenset(
 _LIBRARIES = frozenset({"requests", "httpx"})
 _NO_LIMIT = re.compile(rb"timeout.{,16}none", re.DOTALL)
 """``timeout=None`` in the stored body of a function: a name, a place and a kind of constant."""
+_LIMIT = "60"
+"""Seconds: what proxies in front of an application wait, for whom nobody would wait longer."""
 _STREAMING = frozenset({"stream", "aiter_bytes", "aiter_lines", "aiter_raw", "aiter_text", "send",
                         "iter_bytes", "iter_lines", "aconnect_sse", "connect_sse"})  # fmt: skip
 _ASIDE = re.compile(
@@ -73,7 +80,17 @@ def _in_module(app: App, module: Module, words: re.Pattern[bytes]) -> Iterator[H
             if why is not None:
                 written = s.dotted(call.func) or s.last_name(call.func)
                 message = f"{written} {why}: it may wait for ever"
-                yield Hit(place(module, call), message, (evidence(module, call, why),))
+                proof = (evidence(module, call, why),)
+                yield Hit(place(module, call), message, proof, _fix(module, call))
+
+
+def _fix(module: Module, call: s.Call) -> Fix:
+    """Return the fix that sets a limit; whether it fits a stream or a wish, a person decides."""
+    given = call.keyword("timeout")
+    if given is not None:
+        return Fix("suggest", (replace(module, given, _LIMIT),))
+    added = (add_argument(module, call, f"timeout={_LIMIT}"),)
+    return Fix("suggest" if call.keyword("stream") is not None else "safe", added)
 
 
 def _why(app: App, function: Function, call: s.Call) -> str | None:
@@ -182,6 +199,41 @@ CASES = (
         async def ask(url: str) -> None:
             async with httpx.AsyncClient(timeout=None) as client:  # <-
                 await client.get(url)
+
+        def save(url: str) -> None:
+            requests.get(url, stream=True)  # <-
+        """,
+        after="""
+        import httpx
+        import requests
+        import requests as web
+        from requests import get as fetch
+        from requests.adapters import HTTPAdapter
+
+        session = requests.Session()
+
+        class Prices:
+            def __init__(self) -> None:
+                self.session = requests.Session()
+                retrying = HTTPAdapter(max_retries=3)
+                self.session.mount("https://", retrying)
+
+            def eur(self) -> float:
+                return self.session.get("https://rates.example", timeout=60).json()
+
+        def load(url: str) -> None:
+            requests.post(url, json={}, timeout=60)
+            fetch(url, timeout=60)
+            web.delete(url, timeout=60)
+            session.request("GET", url, timeout=60)
+            requests.get(url, timeout=60)
+
+        async def ask(url: str) -> None:
+            async with httpx.AsyncClient(timeout=60) as client:
+                await client.get(url)
+
+        def save(url: str) -> None:
+            requests.get(url, stream=True, timeout=60)
         """,
     ),
     case(

@@ -19,6 +19,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from fastwright.edit import source as at
+from fastwright.edit.builders import behind_imports, insert, insert_after, replace
+from fastwright.edit.fix import Edit, Fix, Import
+from fastwright.edit.names import bring
 from fastwright.project.versions import Versions
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
@@ -31,6 +35,7 @@ _MAKING = frozenset(
      "asyncio.tasks.ensure_future"}
 )  # fmt: skip
 _LOOPS = frozenset({"asyncio.get_event_loop", "asyncio.get_running_loop", "asyncio.new_event_loop"})
+_TASKS = "_background_tasks"
 _KEEPING = frozenset({"add", "append", "put", "put_nowait", "setdefault"})
 
 
@@ -43,14 +48,15 @@ def check(module: Module, _versions: Versions) -> Iterator[Hit]:
             function.called
         ) or function.name == "__del__":
             continue
-        for call, how in _dropped(module, function):
+        for statement, call, how in _dropped(module, function):
             if _never_waits(module, call):
                 continue
             message = (
                 f"{how}: the loop holds tasks weakly, so the garbage collector may take it before it"
                 " ends"
             )
-            yield Hit(place(module, call), message)
+            fix = _fix(module, function, statement, call)
+            yield Hit(place(module, call), message, fix=fix)
 
 
 def _uses_asyncio(module: Module) -> bool:
@@ -70,17 +76,111 @@ def _is_script(module: Module) -> bool:
     )
 
 
-def _dropped(module: Module, function: s.FunctionDef) -> Iterator[tuple[s.Call, str]]:
+def _dropped(
+    module: Module, function: s.FunctionDef
+) -> Iterator[tuple[s.ExprStmt | s.Assign, s.Call, str]]:
     """Yield the calls in a function that make a task and drop it, and what is done to it."""
     for node in s.statements(function.body):
         if isinstance(node, s.ExprStmt):
             call = _made(module, _without_callback(node.value))
             if call is not None and not _is_held(function, call):
-                yield call, "the task is dropped"
+                yield node, call, "the task is dropped"
         elif isinstance(node, s.Assign) and len(node.targets) == 1:
             call = _made(module, node.value)
             if call is not None and _is_forgotten(function, node):
-                yield call, f"nothing reads {s.dotted(node.targets[0])!r}, the task is dropped"
+                yield (
+                    node,
+                    call,
+                    f"nothing reads {s.dotted(node.targets[0])!r}, the task is dropped",
+                )
+
+
+# -------------------------------------------------------------------------- the fix
+
+
+def _fix(
+    module: Module, function: s.FunctionDef, statement: s.ExprStmt | s.Assign, call: s.Call
+) -> Fix | None:
+    """Return the fix that holds the task in a set of the module until it is done."""
+    if not at.is_alone(module.source, statement.start, statement.end):
+        return None
+    name, edits = _named(module, function, statement, call)
+    kept = _kept_in(module)
+    imports: tuple[Import, ...] = ()
+    if kept is None:
+        task = bring(module, "asyncio", "Task")
+        kept = _TASKS
+        if task is None or _is_known(module, kept):
+            return None
+        made = behind_imports(module, f"{kept}: set[{task.name}[object]] = set()")
+        if made is None:
+            return None
+        edits, imports = [made, *edits], task.imports
+    if name is None:
+        return None
+    lines = [f"{kept}.add({name})", *_callback(module, statement, call, name)]
+    lines.append(f"{name}.add_done_callback({kept}.discard)")
+    edits.append(insert_after(module, statement, "\n".join(lines)))
+    return Fix("safe", tuple(edits), imports)
+
+
+def _named(
+    module: Module, function: s.FunctionDef, statement: s.ExprStmt | s.Assign, call: s.Call
+) -> tuple[str | None, list[Edit]]:
+    """Return the name that a task has, or gets, and the edits that give it."""
+    if isinstance(statement, s.Assign) and s.dotted(statement.targets[0]) != "_":
+        return s.dotted(statement.targets[0]), []
+    free = (name for name in ("task", "background_task") if name not in _words(function))
+    name = next(free, None)
+    if name is None:
+        return None, []
+    if isinstance(statement, s.Assign):
+        return name, [replace(module, statement.targets[0], name)]
+    first = insert(module, statement.start, f"{name} = ")
+    rest = [Edit(module.path, call.end, statement.end, "")] if call.end < statement.end else []
+    return name, [first, *rest]
+
+
+def _callback(
+    module: Module, statement: s.ExprStmt | s.Assign, call: s.Call, name: str
+) -> Iterator[str]:
+    """Yield the line for ``create_task(...).add_done_callback(...)``, which gets a name first."""
+    if isinstance(statement, s.ExprStmt) and statement.value is not call:
+        written = module.source[call.end : statement.end].decode()
+        yield f"{name}{written}"
+
+
+def _words(function: s.FunctionDef) -> set[str]:
+    named = {node.id for node in s.walk(*function.body) if isinstance(node, s.Name)}
+    return named | {node.name for node in s.walk(function) if isinstance(node, s.Parameter)}
+
+
+def _kept_in(module: Module) -> str | None:
+    """Return the set at module level that tasks are held in already."""
+    sets = {
+        s.dotted(node.targets[0] if isinstance(node, s.Assign) else node.target)
+        for node in module.facts.body
+        if isinstance(node, (s.Assign, s.AnnAssign))
+        and isinstance(node.value, s.Call)
+        and s.dotted(node.value.func) == "set"
+    }
+    held = (
+        s.dotted(node.args[0].value)
+        for node in module.walk()
+        if isinstance(node, s.Call)
+        and s.last_name(node.func) == "add_done_callback"
+        and node.args
+        and isinstance(node.args[0], s.Attribute)
+        and node.args[0].attr == "discard"
+    )
+    return next((name for name in held if name is not None and name in sets), None)
+
+
+def _is_known(module: Module, name: str) -> bool:
+    return any(isinstance(node, s.Name) and node.id == name for node in module.walk())
+
+
+# ------------------------------------------------------------------------------ held
 
 
 def _never_waits(module: Module, call: s.Call) -> bool:
@@ -222,6 +322,109 @@ CASES = (
         @app.post("/c")
         async def c() -> None:
             _ = asyncio.create_task(mail())  # <-
+        """,
+        after="""
+        import asyncio
+        from asyncio import create_task, get_running_loop
+        from fastapi import FastAPI
+
+        _background_tasks: set[asyncio.Task[object]] = set()
+
+        app = FastAPI()
+
+        async def mail() -> None:
+            await asyncio.sleep(1)
+
+        def log(task) -> None: ...
+
+        @app.post("/a")
+        async def a() -> None:
+            task = asyncio.create_task(mail())
+            _background_tasks.add(task)
+            task.add_done_callback(_background_tasks.discard)
+            task = create_task(mail(), name="mail")
+            _background_tasks.add(task)
+            task.add_done_callback(_background_tasks.discard)
+            task = asyncio.ensure_future(mail())
+            _background_tasks.add(task)
+            task.add_done_callback(_background_tasks.discard)
+            task = get_running_loop().create_task(mail())
+            _background_tasks.add(task)
+            task.add_done_callback(_background_tasks.discard)
+            loop = asyncio.get_event_loop()
+            task = loop.create_task(mail())
+            _background_tasks.add(task)
+            task.add_done_callback(_background_tasks.discard)
+            task = asyncio.create_task(mail())
+            _background_tasks.add(task)
+            task.add_done_callback(log)
+            task.add_done_callback(_background_tasks.discard)
+
+        @app.post("/b")
+        async def b() -> str:
+            task = asyncio.create_task(mail())
+            _background_tasks.add(task)
+            task.add_done_callback(_background_tasks.discard)
+            return "sent"
+
+        @app.post("/c")
+        async def c() -> None:
+            task = asyncio.create_task(mail())
+            _background_tasks.add(task)
+            task.add_done_callback(_background_tasks.discard)
+        """,
+    ),
+    case(
+        "a set that is there already; names that are taken, and a line that is shared, stay",
+        """
+        import asyncio
+        from fastapi import FastAPI
+
+        app = FastAPI()
+        running = set()
+
+        async def mail() -> None:
+            await asyncio.sleep(1)
+
+        def started() -> None:
+            held = asyncio.create_task(mail())
+            running.add(held)
+            held.add_done_callback(running.discard)
+
+        @app.post("/a")
+        async def a(task: str, send: bool) -> None:
+            asyncio.create_task(mail())  # <-
+            if send: asyncio.create_task(mail())  # <-
+
+        @app.post("/b")
+        async def b(task: str, background_task: str) -> None:
+            asyncio.create_task(mail())  # <-
+        """,
+        after="""
+        import asyncio
+        from fastapi import FastAPI
+
+        app = FastAPI()
+        running = set()
+
+        async def mail() -> None:
+            await asyncio.sleep(1)
+
+        def started() -> None:
+            held = asyncio.create_task(mail())
+            running.add(held)
+            held.add_done_callback(running.discard)
+
+        @app.post("/a")
+        async def a(task: str, send: bool) -> None:
+            background_task = asyncio.create_task(mail())
+            running.add(background_task)
+            background_task.add_done_callback(running.discard)
+            if send: asyncio.create_task(mail())
+
+        @app.post("/b")
+        async def b(task: str, background_task: str) -> None:
+            asyncio.create_task(mail())
         """,
     ),
     case(

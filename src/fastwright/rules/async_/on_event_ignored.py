@@ -17,7 +17,11 @@ from collections.abc import Iterator
 from fastwright.app.model import App
 from fastwright.app.setup.result import Application, EventHandler
 from fastwright.app.symbols import Function
+from fastwright.edit.builders import insert_after, insert_before
+from fastwright.edit.fix import Fix
+from fastwright.edit.source import is_alone
 from fastwright.read import syntax as s
+from fastwright.rules.async_._lifespan import call_of, unregistered
 from fastwright.rules.evidence import evidence, name_place, place
 from fastwright.rules.finding import Evidence, Hit
 from fastwright.rules.rule import Rule, case
@@ -57,7 +61,28 @@ def _hit(application: Application, lifespan: Function, handler: EventHandler) ->
         Evidence(name_place(lifespan), lifespan.qualname),
         evidence(at.module, at.node, f"{name} is registered here"),
     )
-    return Hit(place(at.module, at.node), message, chain)
+    return Hit(place(at.module, at.node), message, chain, _fix(lifespan, handler))
+
+
+def _fix(lifespan: Function, handler: EventHandler) -> Fix | None:
+    """Return the fix that calls the handler in the lifespan, where both stand in one module."""
+    module, function = lifespan.module, handler.function
+    if function is None or function.module is not module or function.outer is not lifespan.outer:
+        return None
+    body = lifespan.outer.node.body if lifespan.outer is not None else module.facts.body
+    call, gone = call_of(function), unregistered(module, handler, body)
+    yields = [
+        statement
+        for statement in lifespan.node.body
+        if isinstance(statement, s.ExprStmt) and isinstance(statement.value, s.Yield)
+    ]
+    if call is None or gone is None or len(yields) != 1 or not lifespan.node.is_async:
+        return None
+    if not is_alone(module.source, yields[0].start, yields[0].end):
+        return None
+    starts = handler.event == "startup"
+    called = (insert_before if starts else insert_after)(module, yields[0], call)
+    return Fix("safe", (called, *gone))
 
 
 RULE = Rule(
@@ -90,6 +115,24 @@ CASES = (
         async def connect() -> None: ...
 
         other = FastAPI(lifespan=lifespan, on_startup=[warm])  # <-
+        """,
+        after="""
+        from contextlib import asynccontextmanager
+        from fastapi import FastAPI
+
+        @asynccontextmanager
+        async def lifespan(app: FastAPI):
+            await connect()
+            yield
+            await warm()
+
+        async def warm() -> None: ...
+
+        app = FastAPI(lifespan=lifespan)
+
+        async def connect() -> None: ...
+
+        other = FastAPI(lifespan=lifespan, on_startup=[warm])
         """,
     ),
     case(

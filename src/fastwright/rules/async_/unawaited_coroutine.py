@@ -19,6 +19,8 @@ from fastwright.app.model import App
 from fastwright.app.on_loop import served
 from fastwright.app.symbols import Function
 from fastwright.app.types import Awaitable, alternatives
+from fastwright.edit.builders import insert
+from fastwright.edit.fix import Fix
 from fastwright.read import syntax as s
 from fastwright.rules.evidence import evidence, name_place, of_entry, of_step, place
 from fastwright.rules.finding import Evidence, Hit
@@ -61,7 +63,10 @@ def _hit(site: CallSite, name: str, way: tuple[Evidence, ...], target: Function 
     dropped = evidence(site.module, site.node, f"{name}() is not awaited")
     last = () if target is None else (Evidence(name_place(target), f"async def {target.name}"),)
     message = f"{name}() is a coroutine that nobody awaits: it never runs"
-    return Hit(place(site.module, site.node), message, (*way, dropped, *last))
+    fix = None
+    if site.caller.node.is_async and not site.around.deferred:
+        fix = Fix("safe", (insert(site.module, site.node.start, "await "),))
+    return Hit(place(site.module, site.node), message, (*way, dropped, *last), fix)
 
 
 def _on_async_session(app: App, site: CallSite) -> bool:
@@ -148,6 +153,28 @@ CASES = (
             db.add(row)
             db.commit()  # <-
             await db.refresh(row)
+
+        @app.post("/sync")
+        def create_in_thread(row: dict, db: AsyncSession = Depends(get_db)) -> None:
+            db.commit()  # <-
+        """,
+        after="""
+        from fastapi import Depends, FastAPI
+        from sqlalchemy.ext.asyncio import AsyncSession
+
+        app = FastAPI()
+
+        async def get_db() -> AsyncSession: ...
+
+        @app.post("/users")
+        async def create(row: dict, db: AsyncSession = Depends(get_db)) -> None:
+            db.add(row)
+            await db.commit()
+            await db.refresh(row)
+
+        @app.post("/sync")
+        def create_in_thread(row: dict, db: AsyncSession = Depends(get_db)) -> None:
+            db.commit()
         """,
     ),
     case(

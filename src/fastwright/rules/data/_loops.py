@@ -288,7 +288,7 @@ def _is_bounded_name(app: App, name: s.Name, where: Where, depth: int) -> bool:
                 and not bound.path
                 and is_bounded(app, bound.value, where, depth + 1)
                 for bound in bounds
-            ) and _grows_by_hand(app, where.function, name.id, bounds)
+            ) and _grows_by_hand(app, where.function, name.id, bounds, depth)
     symbol = app.linker.name(name.id, where.module, where.function)
     if isinstance(symbol, Variable):
         return symbol.name.isupper() or (
@@ -306,8 +306,10 @@ def _is_empty(node: s.Expr) -> bool:
     return isinstance(node, s.Dict) and not node.keys
 
 
-def _grows_by_hand(app: App, function: Function, name: str, bounds: list[Bound]) -> bool:
-    """Whether a local list holds what it begins with, and what statements outside of loops add."""
+def _grows_by_hand(
+    app: App, function: Function, name: str, bounds: list[Bound], depth: int
+) -> bool:
+    """Whether a local list holds what it begins with, and what statements add that run a few times."""
     added = 0
     for node, around in app.calls.of_kind(function, s.Call):
         if not isinstance(node.func, s.Attribute) or s.dotted(node.func.value) != name:
@@ -315,7 +317,11 @@ def _grows_by_hand(app: App, function: Function, name: str, bounds: list[Bound])
         if node.func.attr in {"extend", "update"}:
             return False
         if node.func.attr in {"append", "add", "insert", "setdefault"}:
-            if around.loops:
+            where = Where(function.module, function)
+            if not all(
+                isinstance(loop, s.For) and is_bounded(app, loop.iter, where, depth + 1)
+                for loop in around.loops
+            ):
                 return False
             added += 1
     for assigned, around in app.calls.of_kind(function, s.Assign):

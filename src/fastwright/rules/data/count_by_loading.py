@@ -18,13 +18,22 @@ from fastwright.app.calls import Execution
 from fastwright.app.model import App
 from fastwright.app.on_loop import served
 from fastwright.app.symbols import Function
+from fastwright.app.types import Query
+from fastwright.edit import source as at
+from fastwright.edit.builders import insert, replace
+from fastwright.edit.fix import Edit, Fix
+from fastwright.edit.names import bring
 from fastwright.read import syntax as s
+from fastwright.read.module import Module
 from fastwright.rules.evidence import evidence, of_entry, of_step, place
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Rule, case
 
 _ROWS = frozenset({"all", "fetchall"})
 _OF_RESULT = frozenset({"all", "fetchall", "scalars", "unique", "mappings", "tuples", "columns"})
+_FILTERING = frozenset({"where", "filter", "filter_by"})
+_ONE = {"exec": "one", "scalars": "one", "execute": "scalar_one"}
+"""How the one number is taken of what the methods of a session give."""
 _LISTS = frozenset({"list", "tuple"})
 
 
@@ -50,7 +59,70 @@ def check(app: App) -> Iterator[Hit]:
             )
             rows = f"rows of {execution.table.name}" if execution.table is not None else "rows"
             message = f"{rows} are loaded only to be counted: let the database count them"
-            yield Hit(place(function.module, node), message, chain)
+            fix = _fix(function.module, node, execution)
+            yield Hit(place(function.module, node), message, chain, fix)
+
+
+# -------------------------------------------------------------------------- the fix
+
+
+def _fix(module: Module, node: s.Call, execution: Execution) -> Fix | None:
+    """Return the fix that lets the database count, where statement and count are one expression."""
+    query, call, given = execution.query, execution.site.node, node.args[0]
+    if query is None or not node.start < query.node.start < query.node.end < node.end:
+        return None
+    if any(s.last_name(step) not in _FILTERING for step in query.steps):
+        return None  # what is distinct, grouped or joined is another number
+    taken = Edit(module.path, node.start, given.start - _opened(module, node, given), "")
+    rest = Edit(module.path, given.end + _opened(module, node, given), node.end, "")
+    if query.legacy:
+        if given is not call or not isinstance(call.func, s.Attribute) or call.func.attr != "all":
+            return None
+        counted = Edit(module.path, call.func.value.end, call.end, ".count()")
+        return Fix("safe", (taken, counted, rest))
+    selecting = _selecting(module, query)
+    core = _core(given, call)
+    if selecting is None or core is None or _ONE.get(s.last_name(call) or "") is None:
+        return None
+    end = at.behind_parentheses(module.source, core.end, given.end)
+    one = Edit(module.path, end, given.end, f".{_ONE[s.last_name(call) or '']}()")
+    return Fix("safe", (taken, *selecting.edits, one, rest), selecting.imports)
+
+
+def _opened(module: Module, node: s.Call, given: s.Expr) -> int:
+    """Return how many parentheses stand around the argument beside those of the call."""
+    return module.source[node.func.end : given.start].count(b"(") - 1
+
+
+def _core(given: s.Expr, call: s.Call) -> s.Expr | None:
+    """Return the call, with its ``await``, that ``given`` takes rows of; None where more is done."""
+    while isinstance(given, s.Call) and given is not call:
+        if not isinstance(given.func, s.Attribute) or given.args or given.keywords:
+            return None
+        given = given.func.value
+    return given if given is call or isinstance(given, s.Await) else None
+
+
+def _selecting(module: Module, query: Query) -> Fix | None:
+    """Return the edits that make ``select(Order)`` select the number of orders."""
+    made = query.node
+    if not isinstance(made, s.Call) or len(made.args) != 1 or made.keywords:
+        return None
+    if query.entity is None or s.dotted(made.args[0]) is None:
+        return None
+    of_sqlmodel = (module.qualify(made.func) or "").startswith("sqlmodel")
+    func = bring(module, "sqlmodel" if of_sqlmodel else "sqlalchemy", "func")
+    if func is None:
+        return None
+    entity = at.text(module, made.args[0])
+    edits = (
+        replace(module, made.args[0], f"{func.name}.count()"),
+        insert(module, made.end, f".select_from({entity})"),
+    )
+    return Fix("safe", edits, func.imports)
+
+
+# ------------------------------------------------------------------------ the count
 
 
 def _counted(app: App, function: Function, node: s.Call) -> Execution | None:
@@ -145,6 +217,28 @@ SessionDep = Annotated[Session, Depends(get_session)]
 app = FastAPI()
 """
 
+_ASYNC_HEAD = """
+from typing import Annotated
+from fastapi import Depends, FastAPI
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+class Base(DeclarativeBase): ...
+
+class Order(Base):
+    __tablename__ = "orders"
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+maker = async_sessionmaker(create_async_engine("sqlite+aiosqlite://"))
+
+async def get_session():
+    async with maker() as session:
+        yield session
+
+app = FastAPI()
+"""
+
 CASES = (
     case(
         "directly, through a name, in a function, with session.query",
@@ -172,34 +266,62 @@ def c(session: SessionDep, user_id: int) -> bool:
 def d(session: SessionDep) -> int:
     rows = list(session.scalars(select(Order)))
     return len(rows)  # <-
+
+@app.get("/e")
+def e(session: SessionDep) -> int:
+    return len(session.exec(select(Order).distinct()).all())  # <-
+""",
+        after=_HEAD
+        + """
+@app.get("/a")
+def a(session: SessionDep) -> int:
+    return session.exec(select(func.count()).select_from(Order)).one()
+
+@app.get("/b")
+def b(session: SessionDep, user_id: int) -> dict:
+    orders = session.execute(select(Order).where(Order.user_id == user_id)).scalars().all()
+    if len(orders) > 100:
+        return {}
+    return {"count": len(orders)}
+
+def has_orders(session: Session, user_id: int) -> bool:
+    return session.query(Order).filter(Order.user_id == user_id).count() > 0
+
+@app.get("/c")
+def c(session: SessionDep, user_id: int) -> bool:
+    return has_orders(session, user_id)
+
+@app.get("/d")
+def d(session: SessionDep) -> int:
+    rows = list(session.scalars(select(Order)))
+    return len(rows)
+
+@app.get("/e")
+def e(session: SessionDep) -> int:
+    return len(session.exec(select(Order).distinct()).all())
 """,
     ),
     case(
         "with an async session",
-        """
-from typing import Annotated
-from fastapi import Depends, FastAPI
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-
-class Base(DeclarativeBase): ...
-
-class Order(Base):
-    __tablename__ = "orders"
-    id: Mapped[int] = mapped_column(primary_key=True)
-
-maker = async_sessionmaker(create_async_engine("sqlite+aiosqlite://"))
-
-async def get_session():
-    async with maker() as session:
-        yield session
-
-app = FastAPI()
-
+        _ASYNC_HEAD
+        + """
 @app.get("/count")
 async def count(session: Annotated[AsyncSession, Depends(get_session)]) -> int:
     return len((await session.scalars(select(Order))).all())  # <-
+
+@app.get("/more")
+async def more(session: Annotated[AsyncSession, Depends(get_session)]) -> int:
+    return len((await session.execute(select(Order).where(Order.id > 1))).scalars().all())  # <-
+""",
+        after=_ASYNC_HEAD.replace("import select", "import func, select")
+        + """
+@app.get("/count")
+async def count(session: Annotated[AsyncSession, Depends(get_session)]) -> int:
+    return (await session.scalars(select(func.count()).select_from(Order))).one()
+
+@app.get("/more")
+async def more(session: Annotated[AsyncSession, Depends(get_session)]) -> int:
+    return (await session.execute(select(func.count()).select_from(Order).where(Order.id > 1))).scalar_one()
 """,
     ),
     case(

@@ -25,6 +25,8 @@ from fastwright.app.on_loop import served
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class
 from fastwright.app.types import Query
+from fastwright.edit.builders import add_argument
+from fastwright.edit.fix import Fix
 from fastwright.read import syntax as s
 from fastwright.rules.evidence import evidence, of_entry, of_step, place
 from fastwright.rules.finding import Hit
@@ -39,6 +41,7 @@ _CREATES_INDEX = re.compile(
     r"create\s+(unique\s+)?index\b.*?\(\s*\W?(\w+)", re.IGNORECASE | re.DOTALL
 )
 _INDEXING = frozenset({"create_index", "create_unique_constraint", "execute", "create_table"})
+_INDEXED_ELSEWHERE = frozenset({"index", "sa_column", None})
 _FILTERING = frozenset({"where", "filter", "filter_by"})
 
 _MIGRATED: WeakKeyDictionary[App, frozenset[tuple[str | None, str]]] = WeakKeyDictionary()
@@ -68,7 +71,17 @@ def check(app: App) -> Iterator[Hit]:
                 f"{table.cls.name}.{column.name} is a foreign key without an index, and"
                 f" {step.function.qualname} looks rows up by it"
             )
-            yield Hit(place(column.owner.module, column.node), message, chain)
+            yield Hit(place(column.owner.module, column.node), message, chain, _fix(column))
+
+
+def _fix(column: Column) -> Fix | None:
+    """Return the fix that adds ``index=True``; a column of SQLModel that is given whole has it there."""
+    call, names = column.call, _INDEXED_ELSEWHERE
+    if call is None or any(keyword.arg in names for keyword in call.keywords):
+        return None
+    if any(isinstance(argument, s.Starred) for argument in call.args):
+        return None
+    return Fix("safe", (add_argument(column.owner.module, call, "index=True"),))
 
 
 def _is_mysql(app: App) -> bool:
@@ -297,6 +310,24 @@ class User(SQLModel, table=True):
     name: str
 """
 
+_ORDERS = """
+def orders_of(session: Session, user_id: int) -> list[Order]:
+    statement = select(Order).where(Order.user_id == user_id, Order.state == "new")
+    return list(session.exec(statement))
+
+@app.get("/orders")
+def orders(session: SessionDep, user_id: int):
+    return orders_of(session, user_id)
+
+@app.get("/notes")
+def notes(session: SessionDep, user_id: int):
+    return session.query(Note).filter_by(user_id=user_id).all()
+
+@app.get("/marks")
+def marks(session: SessionDep, user_id: int):
+    return session.query(Mark).filter_by(user_id=user_id).all()
+"""
+
 CASES = (
     case(
         "SQLModel, through a function, and with filter_by",
@@ -311,18 +342,27 @@ class Note(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     user_id: int = Field(foreign_key="user.id")  # <-
 
-def orders_of(session: Session, user_id: int) -> list[Order]:
-    statement = select(Order).where(Order.user_id == user_id, Order.state == "new")
-    return list(session.exec(statement))
+class Mark(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    user_id: int = Field(foreign_key="user.id", index=False)  # <-
+"""
+        + _ORDERS,
+        after=_HEAD
+        + """
+class Order(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    state: str
+    user_id: int = Field(foreign_key="user.id", index=True)
 
-@app.get("/orders")
-def orders(session: SessionDep, user_id: int):
-    return orders_of(session, user_id)
+class Note(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    user_id: int = Field(foreign_key="user.id", index=True)
 
-@app.get("/notes")
-def notes(session: SessionDep, user_id: int):
-    return session.query(Note).filter_by(user_id=user_id).all()
-""",
+class Mark(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    user_id: int = Field(foreign_key="user.id", index=False)
+"""
+        + _ORDERS,
     ),
     case(
         "SQLAlchemy of both styles",

@@ -34,6 +34,10 @@ from fastwright.app.routes import Route
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function
 from fastwright.app.types import Instance, Query, Sequence, alternatives
+from fastwright.edit import source as at
+from fastwright.edit.builders import chain_behind
+from fastwright.edit.fix import Fix
+from fastwright.edit.names import bring
 from fastwright.read import syntax as s
 from fastwright.rules.data._loops import is_bounded, of_request, request_label
 from fastwright.rules.evidence import (
@@ -100,7 +104,8 @@ def _in_loops(app: App, sync: _SyncRows) -> Iterator[Hit]:
         for touch in known.touches(step.function):
             each = _each(app, touch.function, touch.node.value, touch)
             if each is not None and _is_lazy(app, known, sync, each, touch.row, touch.relationship):
-                yield _loop_hit(running, step.function, each, touch, ())
+                query = touch.row.query
+                yield _loop_hit(running, step.function, each, touch, (), query)
         for site in app.calls.sites(step.function):
             if site.around.loops and not site.around.deferred:
                 yield from _through_call(app, running, known, sync, site)
@@ -122,7 +127,7 @@ def _through_call(
             relationship = inner.touch.relationship
             if row is not None and _is_lazy(app, known, sync, each, row, relationship):
                 chain = (site, *inner.chain)
-                yield _loop_hit(running, site.caller, each, inner.touch, chain)
+                yield _loop_hit(running, site.caller, each, inner.touch, chain, row.query)
     if site.method in _SERIALISING and site.receiver is not None and site.node.args:
         given = site.node.args[0]
         each = _each(app, site.caller, given, site)
@@ -133,7 +138,7 @@ def _through_call(
             return
         for found in known.serialised(schema, table):
             if _is_lazy(app, known, sync, each, row, found.relationship, found.path):
-                yield _schema_hit(running, site, each, found)
+                yield _schema_hit(running, site, each, found, row.query)
                 return
 
 
@@ -202,7 +207,12 @@ def _is_way_back(each: _Each, relationship: Relationship, row: Instance) -> bool
 
 
 def _loop_hit(
-    running: Loop, function: Function, each: _Each, touch: Touch, chain: tuple[CallSite, ...]
+    running: Loop,
+    function: Function,
+    each: _Each,
+    touch: Touch,
+    chain: tuple[CallSite, ...],
+    query: Query | None,
 ) -> Hit:
     name = f"{touch.row.cls.name}.{touch.relationship.name}"  # type: ignore[union-attr]
     message = (
@@ -216,10 +226,32 @@ def _loop_hit(
         evidence(touch.function.module, touch.node, f"touches {touch.relationship.name}"),
         _declared(touch.relationship),
     )
-    return Hit(place(touch.function.module, touch.node), message, proof)
+    fix = _fix(query, (touch.relationship,))
+    return Hit(place(touch.function.module, touch.node), message, proof, fix)
 
 
-def _schema_hit(running: Loop, site: CallSite, each: _Each, found: Serialised) -> Hit:
+def _fix(query: Query | None, path: tuple[Relationship, ...]) -> Fix | None:
+    """Return the fix that loads a relationship with the rows, where they are selected."""
+    made = query.node if query is not None else None
+    if query is None or query.entity is None or not isinstance(made, s.Call) or len(path) != 1:
+        return None
+    entity = made.args[0] if len(made.args) == 1 and not made.keywords else None
+    if s.last_name(made.func) not in {"select", "query"} or entity is None:
+        return None
+    if s.last_name(entity) != query.entity.name:
+        return None  # another name: an alias of the table
+    option = bring(query.module, "sqlalchemy.orm", "selectinload")
+    if option is None:
+        return None
+    loaded = f"{at.text(query.module, entity)}.{path[0].name}"
+    written = f".options({option.name}({loaded}))"
+    edit = chain_behind(query.module, made, written)
+    return Fix("safe", (edit,), option.imports)
+
+
+def _schema_hit(
+    running: Loop, site: CallSite, each: _Each, found: Serialised, query: Query | None
+) -> Hit:
     message = (
         f"{found.relationship.owner.name}.{found.relationship.name} is loaded once for each"
         f" {each.name}: {found.schema.cls.name} reads it, a query a row"
@@ -231,7 +263,7 @@ def _schema_hit(running: Loop, site: CallSite, each: _Each, found: Serialised) -
         _reads(found),
         _declared(found.relationship),
     )
-    return Hit(place(site.module, site.node), message, proof)
+    return Hit(place(site.module, site.node), message, proof, _fix(query, found.path))
 
 
 def _reads(found: Serialised) -> Evidence:
@@ -325,7 +357,7 @@ def _answer_hit(route: Route, row: Instance, *, many: bool, found: Serialised) -
     else:
         described = found.schema.fields[found.field]
         where = place(described.owner.module, described.node)
-    return Hit(where, message, tuple(chain))
+    return Hit(where, message, tuple(chain), _fix(query, found.path))
 
 
 RULE = Rule(
@@ -396,6 +428,45 @@ CASES = (
                     found = []
                     for customer in session.scalars(select(Customer).limit(50)):
                         found.append((customer.name, len(customer.orders)))  # <-
+                    return found
+                """,
+            "app/taken.py": """
+                from fastapi import Depends, FastAPI
+                from sqlalchemy import select
+                from sqlalchemy.orm import Session
+                from app.models import Customer, get_session
+
+                app = FastAPI()
+                selectinload = True
+
+                @app.get("/customers")
+                def customers(session: Session = Depends(get_session)):
+                    rows = session.scalars(select(Customer).limit(50))
+                    return [len(customer.orders) for customer in rows]  # <-
+                """,
+        },
+        after={
+            "app/main.py": """
+                from fastapi import Depends, FastAPI
+                from sqlalchemy import select
+                from sqlalchemy.orm import Session, selectinload
+                from app.models import Customer, Order, get_session
+
+                app = FastAPI()
+
+                def public(order: Order) -> dict:
+                    return {"id": order.id, "customer": order.customer.name}
+
+                @app.get("/orders")
+                def orders(session: Session = Depends(get_session)):
+                    rows = session.scalars(select(Order).options(selectinload(Order.customer)).limit(50)).all()
+                    return [public(order) for order in rows]
+
+                @app.get("/customers")
+                def customers(session: Session = Depends(get_session)):
+                    found = []
+                    for customer in session.scalars(select(Customer).options(selectinload(Customer.orders)).limit(50)):
+                        found.append((customer.name, len(customer.orders)))
                     return found
                 """,
         },

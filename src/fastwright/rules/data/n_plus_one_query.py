@@ -59,7 +59,7 @@ def check(app: App) -> Iterator[Hit]:
         for site in app.calls.sites(step.function):
             if not site.around.loops or not (site.targets or id(site.node) in own):
                 continue
-            if _is_handed_over(app, site) or _is_for_dialect(app, site):
+            if _is_handed_over(app, site) or _is_for_dialect(app, site) or _is_kept_open(app, site):
                 continue
             repeated = per_item(app, site, memory)
             if repeated is None:
@@ -119,6 +119,17 @@ class _Found(NamedTuple):
     repeated: PerItem
     chain: Chain
     execution: Execution
+
+
+def _is_kept_open(app: App, site: CallSite) -> bool:
+    """``stack.enter_async_context(lock(item))``: all of them stay open together, each for itself."""
+    return any(
+        other.method in _ENTERING and any(argument is site.node for argument in other.node.args)
+        for other in app.calls.sites(site.caller)
+    )
+
+
+_ENTERING = frozenset({"enter_context", "enter_async_context"})
 
 
 def _is_handed_over(app: App, site: CallSite) -> bool:
@@ -855,6 +866,83 @@ CASES = (
                 for flow, some in groupby(runs, key=lambda run: run[0]):
                     ids = [run[1] for run in some]
                     session.execute(delete(Run).where(Run.flow_id == flow, Run.id.in_(ids)))
+        """,
+    ),
+    case(
+        "a lock for each, held together",
+        """
+        from contextlib import AsyncExitStack, asynccontextmanager
+        from fastapi import FastAPI
+        from sqlmodel import Field, SQLModel
+        from sqlmodel.ext.asyncio.session import AsyncSession
+
+        class Item(SQLModel, table=True):
+            id: int | None = Field(default=None, primary_key=True)
+
+        app = FastAPI()
+
+        def make() -> AsyncSession: ...
+
+        @asynccontextmanager
+        async def locked(key: int):
+            async with make() as session:
+                yield await session.get(Item, key, with_for_update=True)
+
+        @app.post("/items")
+        async def change(keys: list[int]) -> None:
+            async with AsyncExitStack() as stack:
+                for key in sorted(keys):
+                    await stack.enter_async_context(locked(key))
+        """,
+    ),
+    case(
+        "rows that are at hand are handed on: nothing is asked for them",
+        """
+        from fastapi import FastAPI
+        from sqlmodel import Field, Session, SQLModel, col, select
+
+        class Item(SQLModel, table=True):
+            id: int | None = Field(default=None, primary_key=True)
+
+        app = FastAPI()
+
+        def load(session: Session, key: int, item: Item | None = None) -> Item | None:
+            if item is None:
+                item = session.get(Item, key)
+            return item
+
+        @app.post("/items")
+        def warm(session: Session, keys: list[int]) -> None:
+            items = {x.id: x for x in session.exec(select(Item).where(col(Item.id).in_(keys))).all()}
+            for key, item in items.items():
+                load(session, key, item=item)
+        """,
+    ),
+    case(
+        "what a loop over a few things gathers is few",
+        """
+        from fastapi import FastAPI, Request
+        from sqlmodel import Field, Session, SQLModel
+
+        class Token(SQLModel, table=True):
+            id: str = Field(primary_key=True)
+
+        app = FastAPI()
+
+        def tokens_of(request: Request) -> list[str]:
+            candidates = []
+            candidates.append(request.headers.get("authorization"))
+            candidates.append(request.cookies.get("token"))
+            tokens = []
+            for candidate in candidates:
+                if candidate:
+                    tokens.append(candidate)
+            return tokens
+
+        @app.post("/logout")
+        def log_out(request: Request, session: Session) -> None:
+            for token in tokens_of(request):
+                session.merge(Token(id=token))
         """,
     ),
 )

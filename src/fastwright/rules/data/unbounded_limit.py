@@ -9,6 +9,9 @@ calls that pass them on by name, or in a class that a dependency makes of them
 (`paging.limit`), and fields of the body that do (`form.limit`); one that is clamped with `min(...)`
 on the way is right. So is a page that the client may leave out, where then no limit is set at all:
 `limit = None`, and 60 only `if page is not None`.
+
+The fix bounds the parameter with `le=100`, or with its default where that is more: who asked for more
+rows at once is answered 422.
 """
 
 from __future__ import annotations
@@ -25,6 +28,10 @@ from fastwright.app.routes import Route
 from fastwright.app.scopes import Bound, Where
 from fastwright.app.symbols import Class, Function
 from fastwright.app.types import Instance, Statement, Type, alternatives
+from fastwright.edit import source as at
+from fastwright.edit.builders import add_argument, insert, replace
+from fastwright.edit.fix import Fix
+from fastwright.edit.names import bring
 from fastwright.read import syntax as s
 from fastwright.rules.evidence import evidence, of_route, place
 from fastwright.rules.finding import Evidence, Hit
@@ -36,6 +43,8 @@ _NAMES = frozenset(
 )  # fmt: skip
 _BOUNDS = frozenset({"le", "lt", "max_value"})
 _DEPTH = 5
+_USUAL = 100
+"""The bound that the fix sets."""
 
 
 def check(app: App) -> Iterator[Hit]:
@@ -66,14 +75,69 @@ def _hit(route: Route, parameter: RequestParameter, chain: tuple[Evidence, ...])
     module = parameter.function.module
     message = f"{parameter.alias} has no upper bound and limits a statement: one request can ask for all rows"
     proof = (*of_route(route), evidence(module, parameter.node, parameter.name), *chain)
-    return Hit(place(module, parameter.node), message, proof)
+    return Hit(place(module, parameter.node), message, proof, _bound_parameter(parameter))
+
+
+def _bound_parameter(parameter: RequestParameter) -> Fix | None:
+    """Return the fix that bounds a parameter in its ``Query(...)``, or gives it one."""
+    module, node, marker = parameter.function.module, parameter.node, parameter.marker
+    bound = _bound(node.default if node.default is not marker else None, marker)
+    if bound is None or node.annotation is None:
+        return None
+    if marker is not None:
+        if not node.start <= marker.start < node.end:
+            return None  # in an alias that others share
+        return Fix("contract", (add_argument(module, marker, f"le={bound}"),))
+    if s.dotted(node.annotation) != "int":
+        return None
+    annotated, query = bring(module, "typing", "Annotated"), bring(module, "fastapi", "Query")
+    if annotated is None or query is None:
+        return None
+    default = "" if node.default is None else f" = {at.text(module, node.default)}"
+    text = f"{node.name}: {annotated.name}[int, {query.name}(le={bound})]{default}"
+    return Fix("contract", (replace(module, node, text),), annotated.imports + query.imports)
+
+
+def _bound(default: s.Expr | None, marker: s.Call | None) -> int | None:
+    """Return the bound: the usual one, or the default where that is more; None for odd defaults."""
+    if marker is not None and default is None:
+        default = marker.argument(0, "default")
+        if any(keyword.arg == "default_factory" for keyword in marker.keywords):
+            return None
+    if default is None or (isinstance(default, s.Constant) and default.kind == "ellipsis"):
+        return _USUAL
+    if isinstance(default, s.Constant) and isinstance(default.value, int):
+        return max(_USUAL, default.value) if default.value > 0 else None
+    return None  # none, or what is not known: it may be more
 
 
 def _field_hit(route: Route, field: Field, chain: tuple[Evidence, ...]) -> Hit:
     module = field.owner.module
     message = f"{field.owner.name}.{field.name} has no upper bound and limits a statement: one request can ask for all rows"
     proof = (*of_route(route), evidence(module, field.node, field.name), *chain)
-    return Hit(place(module, field.node), message, proof)
+    return Hit(place(module, field.node), message, proof, _bound_field(field))
+
+
+def _bound_field(field: Field) -> Fix | None:
+    """Return the fix that bounds a field in its ``Field(...)``, or gives it one."""
+    module, given = field.owner.module, field.default
+    made = given if isinstance(given, s.Call) else None
+    bound = _bound(None if made is not None else given, made)
+    if bound is None or s.dotted(field.node.annotation) != "int":
+        return None
+    if made is not None:
+        if s.last_name(made.func) != "Field":
+            return None
+        return Fix("contract", (add_argument(module, made, f"le={bound}"),))
+    name = bring(module, "pydantic", "Field")
+    if name is None:
+        return None
+    if given is None:
+        written = insert(module, field.node.end, f" = {name.name}(le={bound})")
+    else:
+        value = f"default={at.text(module, given)}, le={bound}"
+        written = replace(module, given, f"{name.name}({value})")
+    return Fix("contract", (written,), name.imports)
 
 
 def _left_out(app: App, guards: Guards, route: Route) -> Iterator[Hit]:
@@ -347,6 +411,62 @@ def list_items(session: SessionDep, skip: int = 0, limit: int = 100) -> list[Ite
 @app.get("/more")
 def more(session: SessionDep, size: Annotated[int, Query(ge=1)] = 10) -> list[Item]:  # <-
     return Items(session).page(0, limit=size)
+
+@app.get("/old")
+def old(session: SessionDep, size: int = Query(500)) -> list[Item]:  # <-
+    return Items(session).page(0, limit=size)
+
+@app.get("/all")
+def all_of_them(session: SessionDep, limit: int = -1) -> list[Item]:  # <-
+    return Items(session).page(0, limit=limit)
+
+@app.get("/none")
+def none(session: SessionDep, limit: int | None = None) -> list[Item]:  # <-
+    return Items(session).page(0, limit=limit)
+""",
+        after="""
+from typing import Annotated
+from fastapi import Depends, FastAPI, Query
+from sqlmodel import Field, Session, SQLModel, create_engine, select
+
+class Item(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+
+engine = create_engine("sqlite://")
+
+def get_session():
+    with Session(engine) as session:
+        yield session
+
+SessionDep = Annotated[Session, Depends(get_session)]
+app = FastAPI()
+
+class Items:
+    def __init__(self, session: Session):
+        self.session = session
+
+    def page(self, skip: int, limit: int) -> list[Item]:
+        return list(self.session.exec(select(Item).offset(skip).limit(limit)))
+
+@app.get("/items")
+def list_items(session: SessionDep, skip: int = 0, limit: Annotated[int, Query(le=100)] = 100) -> list[Item]:
+    return Items(session).page(skip, limit)
+
+@app.get("/more")
+def more(session: SessionDep, size: Annotated[int, Query(ge=1, le=100)] = 10) -> list[Item]:
+    return Items(session).page(0, limit=size)
+
+@app.get("/old")
+def old(session: SessionDep, size: int = Query(500, le=500)) -> list[Item]:
+    return Items(session).page(0, limit=size)
+
+@app.get("/all")
+def all_of_them(session: SessionDep, limit: int = -1) -> list[Item]:
+    return Items(session).page(0, limit=limit)
+
+@app.get("/none")
+def none(session: SessionDep, limit: int | None = None) -> list[Item]:
+    return Items(session).page(0, limit=limit)
 """,
     ),
     case(

@@ -17,7 +17,10 @@ from fastwright.app.calls import Execution
 from fastwright.app.model import App
 from fastwright.app.on_loop import served
 from fastwright.app.types import Query
+from fastwright.edit.builders import chain_behind
+from fastwright.edit.fix import Fix
 from fastwright.read import syntax as s
+from fastwright.rules.data._pages import in_one_place, key_of
 from fastwright.rules.evidence import evidence, of_entry, of_step, place
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Case, Rule, case
@@ -43,7 +46,20 @@ def check(app: App) -> Iterator[Hit]:
             )
             rows = f"{execution.table.name} rows" if execution.table is not None else "rows"
             message = f"a page of {rows} is read without ORDER BY: rows may come twice, or never"
-            yield Hit(place(site.module, site.node), message, chain)
+            yield Hit(place(site.module, site.node), message, chain, _fix(app, query))
+
+
+def _fix(app: App, query: Query) -> Fix | None:
+    """Return the fix that orders by the primary key, before the page is taken."""
+    key = key_of(app, query)
+    if key is None or not in_one_place(query):
+        return None
+    for step in query.steps:
+        if s.last_name(step) in {"offset", "slice", *_LIMITING} and isinstance(step, s.Call):
+            if isinstance(step.func, s.Attribute):
+                edits = chain_behind(query.module, step.func.value, f".order_by({key})")
+                return Fix("suggest", (edits,))
+    return None
 
 
 def _takes_a_page(query: Query) -> bool:
@@ -115,6 +131,56 @@ def c(session: SessionDep, skip: int = 0, limit: int = 100):
 @app.get("/d")
 def d(session: SessionDep, page: int = 0):
     return session.query(Order).slice(page * 10, page * 10 + 10).all()  # <-
+
+@app.get("/e")
+def e(session: SessionDep, skip: int = 0, limit: int = 100):
+    return session.exec(  # <-
+        select(Order)
+        .where(Order.state == "new")
+        .offset(skip)
+        .limit(limit)
+    ).all()
+
+@app.get("/f")
+def f(session: SessionDep, skip: int = 0, limit: int = 100):
+    return session.exec(select(Order).distinct().offset(skip).limit(limit)).all()  # <-
+""",
+        after=_HEAD
+        + """
+@app.get("/a")
+def a(session: SessionDep, skip: int = 0, limit: int = 100):
+    return session.exec(select(Order).order_by(Order.id).offset(skip).limit(limit)).all()
+
+@app.get("/b")
+def b(session: SessionDep, skip: int = 0, limit: int = 100, state: str | None = None):
+    statement = select(Order)
+    if state:
+        statement = statement.where(Order.state == state)
+    statement = statement.order_by(Order.id).limit(limit)
+    statement = statement.offset(skip)
+    return session.exec(statement).all()
+
+@app.get("/c")
+def c(session: SessionDep, skip: int = 0, limit: int = 100):
+    return session.query(Order).order_by(Order.id).offset(skip).limit(limit).all()
+
+@app.get("/d")
+def d(session: SessionDep, page: int = 0):
+    return session.query(Order).order_by(Order.id).slice(page * 10, page * 10 + 10).all()
+
+@app.get("/e")
+def e(session: SessionDep, skip: int = 0, limit: int = 100):
+    return session.exec(
+        select(Order)
+        .where(Order.state == "new")
+        .order_by(Order.id)
+        .offset(skip)
+        .limit(limit)
+    ).all()
+
+@app.get("/f")
+def f(session: SessionDep, skip: int = 0, limit: int = 100):
+    return session.exec(select(Order).distinct().offset(skip).limit(limit)).all()
 """,
     ),
     Case(

@@ -29,6 +29,9 @@ from fastwright.app.types import (
     Type,
     alternatives,
 )
+from fastwright.edit.builders import replace
+from fastwright.edit.fix import Fix
+from fastwright.edit.source import text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.rules.evidence import evidence, name_place, place
@@ -72,7 +75,9 @@ def _given(app: App, module: Module, marker: s.Call, given: s.Call) -> Iterator[
         f" import and passes {what[0]}, which FastAPI cannot call: pass {called} itself"
     )
     chain = () if what[1] is None else (evidence(module, given, "called here"), what[1])
-    yield Hit(place(module, given), message, chain)
+    bare = not given.args and not given.keywords
+    fix = Fix("safe", (replace(module, given, text(module, given.func)),)) if bare else None
+    yield Hit(place(module, given), message, chain, fix)
 
 
 def _enclosing(app: App, module: Module, node: s.Node) -> Function | None:
@@ -214,6 +219,44 @@ CASES = (
             settings: Settings = Depends(get_settings()),  # <-
             limit: int = Depends(limit(100)),  # <-
             same: Settings = Depends(Settings()),  # <-
+        ) -> None: ...
+        """,
+        after="""
+        from functools import lru_cache
+        from typing import Annotated
+        from fastapi import APIRouter, Depends, FastAPI, Security
+        from pydantic_settings import BaseSettings
+        from sqlmodel import Session
+
+        app = FastAPI(dependencies=[Depends(dict(a=1))])
+        engine = ...
+
+        class Settings(BaseSettings):
+            debug: bool = False
+
+        def get_db():
+            with Session(engine) as session:
+                yield session
+
+        async def get_user():
+            return {"id": 1}
+
+        @lru_cache
+        def get_settings() -> Settings:
+            return Settings()
+
+        def limit(top):
+            return 10
+
+        Db = Annotated[Session, Depends(get_db)]
+
+        @app.get("/")
+        def home(
+            db: Db,
+            user=Security(get_user),
+            settings: Settings = Depends(get_settings),
+            limit: int = Depends(limit(100)),
+            same: Settings = Depends(Settings),
         ) -> None: ...
         """,
     ),

@@ -18,6 +18,10 @@ import msgspec
 from fastwright.app.model import App
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, External, Function, Variable
+from fastwright.edit.builders import insert_before, replace
+from fastwright.edit.fix import Edit, Fix, Import
+from fastwright.edit.names import bring, names_in
+from fastwright.edit.source import text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.rules.evidence import evidence, place
@@ -36,6 +40,8 @@ class _Use(msgspec.Struct, frozen=True, eq=False):
     written: str
     module: Module
     node: s.Expr
+    type_name: str
+    """The last name of the type, for an alias."""
 
 
 def check(app: App) -> Iterator[Hit]:
@@ -63,7 +69,48 @@ def check(app: App) -> Iterator[Hit]:
         )
         message = f"{first.written} is written {len(found)} times{spread}: {better}"
         others = tuple(evidence(u.module, u.node, "again") for u in found[1 : _SHOWN + 1])
-        yield Hit(place(first.module, first.node), message, others)
+        fix = _named(found, alias)
+        yield Hit(place(first.module, first.node), message, others, fix)
+
+
+def _named(uses: list[_Use], alias: Variable | None) -> Fix | None:
+    """Return the fix that writes a name for each use: of the alias, or of one that is made.
+
+    An alias is made where all uses stand in one file, before the first of them.
+    """
+    first = uses[0]
+    if alias is not None:
+        return _by_alias(uses, alias)
+    if any(use.module is not first.module for use in uses):
+        return None
+    name = f"{first.type_name}Dep"
+    holder = next((x for x in first.module.facts.body if x.start <= first.node.start < x.end), None)
+    if not first.type_name[:1].isupper() or name in names_in(first.module) or holder is None:
+        return None
+    lines = f"{name} = {text(first.module, first.node)}\n\n\n"
+    if "\n" in lines.rstrip():
+        return None
+    made = insert_before(first.module, holder, lines)
+    return Fix("safe", (made, *(replace(u.module, u.node, name) for u in uses)))
+
+
+def _by_alias(uses: list[_Use], alias: Variable) -> Fix | None:
+    edits: list[Edit] = []
+    imports: set[Import] = set()
+    for use in uses:
+        if use.module is alias.module:
+            if alias.value is None or use.node.start < alias.value.start:
+                return None  # the name is bound further down
+            edits.append(replace(use.module, use.node, alias.name))
+            continue
+        if any(fact.module == use.module.name for fact in alias.module.header.imports):
+            return None  # would be an import cycle
+        brought = bring(use.module, alias.module.name, alias.name)
+        if brought is None:
+            return None
+        edits.append(replace(use.module, use.node, brought.name))
+        imports.update(brought.imports)
+    return Fix("safe", tuple(edits), tuple(sorted(imports)))
 
 
 def _aliases(app: App) -> dict[tuple[object, ...], Variable]:
@@ -103,7 +150,8 @@ def _use(app: App, node: s.Expr | None, where: Where) -> _Use | None:
     if isinstance(given, s.Call) and arguments is None:
         return None
     key = (name, provider, arguments, type_text, *rest)
-    return _Use(key, f"Annotated[{type_text}, {marker_text}]", where.module, node)
+    written = f"Annotated[{type_text}, {marker_text}]"
+    return _Use(key, written, where.module, node, s.last_name(type_) or "")
 
 
 def _identity(app: App, node: s.Expr, where: Where) -> object | None:
@@ -254,5 +302,95 @@ CASES = (
             q: Annotated[str, Query()],
         ) -> None: ...
         """,
+    ),
+    case(
+        "a name that is made, where all uses stand in one file",
+        """
+        from typing import Annotated
+        from fastapi import Depends, FastAPI
+
+        app = FastAPI()
+
+        class Session: ...
+        def get_session(): ...
+
+        @app.get("/a")
+        def a(session: Annotated[Session, Depends(get_session)]) -> None: ...  # <-
+
+        @app.get("/b")
+        def b(session: Annotated[Session, Depends(get_session)]) -> None: ...
+
+        @app.get("/c")
+        def c(session: Annotated[Session, Depends(get_session)]) -> None: ...
+        """,
+        after="""
+        from typing import Annotated
+        from fastapi import Depends, FastAPI
+
+        app = FastAPI()
+
+        class Session: ...
+        def get_session(): ...
+
+        SessionDep = Annotated[Session, Depends(get_session)]
+
+
+        @app.get("/a")
+        def a(session: SessionDep) -> None: ...
+
+        @app.get("/b")
+        def b(session: SessionDep) -> None: ...
+
+        @app.get("/c")
+        def c(session: SessionDep) -> None: ...
+        """,
+    ),
+    Case(
+        "a name that is there",
+        {
+            "shop/deps.py": """
+            from typing import Annotated
+            from fastapi import Depends
+
+            class Session: ...
+            def get_session(): ...
+
+            SessionDep = Annotated[Session, Depends(get_session)]
+            """,
+            "shop/main.py": """
+            from typing import Annotated
+
+            from fastapi import Depends, FastAPI
+            from shop.deps import Session, get_session
+
+            app = FastAPI()
+
+            @app.get("/a")
+            def a(session: Annotated[Session, Depends(get_session)]) -> None: ...  # <-
+
+            @app.get("/b")
+            def b(session: Annotated[Session, Depends(get_session)]) -> None: ...
+
+            @app.get("/c")
+            def c(session: Annotated[Session, Depends(get_session)]) -> None: ...
+            """,
+        },
+        after={
+            "shop/main.py": """
+            from fastapi import FastAPI
+            from shop.deps import SessionDep
+
+            app = FastAPI()
+
+            @app.get("/a")
+            def a(session: SessionDep) -> None: ...
+
+            @app.get("/b")
+            def b(session: SessionDep) -> None: ...
+
+            @app.get("/c")
+            def c(session: SessionDep) -> None: ...
+            """,
+        },
     ),
 )

@@ -19,7 +19,11 @@ from fastwright.app.model import App
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Function
 from fastwright.app.types import UNKNOWN, FunctionValue, alternatives
+from fastwright.edit.builders import insert_after, replace
+from fastwright.edit.fix import Fix
+from fastwright.edit.source import is_alone
 from fastwright.read import syntax as s
+from fastwright.read.module import Module
 from fastwright.rules.evidence import evidence, place
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Rule, case
@@ -48,10 +52,23 @@ def check(app: App) -> Iterator[Hit]:
                         " raise it again: FastAPI never sees it"
                     )
                     chain = (evidence(function.module, yielded, "raised here"),)
-                    yield Hit(place(function.module, _head(handler)), message, chain)
+                    fix = _raising(function.module, handler)
+                    yield Hit(place(function.module, _head(handler)), message, chain, fix)
                     break
                 if tried.handlers:
                     break
+
+
+def _raising(module: Module, handler: s.ExceptHandler) -> Fix | None:
+    """Return the fix that ends a handler with ``raise``; none where it returns or goes on elsewhere."""
+    last = handler.body[-1]
+    if isinstance(last, s.Flow):
+        return Fix("suggest", (replace(module, last, "raise"),)) if last.keyword == "pass" else None
+    if not isinstance(last, (s.ExprStmt, s.Assign)) or not is_alone(
+        module.source, last.start, last.end
+    ):
+        return None
+    return Fix("suggest", (insert_after(module, last, "raise"),))
 
 
 def _head(handler: s.ExceptHandler) -> s.Node:
@@ -175,6 +192,48 @@ CASES = (
             try:
                 yield 1
             except (ValueError, HTTPException):  # <-
+                return
+
+        @app.get("/")
+        def home(a=Depends(one), b=Depends(two), c=Depends(three)) -> None: ...
+        """,
+        after="""
+        import logging
+        from fastapi import Depends, FastAPI, HTTPException
+
+        app = FastAPI()
+        log = logging.getLogger()
+
+        class Pool:
+            async def get(self): ...
+
+        pool = Pool()
+
+        def one():
+            db = object()
+            try:
+                yield db
+            except Exception as error:
+                log.error("failed: %s", error)
+                raise
+            finally:
+                print("closed")
+
+        async def two():
+            db = await pool.get()
+            try:
+                try:
+                    yield db
+                finally:
+                    print()
+            except:
+                await db.rollback()
+                raise
+
+        def three():
+            try:
+                yield 1
+            except (ValueError, HTTPException):
                 return
 
         @app.get("/")

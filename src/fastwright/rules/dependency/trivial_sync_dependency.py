@@ -23,6 +23,8 @@ from fastwright.app.routes import Route
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function
 from fastwright.app.types import ClassObject, Instance, Literal, Type, alternatives
+from fastwright.edit.builders import insert
+from fastwright.edit.fix import Fix
 from fastwright.read import syntax as s
 from fastwright.rules.evidence import name_place, of_route
 from fastwright.rules.finding import Hit
@@ -64,7 +66,8 @@ def check(app: App) -> Iterator[Hit]:
                 f"{function.qualname} waits for nothing, and as a plain def it is run in a thread"
                 " for every request: make it async def"
             )
-            yield Hit(name_place(function), message, of_route(route))
+            fix = Fix("safe", (insert(function.module, function.node.start, "async "),))
+            yield Hit(name_place(function), message, of_route(route), fix)
 
 
 def _is_override(app: App, function: Function) -> bool:
@@ -181,6 +184,36 @@ CASES = (
             return x_tenant.lower()
 
         def maker(request: Request):  # <-
+            return request.app.state.maker
+
+        @app.get("/")
+        async def home(
+            p: Page = Depends(page), t: str = Depends(tenant), m=Depends(maker)
+        ) -> None: ...
+        """,
+        after="""
+        from typing import Annotated
+        from fastapi import Depends, FastAPI, Header, HTTPException, Request
+        from pydantic import BaseModel
+
+        app = FastAPI()
+
+        class Page(BaseModel):
+            limit: int
+            offset: int
+
+        def clamp(limit: int) -> int:
+            return min(limit, 100)
+
+        async def page(limit: int = 10, offset: int = 0) -> Page:
+            return Page(limit=min(limit, 100), offset=offset)
+
+        async def tenant(x_tenant: Annotated[str, Header()]) -> str:
+            if not x_tenant.strip():
+                raise HTTPException(400, "no tenant")
+            return x_tenant.lower()
+
+        async def maker(request: Request):
             return request.app.state.maker
 
         @app.get("/")

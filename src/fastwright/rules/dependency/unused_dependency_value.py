@@ -20,6 +20,9 @@ from collections.abc import Iterator
 from fastwright.app.dependencies import Dependency
 from fastwright.app.model import App
 from fastwright.app.symbols import Function, is_abstract
+from fastwright.edit.builders import add_argument, delete_parameter, insert
+from fastwright.edit.fix import Fix
+from fastwright.edit.source import text
 from fastwright.read import syntax as s
 from fastwright.rules.evidence import of_route, place
 from fastwright.rules.finding import Hit
@@ -47,7 +50,31 @@ def check(app: App) -> Iterator[Hit]:
                     f"{parameter.name} of {endpoint.qualname} is injected and never read: list"
                     f" {dependency.label} in dependencies=[...] of the route if it has to run"
                 )
-                yield Hit(place(endpoint.module, parameter), message, of_route(route))
+                fix = _fix(endpoint, parameter, dependency) if len(unread) == 1 else None
+                yield Hit(place(endpoint.module, parameter), message, of_route(route), fix)
+
+
+def _fix(endpoint: Function, parameter: s.Parameter, dependency: Dependency) -> Fix | None:
+    """Return the fix that moves a dependency from the signature to its only route."""
+    module, node = endpoint.module, endpoint.node
+    if dependency.module is not module or len(node.decorators) != 1 or endpoint.owner is not None:
+        return None
+    route, gone = node.decorators[0], delete_parameter(module, node, parameter)
+    if not isinstance(route, s.Call) or gone is None or not isinstance(dependency.node, s.Call):
+        return None
+    if not parameter.start <= dependency.node.start < parameter.end:
+        return None  # an alias: what stands behind it may not be at hand here
+    if not (dependency.node.args or dependency.node.keywords):
+        return None
+    marker = text(module, dependency.node)
+    given = route.keyword("dependencies")
+    if given is None:
+        added = add_argument(module, route, f"dependencies=[{marker}]")
+    elif isinstance(given, s.List) and given.elts:
+        added = insert(module, given.elts[-1].end, f", {marker}")
+    else:
+        return None
+    return Fix("safe", (gone, added))
 
 
 def _unread(app: App, endpoint: Function) -> Iterator[tuple[s.Parameter, Dependency]]:
@@ -116,6 +143,28 @@ CASES = (
 
         @app.websocket("/live")
         async def live(socket, user=Depends(get_user)):  # <-
+            await socket.accept()
+        """,
+        after="""
+        from typing import Annotated
+        from fastapi import Depends, FastAPI, Security
+
+        app = FastAPI()
+
+        def get_user(): ...
+        def get_db(): ...
+
+        User = Annotated[dict, Security(get_user, scopes=["a"])]
+
+        @app.get("/")
+        def home(
+            user: User,
+            db=Depends(get_db),
+        ) -> dict:
+            return {"user": "none"}
+
+        @app.websocket("/live", dependencies=[Depends(get_user)])
+        async def live(socket):
             await socket.accept()
         """,
     ),

@@ -18,6 +18,9 @@ from fastwright.app.model import App
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Function
 from fastwright.app.types import Awaitable, Instance, Type, alternatives
+from fastwright.edit.fix import Edit, Fix
+from fastwright.edit.source import indentation as indentation_of
+from fastwright.edit.source import line_start, newline
 from fastwright.read import syntax as s
 from fastwright.rules.evidence import evidence, place
 from fastwright.rules.finding import Hit
@@ -100,7 +103,29 @@ def _resources(app: App, function: Function, yielded: s.Yield) -> Iterator[Hit]:
                 evidence(function.module, yielded, "an exception of the request is raised here"),
                 evidence(function.module, after[0], "skipped"),
             )
-            yield Hit(place(function.module, yielded), message, chain)
+            fix = _in_finally(function, yielded)
+            yield Hit(place(function.module, yielded), message, chain, fix)
+
+
+def _in_finally(function: Function, yielded: s.Yield) -> Fix | None:
+    """Return the fix that puts everything behind a bare ``yield`` into ``finally``."""
+    module, body = function.module, function.node.body
+    at = next(
+        (n for n, x in enumerate(body) if isinstance(x, s.ExprStmt) and x.value is yielded), None
+    )
+    if at is None or not all(isinstance(x, s.ExprStmt) for x in body[at + 1 :]):
+        return None
+    source, first, last = module.source, body[at], body[-1]
+    start = line_start(source, first.start)
+    written = source[start : last.end]
+    lines = written.decode().splitlines()
+    if b"#" in written or len(lines) != len(body) - at:
+        return None
+    indentation = indentation_of(source, first.start)
+    step = indentation[len(indentation_of(source, function.node.start)) :]
+    moved = [f"{step}{line}" for line in lines]
+    new = [f"{indentation}try:", moved[0], f"{indentation}finally:", *moved[1:]]
+    return Fix("suggest", (Edit(module.path, start, last.end, newline(source).join(new)),))
 
 
 def _opened(app: App, function: Function, yielded: s.Yield) -> Iterator[tuple[str, s.Expr]]:
@@ -235,6 +260,42 @@ CASES = (
             client = httpx.AsyncClient()
             yield client  # <-
             await client.aclose()
+
+        @app.get("/")
+        def home(a=Depends(get_db), b=Depends(get_other), c=Depends(get_client)) -> None: ...
+        """,
+        after="""
+        import httpx
+        from fastapi import Depends, FastAPI
+        from sqlalchemy import create_engine
+        from sqlalchemy.orm import sessionmaker
+        from sqlmodel import Session
+
+        app = FastAPI()
+        engine = create_engine("sqlite://")
+        Local = sessionmaker(engine)
+
+        def get_db():
+            db = Session(engine)
+            try:
+                yield db
+            finally:
+                db.close()
+
+        def get_other():
+            db = Local()
+            try:
+                yield db
+            except Exception:
+                db.rollback()
+                raise
+
+        async def get_client():
+            client = httpx.AsyncClient()
+            try:
+                yield client
+            finally:
+                await client.aclose()
 
         @app.get("/")
         def home(a=Depends(get_db), b=Depends(get_other), c=Depends(get_client)) -> None: ...

@@ -8,6 +8,8 @@ Reported where a POST surely inserts a row that it made, is named after that (`c
 for the table Order), and declares no status. An endpoint that may find the row there already (upsert,
 get or create), sets the status itself, makes its response by hand, or only notes something down (logs,
 events, audits) is left alone. Clients may compare the status with 200: tell them when it changes.
+
+The fix changes the contract: the route answers 201, and the OpenAPI document says so.
 """
 
 from __future__ import annotations
@@ -21,7 +23,10 @@ from fastwright.app.routes import Route
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function
 from fastwright.app.types import ClassObject
+from fastwright.edit.fix import Fix
+from fastwright.edit.names import module_level_imports
 from fastwright.read import syntax as s
+from fastwright.rules.endpoint._declaring import add_keyword
 from fastwright.rules.endpoint._paths import PARAMETER
 from fastwright.rules.evidence import evidence, name_place, of_calls, of_route
 from fastwright.rules.finding import Hit
@@ -55,7 +60,17 @@ def check(app: App) -> Iterator[Hit]:
             *of_calls(step.chain),
             evidence(execution.site.module, execution.site.node, f"inserts {table.name}"),
         )
-        yield Hit(name_place(endpoint), message, chain)
+        added = add_keyword(route, "status_code", _created(route))
+        fix = Fix("contract", (added,)) if added is not None else None
+        yield Hit(name_place(endpoint), message, chain, fix)
+
+
+def _created(route: Route) -> str:
+    """Return 201 as the file writes statuses: ``status.HTTP_201_CREATED`` where it has them."""
+    for name, origin in module_level_imports(route.module).items():
+        if origin in {"fastapi.status", "starlette.status"}:
+            return f"{name}.HTTP_201_CREATED"
+    return "201"
 
 
 def _answers_200(app: App, route: Route) -> bool:
@@ -238,6 +253,45 @@ def create_order(data: OrderIn, session: SessionDep) -> Order:  # <-
     save(session, order)
     return order
 """,
+        after="""
+        from typing import Annotated
+        from fastapi import Depends, FastAPI, Response
+        from fastapi.responses import RedirectResponse
+        from sqlmodel import Field, Session, SQLModel, create_engine, select
+
+        class Order(SQLModel, table=True):
+            id: int | None = Field(default=None, primary_key=True)
+            name: str
+
+        class OrderIn(SQLModel):
+            name: str
+
+        engine = create_engine("sqlite://")
+
+        def get_session():
+            with Session(engine) as session:
+                yield session
+
+        SessionDep = Annotated[Session, Depends(get_session)]
+        app = FastAPI()
+
+        def save(session: Session, row: SQLModel) -> None:
+            session.add(row)
+            session.commit()
+
+        @app.post("/orders", status_code=201)
+        def place_one(data: OrderIn, session: SessionDep) -> Order:
+            order = Order.model_validate(data)
+            session.add(order)
+            session.commit()
+            return order
+
+        @app.post("/shop", status_code=201)
+        def create_order(data: OrderIn, session: SessionDep) -> Order:
+            order = Order(name=data.name)
+            save(session, order)
+            return order
+        """,
     ),
     case(
         "says 201, updates, upserts, redirects, or does something else",

@@ -14,6 +14,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fastwright.app.canonical import canonical
+from fastwright.edit.builders import delete_argument, replace
+from fastwright.edit.fix import Fix
+from fastwright.edit.names import bring
 from fastwright.project.versions import Versions
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
@@ -37,7 +40,22 @@ def check(module: Module, _versions: Versions) -> Iterator[Hit]:
         if name is not None and canonical(name) in _DEPRECATED:
             written = s.last_name(node)
             message = f"{written} is deprecated since FastAPI 0.131: {how}"
-            yield Hit(place(module, node), message)
+            yield Hit(place(module, node), message, (), _fix(module, node))
+
+
+def _fix(module: Module, given: s.Expr) -> Fix | None:
+    """Return the fix that leaves a response class out where it only says how to serialise."""
+    for node in module.walk():
+        if isinstance(node, s.Call):
+            for keyword in node.keywords:
+                if keyword.value is given and keyword.arg in _GIVEN:
+                    return Fix("safe", (delete_argument(module, node, keyword),))
+        elif isinstance(node, s.ClassDef) and any(base is given for base in node.bases):
+            brought = bring(module, "fastapi.responses", "JSONResponse")
+            if brought is None:
+                return None
+            return Fix("suggest", (replace(module, given, brought.name),), brought.imports)
+    return None
 
 
 def _uses(module: Module) -> Iterator[tuple[s.Expr, str]]:
@@ -84,6 +102,24 @@ CASES = (
             return fastapi.responses.ORJSONResponse({"a": 1})  # <-
 
         class Own(ORJSONResponse):  # <-
+            pass
+        """,
+        after="""
+        import fastapi.responses
+        from fastapi import FastAPI
+        from fastapi.responses import JSONResponse
+
+        app = FastAPI()
+
+        @app.get("/items")
+        def items() -> dict[str, int]:
+            return {"a": 1}
+
+        @app.get("/orders")
+        def orders():
+            return fastapi.responses.ORJSONResponse({"a": 1})
+
+        class Own(JSONResponse):
             pass
         """,
         fastapi="0.131.0",

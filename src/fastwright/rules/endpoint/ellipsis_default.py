@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fastwright.app.canonical import canonical
+from fastwright.edit.builders import delete_argument
+from fastwright.edit.fix import Fix
 from fastwright.project.versions import Versions
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
@@ -48,7 +50,9 @@ def check(module: Module, _versions: Versions) -> Iterator[Hit]:
         if name is not None and canonical(name) in _DECLARING:
             written = s.last_name(node.func)
             message = f"{written}(...): what has no default is required, without ... as well"
-            yield Hit(place(module, default), message)
+            given = next((k for k in node.keywords if k.value is default), default)
+            fix = Fix("safe", (delete_argument(module, node, given),))
+            yield Hit(place(module, default), message, (), fix)
 
 
 RULE = Rule(
@@ -84,6 +88,23 @@ CASES = (
 
         @app.get("/items")
         def items(q: str = Query(...), name: Annotated[str, Form(max_length=3)] = "") -> None: ...  # <-
+        """,
+        after="""
+        from typing import Annotated
+        import pydantic
+        from fastapi import FastAPI, Form, Query
+        from pydantic import BaseModel, Field
+
+        app = FastAPI()
+
+        class Item(BaseModel):
+            name: str = Field(max_length=10)
+            price: float = pydantic.Field(
+                gt=0,
+            )
+
+        @app.get("/items")
+        def items(q: str = Query(), name: Annotated[str, Form(max_length=3)] = "") -> None: ...
         """,
     ),
     case(

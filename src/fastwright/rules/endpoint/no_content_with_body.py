@@ -15,8 +15,12 @@ from collections.abc import Iterator
 from fastwright.app.model import App
 from fastwright.app.routes import Route
 from fastwright.app.scopes import Where
+from fastwright.app.symbols import Function
 from fastwright.app.types import Instance, NoneType, Sequence, Type, alternatives
+from fastwright.edit.builders import delete_argument, replace
+from fastwright.edit.fix import Fix
 from fastwright.read import syntax as s
+from fastwright.rules.endpoint._declaring import declaration
 from fastwright.rules.evidence import of_route, place
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Rule, case
@@ -38,7 +42,8 @@ def check(app: App) -> Iterator[Hit]:
         node = _returned(app, route)
         if node is not None:
             message = f"{route.label} answers {route.status_code}, which has no body: this value is dropped"
-            yield Hit(place(route.endpoint.module, node), message, of_route(route))
+            fix = _without_value(route.endpoint, node)
+            yield Hit(place(route.endpoint.module, node), message, of_route(route), fix)
             continue
         declared = route.response
         if declared.source == "none" or declared.node is None or declared.where is None:
@@ -48,7 +53,26 @@ def check(app: App) -> Iterator[Hit]:
                 f"{route.label} answers {route.status_code}, which has no body, and declares one:"
                 " FastAPI refuses that when the application starts"
             )
-            yield Hit(place(declared.where.module, declared.node), message, of_route(route))
+            fix = _without_model(route)
+            yield Hit(place(declared.where.module, declared.node), message, of_route(route), fix)
+
+
+def _without_value(endpoint: Function, value: s.Expr) -> Fix | None:
+    """Return the fix that returns nothing, where making the value has no effect of its own."""
+    if any(isinstance(node, (s.Call, s.Await, s.NamedExpr)) for node in s.walk(value)):
+        return None
+    for node in s.statements(endpoint.node.body):
+        if isinstance(node, s.Return) and node.value is value:
+            return Fix("safe", (replace(endpoint.module, node, "return None"),))
+    return None
+
+
+def _without_model(route: Route) -> Fix | None:
+    call = declaration(route)
+    if call is None:
+        return None
+    model = next((k for k in call.keywords if k.arg == "response_model"), None)
+    return Fix("safe", (delete_argument(route.module, call, model),)) if model else None
 
 
 def _is_body(declared: Type) -> bool:
@@ -102,6 +126,19 @@ CASES = (
         def b(id: int):
             return "gone"  # <-
         """,
+        after="""
+        from fastapi import APIRouter, FastAPI, status
+
+        app = FastAPI()
+
+        @app.delete("/a/{id}", status_code=204)
+        def a(id: int):
+            return None
+
+        @app.delete("/b/{id}", status_code=status.HTTP_204_NO_CONTENT)
+        def b(id: int):
+            return None
+        """,
     ),
     case(
         "a schema for a body that never comes",
@@ -119,6 +156,21 @@ CASES = (
 
         @app.delete("/b/{id}", status_code=204)
         def b(id: int) -> list[Item]: ...  # <-
+        """,
+        after="""
+        from fastapi import FastAPI
+        from pydantic import BaseModel
+
+        app = FastAPI()
+
+        class Item(BaseModel):
+            id: int
+
+        @app.delete("/a/{id}", status_code=204)
+        def a(id: int): ...
+
+        @app.delete("/b/{id}", status_code=204)
+        def b(id: int) -> list[Item]: ...
         """,
     ),
     case(

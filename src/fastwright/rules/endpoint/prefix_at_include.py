@@ -21,6 +21,9 @@ from typing import NamedTuple
 
 from fastwright.app.model import App
 from fastwright.app.setup.result import Layer, RouterRecord
+from fastwright.edit.builders import add_argument
+from fastwright.edit.fix import Edit, Fix
+from fastwright.edit.source import text
 from fastwright.read import syntax as s
 from fastwright.rules.evidence import evidence, place
 from fastwright.rules.finding import Hit
@@ -69,7 +72,31 @@ def check(app: App) -> Iterator[Hit]:
             evidence(each.include.module, each.include.node, "included once, here"),
             evidence(each.router.module, each.router.node, "could carry it"),
         )
-        yield Hit(place(each.include.module, each.include.node), message, chain)
+        fix = _moved(each)
+        yield Hit(place(each.include.module, each.include.node), message, chain, fix)
+
+
+def _moved(each: _Included) -> Fix | None:
+    """Return the fix that gives the router its prefix, and its tags where it has none."""
+    include, made = each.include.node, each.router.node
+    if not isinstance(include, s.Call) or not isinstance(made, s.Call):
+        return None
+    edits: list[Edit] = []
+    given = [k for k in include.keywords if k.arg in {"prefix", "tags"}]
+    if any(made.keyword(k.arg or "") is not None for k in given) or len(include.args) != 1:
+        return None
+    written = ", ".join(text(each.include.module, keyword) for keyword in given)
+    if any(not isinstance(n, (s.Constant, s.List, s.Keyword)) for k in given for n in s.walk(k)):
+        return None  # names of the including file
+    edits.append(add_argument(each.router.module, made, written))
+    source = each.include.module.source
+    last = include.args[0].end
+    rest = [keyword for keyword in include.keywords if keyword not in given]
+    kept = "".join(f", {text(each.include.module, keyword)}" for keyword in rest)
+    if b"#" in source[last : include.end]:
+        return None
+    edits.append(Edit(each.include.module.path, last, include.end - 1, kept))
+    return Fix("safe", tuple(edits))
 
 
 def _included(router: RouterRecord, known: dict[int, list[Layer]]) -> _Included | None:
@@ -138,6 +165,33 @@ CASES = (
         + """
 app.include_router(others, prefix="/others", tags=["others"])  # <-
 """,
+        after="""
+        from fastapi import APIRouter, FastAPI
+
+        app = FastAPI()
+        users = APIRouter(prefix="/users", tags=["users"])
+        orders = APIRouter(prefix="/orders", tags=["orders"])
+        items = APIRouter(prefix="/items", tags=["items"])
+        others = APIRouter(prefix="/others", tags=["others"])
+
+        @users.get("/")
+        def list_users() -> None: ...
+
+        @orders.get("/")
+        def list_orders() -> None: ...
+
+        @items.get("/")
+        def list_items() -> None: ...
+
+        @others.get("/")
+        def list_others() -> None: ...
+
+        app.include_router(users)
+        app.include_router(orders)
+        app.include_router(items)
+
+        app.include_router(others)
+        """,
     ),
     case(
         "included twice",

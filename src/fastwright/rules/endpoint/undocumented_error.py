@@ -9,12 +9,16 @@ dependencies and what they call (three calls deep), and those of exceptions that
 when neither the route nor its routers nor the application name them. Caught exceptions, statuses that cannot be
 read, 422 and 5xx, routes that are not in the schema, and routes whose `responses` are not literal are left alone.
 
+The fix changes the contract by what it adds: the statuses in the OpenAPI document, with the phrase that HTTP
+has for them.
+
 Off: few applications document every error, and this reports each route of all others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import NamedTuple
 
 from fastwright.app.calls import CallSite
@@ -26,7 +30,10 @@ from fastwright.app.scopes import Where
 from fastwright.app.setup.result import Application, Place
 from fastwright.app.surroundings import Surroundings
 from fastwright.app.symbols import Class, Function, Variable
+from fastwright.edit.builders import insert
+from fastwright.edit.fix import Fix
 from fastwright.read import syntax as s
+from fastwright.rules.endpoint._declaring import add_keyword, declaration
 from fastwright.rules.evidence import evidence, of_calls, of_route, place
 from fastwright.rules.finding import Evidence, Hit
 from fastwright.rules.rule import Rule, case
@@ -75,7 +82,28 @@ def _hit(route: Route, missing: list[int], found: dict[int, _Way]) -> Hit:
             *of_route(route),
             *(link for status in missing for link in _proof(status, found[status])),
         ),
+        _fix(route, missing),
     )
+
+
+def _fix(route: Route, missing: list[int]) -> Fix | None:
+    """Return the fix that adds the statuses, each with the phrase of its RFC."""
+    entries = ", ".join(f'{status}: {{"description": "{_phrase(status)}"}}' for status in missing)
+    call = declaration(route)
+    given = call.keyword("responses") if call is not None else None
+    if given is None:
+        added = add_keyword(route, "responses", f"{{{entries}}}")
+        return Fix("contract", (added,)) if added is not None else None
+    if not isinstance(given, s.Dict) or not given.values:
+        return None
+    return Fix("contract", (insert(route.module, given.values[-1].end, f", {entries}"),))
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"
 
 
 def _proof(status: int, way: _Way) -> tuple[Evidence, ...]:
@@ -281,6 +309,40 @@ def b(item: str = Depends(find)) -> str:
 def c(id: int) -> None:
     reserve(id)
 """,
+        after="""
+        from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, status
+        from fastapi.responses import JSONResponse
+
+        class Taken(Exception): ...
+
+        app = FastAPI()
+
+        @app.exception_handler(Taken)
+        def taken(request: Request, error: Taken) -> JSONResponse:
+            return JSONResponse({"detail": "taken"}, status_code=409)
+
+        def find(id: int) -> str:
+            if id > 9:
+                raise HTTPException(status.HTTP_404_NOT_FOUND, "no such item")
+            return "item"
+
+        def reserve(id: int, shop: str | None = None) -> None:
+            if shop:
+                raise HTTPException(400, "no such shop")
+            raise Taken
+
+        @app.get("/a/{id}", responses={404: {"description": "Not Found"}})
+        def a(id: int) -> str:
+            return find(id)
+
+        @app.get("/b/{id}", responses={400: {}, 404: {"description": "Not Found"}})
+        def b(item: str = Depends(find)) -> str:
+            return item
+
+        @app.post("/c/{id}", responses={409: {"description": "Conflict"}})
+        def c(id: int) -> None:
+            reserve(id)
+        """,
     ),
     case(
         "documented by the route or its router, caught, not shown, not known",

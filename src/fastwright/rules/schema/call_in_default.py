@@ -18,6 +18,10 @@ from collections.abc import Iterator
 from fastwright.app.model import App
 from fastwright.app.models import SETTINGS
 from fastwright.app.symbols import Class, Function
+from fastwright.edit.builders import replace
+from fastwright.edit.fix import Fix
+from fastwright.edit.names import bring
+from fastwright.edit.source import text
 from fastwright.read import syntax as s
 from fastwright.rules.evidence import place
 from fastwright.rules.finding import Hit
@@ -116,8 +120,46 @@ def _default(app: App, owner: Function | Class, name: str, default: s.Expr | Non
                 f"{written}() in the default of {name} runs once, on import:"
                 f" {_CALLS[called]} never changes"
             )
-            yield Hit(place(owner.module, node), message)
+            fix = _factory(app, owner, name, default, node)
+            yield Hit(place(owner.module, node), message, (), fix)
             return
+
+
+def _factory(
+    app: App, owner: Function | Class, name: str, default: s.Expr, call: s.Node
+) -> Fix | None:
+    """Return the fix for a field of a model: ``Field(default_factory=...)``.
+
+    Parameters and what is computed further from the call are left to a person.
+    """
+    if not isinstance(owner, Class) or default is not call or not isinstance(call, s.Call):
+        return None
+    if not app.models.is_schema(owner) and not app.types.is_table(owner):
+        return None
+    attribute = owner.own_attributes.get(name)
+    value = attribute.value if attribute is not None else None
+    module = owner.module
+    bare = not call.args and not call.keywords
+    made = text(module, call.func) if bare else f"lambda: {text(module, call)}"
+    if value is call:
+        source = "sqlmodel" if _is_sqlmodel(app, owner) else "pydantic"
+        brought = bring(module, source, "Field")
+        if brought is None:
+            return None
+        written = f"{brought.name}(default_factory={made})"
+        return Fix("safe", (replace(module, call, written),), brought.imports)
+    if isinstance(value, s.Call):
+        given = next((k for k in value.keywords if k.value is call), None)
+        name_of = app.linker.external(value.func, module)
+        if name_of in {"pydantic.Field", "sqlmodel.Field"}:
+            edit = replace(module, given if given is not None else call, f"default_factory={made}")
+            only = given is not None or value.args == [call]
+            return Fix("safe", (edit,)) if only else None
+    return None
+
+
+def _is_sqlmodel(app: App, cls: Class) -> bool:
+    return "sqlmodel.SQLModel" in app.linker.ancestors(cls)
 
 
 def _position(app: App, owner: Function | Class, call: s.Call) -> int | None:
@@ -167,6 +209,25 @@ CASES = (
 
         class Mixin:
             created_at = Column(DateTime, default=datetime.utcnow())  # <-
+        """,
+        after="""
+        import uuid
+        from datetime import UTC, datetime
+        from pydantic import BaseModel, Field
+        from sqlalchemy import Column, DateTime
+        from sqlmodel import SQLModel, Field as Col
+
+        class Order(BaseModel):
+            id: uuid.UUID = Field(default_factory=uuid.uuid4)
+            at: datetime = Field(default_factory=lambda: datetime.now(UTC))
+            name: str = Field(str(uuid.uuid4()), max_length=9)
+
+        class User(SQLModel, table=True):
+            id: int | None = Col(default=None, primary_key=True)
+            created_at: datetime = Col(default_factory=datetime.utcnow)
+
+        class Mixin:
+            created_at = Column(DateTime, default=datetime.utcnow())
         """,
     ),
     case(

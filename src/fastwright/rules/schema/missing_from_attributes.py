@@ -23,6 +23,10 @@ from fastwright.app.on_loop import served
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, External
 from fastwright.app.types import ClassObject, Instance, NoneType, Sequence, Type, alternatives
+from fastwright.edit.builders import add_argument, first_byte, insert_before
+from fastwright.edit.fix import Fix
+from fastwright.edit.names import bring
+from fastwright.edit.source import is_alone
 from fastwright.read import syntax as s
 from fastwright.rules.evidence import evidence, name_place, of_entry, of_step, place
 from fastwright.rules.finding import Evidence, Hit
@@ -58,7 +62,26 @@ def check(app: App) -> Iterator[Hit]:
                 f"{schema.name} is made from a row of {table.name} without from_attributes=True:"
                 " Pydantic raises"
             )
-            yield Hit(place(site.module, site.node), message, chain)
+            yield Hit(place(site.module, site.node), message, chain, _configured(schema))
+
+
+def _configured(schema: Class) -> Fix | None:
+    """Return the fix that lets a schema read attributes."""
+    module, node = schema.module, schema.node
+    config = schema.own_attributes.get("model_config")
+    if config is not None:
+        if not isinstance(config.value, s.Call):
+            return None
+        added = add_argument(module, config.value, "from_attributes=True")
+        return Fix("safe", (added,))
+    body = node.body[1:] if node.doc is not None else node.body
+    brought = bring(module, "pydantic", "ConfigDict")
+    if "Config" in schema.own_classes or not body or brought is None:
+        return None
+    if not is_alone(module.source, first_byte(body[0]), body[0].end):
+        return None
+    lines = f"model_config = {brought.name}(from_attributes=True)\n\n"
+    return Fix("safe", (insert_before(module, body[0], lines),), brought.imports)
 
 
 def _refused(app: App, site: CallSite) -> tuple[Class, Class, str] | None:
@@ -292,6 +315,54 @@ def many(session: Session = Depends(get_session)):
     rows = session.scalars(select(Order)).all()
     return Page(items=rows, total=len(rows))  # <-
 """,
+        after="""
+from fastapi import Depends, FastAPI
+from pydantic import BaseModel, ConfigDict, model_validator
+from sqlalchemy import ForeignKey, create_engine, select
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
+
+class Base(DeclarativeBase): ...
+
+class User(Base):
+    __tablename__ = "users"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    orders: Mapped[list["Order"]] = relationship()
+
+class Order(Base):
+    __tablename__ = "orders"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+
+engine = create_engine("sqlite://")
+app = FastAPI()
+
+def get_session():
+    with Session(engine) as session:
+        yield session
+
+class OrderOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+
+class Page(BaseModel):
+    items: list[OrderOut]
+    total: int
+
+@app.get("/orders/{id}")
+def read(id: int, session: Session = Depends(get_session)) -> OrderOut:
+    order = session.get(Order, id)
+    return OrderOut.model_validate(order)
+
+@app.get("/old/{id}")
+def old(id: int, session: Session = Depends(get_session)) -> OrderOut:
+    return OrderOut.from_orm(session.get(Order, id))
+
+@app.get("/orders")
+def many(session: Session = Depends(get_session)):
+    rows = session.scalars(select(Order)).all()
+    return Page(items=rows, total=len(rows))
+""",
     ),
     case(
         "a nested model needs its own",
@@ -308,6 +379,45 @@ class UserOut(BaseModel):
 @app.get("/users/{id}")
 def read(id: int, session: Session = Depends(get_session)) -> UserOut:
     return UserOut.model_validate(session.get(User, id))  # <-
+""",
+        after="""
+from fastapi import Depends, FastAPI
+from pydantic import BaseModel, ConfigDict, model_validator
+from sqlalchemy import ForeignKey, create_engine, select
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
+
+class Base(DeclarativeBase): ...
+
+class User(Base):
+    __tablename__ = "users"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    orders: Mapped[list["Order"]] = relationship()
+
+class Order(Base):
+    __tablename__ = "orders"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+
+engine = create_engine("sqlite://")
+app = FastAPI()
+
+def get_session():
+    with Session(engine) as session:
+        yield session
+
+class OrderOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+
+class UserOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+    id: int
+    orders: list[OrderOut]
+
+@app.get("/users/{id}")
+def read(id: int, session: Session = Depends(get_session)) -> UserOut:
+    return UserOut.model_validate(session.get(User, id))
 """,
     ),
     case(

@@ -18,6 +18,9 @@ from collections.abc import Iterator
 from fastwright.app.model import App
 from fastwright.app.symbols import Class, Function
 from fastwright.app.types import ClassObject
+from fastwright.edit.builders import insert, insert_before, replace
+from fastwright.edit.fix import Fix
+from fastwright.edit.source import is_alone, text
 from fastwright.read import syntax as s
 from fastwright.rules.evidence import evidence, place
 from fastwright.rules.finding import Hit
@@ -71,7 +74,30 @@ def _parameters(app: App, function: Function) -> Iterator[Hit]:
                 evidence(function.module, parameter, f"default of {parameter.name}"),
                 evidence(by.module, node, f"{by.qualname} changes it"),
             )
-            yield Hit(place(function.module, parameter), message, chain)
+            fix = _made_inside(function, parameter)
+            yield Hit(place(function.module, parameter), message, chain, fix)
+
+
+def _made_inside(function: Function, parameter: s.Parameter) -> Fix | None:
+    """Return the fix that makes the value in the body: ``if items is None: items = []``."""
+    module, node, default = function.module, function.node, parameter.default
+    body = node.body[1:] if node.doc is not None else node.body
+    if default is None or not body or not is_alone(module.source, body[0].start, body[0].end):
+        return None
+    if not isinstance(body[0], _PLAIN_STATEMENTS):
+        return None
+    edits = [replace(module, default, "None")]
+    if (annotation := parameter.annotation) is not None:
+        if isinstance(annotation, s.Constant):
+            return None
+        edits.append(insert(module, annotation.end, " | None"))
+    made = text(module, default)
+    lines = f"if {parameter.name} is None:\n    {parameter.name} = {made}\n"
+    return Fix("safe", (*edits, insert_before(module, body[0], lines)))
+
+
+_PLAIN_STATEMENTS = (s.ExprStmt, s.Assign, s.AnnAssign, s.AugAssign, s.If, s.For, s.While, s.Return,
+                     s.With, s.Try, s.Raise)  # fmt: skip
 
 
 def is_mutable(node: s.Expr) -> bool:
@@ -253,6 +279,21 @@ CASES = (
         def mail(to: str) -> None:
             send(to)
         """,
+        after="""
+        from fastapi import FastAPI
+
+        app = FastAPI()
+
+        def send(to: str, cc: list[str] | None = None) -> None:
+            if cc is None:
+                cc = []
+            if to.startswith("stock"):
+                cc.append("purchasing@shop.example")
+
+        @app.post("/mail")
+        def mail(to: str) -> None:
+            send(to)
+        """,
     ),
     Case(
         "changed and kept, in a module that an endpoint reaches",
@@ -276,6 +317,24 @@ CASES = (
 
             class Basket:
                 def __init__(self, items=list()) -> None:  # <-
+                    self.items: list[str] = items
+
+                def put(self, item: str) -> None:
+                    self.items.append(item)
+            """,
+        },
+        after={
+            "app/work.py": """
+            def options(name: str, given: dict | None = None) -> dict:
+                if given is None:
+                    given = {}
+                given[name] = 1
+                return given
+
+            class Basket:
+                def __init__(self, items=None) -> None:
+                    if items is None:
+                        items = list()
                     self.items: list[str] = items
 
                 def put(self, item: str) -> None:

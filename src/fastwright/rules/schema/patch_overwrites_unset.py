@@ -18,6 +18,8 @@ from fastwright.app.model import App
 from fastwright.app.models import Field
 from fastwright.app.routes import Route
 from fastwright.app.symbols import Class
+from fastwright.edit.builders import add_argument
+from fastwright.edit.fix import Fix
 from fastwright.read import syntax as s
 from fastwright.rules.evidence import evidence, of_calls, of_route, place
 from fastwright.rules.finding import Hit
@@ -51,7 +53,9 @@ def check(app: App) -> Iterator[Hit]:
                     evidence(step.function.module, node, f"every field of {schema.name}"),
                     evidence(write.function.module, write.node, "written to the row"),
                 )
-                yield Hit(place(step.function.module, node), message, chain)
+                module = step.function.module
+                fix = Fix("safe", (add_argument(module, node, "exclude_unset=True"),))
+                yield Hit(place(module, node), message, chain, fix)
 
 
 def _may_update(route: Route) -> bool:
@@ -129,6 +133,18 @@ CASES = (
                 return service.update(session, session.get(Order, id), data)
             """,
         },
+        after={
+            "app/service.py": """
+            from sqlmodel import Session
+            from app.models import Order, OrderUpdate
+
+            def update(session: Session, order: Order, data: OrderUpdate) -> Order:
+                for name, value in data.model_dump(exclude_unset=True).items():
+                    setattr(order, name, value)
+                session.add(order)
+                return order
+            """,
+        },
     ),
     Case(
         "through a name, sqlmodel_update, and a PUT of which everything is optional",
@@ -158,6 +174,32 @@ CASES = (
             @app.put("/orders/{id}")
             def put(id: int, data: OrderUpdate) -> None:
                 write(Session().get(Order, id), data.model_dump())  # <-
+            """,
+        },
+        after={
+            "app/main.py": """
+            from fastapi import FastAPI
+            from sqlmodel import Session, update
+            from app.models import Order, OrderUpdate
+
+            app = FastAPI()
+
+            def write(order: Order, values: dict) -> None:
+                for name, value in values.items():
+                    setattr(order, name, value)
+
+            @app.patch("/orders/{id}")
+            def patch(id: int, data: OrderUpdate) -> None:
+                values = data.model_dump(exclude_unset=True)
+                Session().get(Order, id).sqlmodel_update(values)
+
+            @app.patch("/all")
+            def all_(data: OrderUpdate) -> None:
+                Session().exec(update(Order).values(**data.dict(exclude_unset=True)))
+
+            @app.put("/orders/{id}")
+            def put(id: int, data: OrderUpdate) -> None:
+                write(Session().get(Order, id), data.model_dump(exclude_unset=True))
             """,
         },
     ),

@@ -13,7 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fastwright.app.model import App
+from fastwright.edit.builders import replace
+from fastwright.edit.fix import Fix, Import
+from fastwright.edit.names import bring
 from fastwright.read import syntax as s
+from fastwright.read.module import Module
 from fastwright.rules.evidence import place
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Rule, case
@@ -31,7 +35,24 @@ def check(app: App) -> Iterator[Hit]:
                 message = (
                     "BaseSettings is not in Pydantic 2 any more: import it from pydantic_settings"
                 )
-                yield Hit(place(module, node), message)
+                yield Hit(place(module, node), message, (), _moved(module, node))
+
+
+def _moved(module: Module, node: s.Node) -> Fix | None:
+    """Return the fix that takes the class from where it is now."""
+    if not isinstance(node, s.ImportFrom):
+        brought = bring(module, "pydantic_settings", "BaseSettings")
+        if brought is None:
+            return None
+        return Fix("safe", (replace(module, node, brought.name),), brought.imports)
+    if any(alias.asname for alias in node.names) or b"#" in module.source[node.start : node.end]:
+        return None
+    others = [alias.name for alias in node.names if alias.name != "BaseSettings"]
+    if not others:
+        return Fix("safe", (replace(module, node, "from pydantic_settings import BaseSettings"),))
+    kept = replace(module, node, f"from pydantic import {', '.join(others)}")
+    needed = Import(module.path, "pydantic_settings", "BaseSettings")
+    return Fix("safe", (kept,), (needed,))
 
 
 def _uses(body: list[s.Stmt]) -> Iterator[s.Node]:
@@ -63,6 +84,13 @@ CASES = (
         class Settings(BaseSettings):
             url: str = "sqlite://"
         """,
+        after="""
+        from pydantic import Field
+        from pydantic_settings import BaseSettings
+
+        class Settings(BaseSettings):
+            url: str = "sqlite://"
+        """,
         pydantic="2.9.0",
     ),
     case(
@@ -72,6 +100,13 @@ CASES = (
         from pydantic import field_validator
 
         class Settings(pydantic.BaseSettings):  # <-
+            url: str = "sqlite://"
+        """,
+        after="""
+        from pydantic import field_validator
+        from pydantic_settings import BaseSettings
+
+        class Settings(BaseSettings):
             url: str = "sqlite://"
         """,
     ),

@@ -13,7 +13,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fastwright.app.model import App
+from fastwright.app.models import SETTINGS
 from fastwright.app.symbols import Class
+from fastwright.edit.builders import replace
+from fastwright.edit.fix import Fix
+from fastwright.edit.names import bring
+from fastwright.edit.source import text
+from fastwright.read import syntax as s
 from fastwright.rules.evidence import name_place
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Case, Rule, case
@@ -49,7 +55,43 @@ def check(app: App) -> Iterator[Hit]:
         config = cls.own_classes.get("Config")
         if config is not None and not serves_both(cls.module):
             message = f"{cls.name} has a class Config of Pydantic 1: write model_config"
-            yield Hit(name_place(config), message + _ignored(config))
+            fix = _model_config(app, cls, config)
+            yield Hit(name_place(config), message + _ignored(config), (), fix)
+
+
+def _model_config(app: App, cls: Class, config: Class) -> Fix | None:
+    """Return the fix that writes a plain ``class Config`` as ``model_config = ConfigDict(...)``."""
+    module, node = cls.module, config.node
+    source = module.source[node.start : node.end]
+    if node.bases or node.decorators or b"#" in source or node not in cls.node.body:
+        return None
+    arguments = []
+    for statement in node.body:
+        if not isinstance(statement, s.Assign) or len(statement.targets) != 1:
+            return None
+        key = s.dotted(statement.targets[0])
+        new = _key(app, key) if key is not None else None
+        if new is None:
+            return None
+        arguments.append(f"{new}={text(module, statement.value)}")
+    settings = not app.linker.ancestors(cls).isdisjoint(SETTINGS)
+    brought = (
+        bring(module, "pydantic_settings", "SettingsConfigDict")
+        if settings
+        else bring(module, "pydantic", "ConfigDict")
+    )
+    if brought is None or "model_config" in cls.own_attributes:
+        return None
+    written = f"model_config = {brought.name}({', '.join(arguments)})"
+    return Fix("safe", (replace(module, node, written),), brought.imports)
+
+
+def _key(app: App, key: str) -> str | None:
+    """Return the name of a setting in Pydantic 2; None for one that is gone."""
+    if key == "allow_population_by_field_name":  # its newest name is of 2.11
+        newest = app.versions.at_least("pydantic", "2.11") is True
+        return "validate_by_name" if newest else "populate_by_name"
+    return _RENAMED.get(key, key)
 
 
 def _ignored(config: Class) -> str:
@@ -82,6 +124,14 @@ CASES = (
 
             class Config:  # <-
                 orm_mode = True
+        """,
+        after="""
+        from pydantic import BaseModel, ConfigDict
+
+        class OrderPublic(BaseModel):
+            id: int
+
+            model_config = ConfigDict(from_attributes=True)
         """,
         pydantic="2.9.0",
     ),

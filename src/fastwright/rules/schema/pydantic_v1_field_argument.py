@@ -15,6 +15,9 @@ from collections.abc import Iterator
 from fastwright.app.dependencies import MARKERS
 from fastwright.app.model import App
 from fastwright.app.symbols import Class
+from fastwright.edit.builders import replace
+from fastwright.edit.fix import Fix
+from fastwright.edit.source import text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.rules.evidence import place
@@ -68,7 +71,22 @@ def _calls(
             if new is not None and not _is_unset(keyword.value):
                 called = s.last_name(node.func)
                 message = f"{called}({keyword.arg}=...) is of Pydantic 1: use {new}"
-                yield Hit(place(module, keyword), message)
+                yield Hit(place(module, keyword), message, (), _renamed(module, keyword, new))
+
+
+def _renamed(module: Module, keyword: s.Keyword, new: str) -> Fix | None:
+    """Return the fix for an argument that has only another name, or the opposite sense."""
+    if keyword.arg == "example":
+        value = text(module, keyword.value)
+        return Fix("safe", (replace(module, keyword, f"examples=[{value}]"),))
+    if keyword.arg == "allow_mutation":
+        if not isinstance(keyword.value, s.Constant) or keyword.value.kind != "bool":
+            return None
+        return Fix("safe", (replace(module, keyword, f"frozen={not keyword.value.value}"),))
+    if keyword.arg is None or not new.isidentifier() or keyword.arg == "env":
+        return None
+    name = s.Name(keyword.start, keyword.start + len(keyword.arg), keyword.arg)
+    return Fix("safe", (replace(module, name, new),))
 
 
 def _is_unset(node: s.Expr) -> bool:
@@ -122,6 +140,15 @@ CASES = (
             items: list[int] = Field(min_items=1)  # <-
             code: Annotated[str, Field(regex="^[A-Z]+$")]  # <-
             sku: constr(regex="^[0-9]+$")  # <-
+        """,
+        after="""
+        from typing import Annotated
+        from pydantic import BaseModel, Field, constr
+
+        class Order(BaseModel):
+            items: list[int] = Field(min_length=1)
+            code: Annotated[str, Field(pattern="^[A-Z]+$")]
+            sku: constr(pattern="^[0-9]+$")
         """,
         pydantic="2.9.0",
     ),

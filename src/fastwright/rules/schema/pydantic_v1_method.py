@@ -19,7 +19,10 @@ from fastwright.app.scopes import Where
 from fastwright.app.surroundings import Placed, Surroundings
 from fastwright.app.symbols import Class, Function
 from fastwright.app.types import ClassObject
+from fastwright.edit.builders import replace
+from fastwright.edit.fix import Fix
 from fastwright.read import syntax as s
+from fastwright.read.module import Module
 from fastwright.rules.evidence import place
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Case, Rule, case
@@ -42,6 +45,22 @@ _CLASS = {
 }
 _NEW = _INSTANCE | _CLASS
 _NAMES = frozenset(_NEW)
+_DUMPING = frozenset(
+    {"include", "exclude", "by_alias", "exclude_unset", "exclude_defaults", "exclude_none"}
+)
+_SAME_ARGUMENTS: dict[str, frozenset[str]] = {
+    "copy": frozenset({"update", "deep"}),
+    "dict": _DUMPING,
+    "from_orm": frozenset(),
+    "json": _DUMPING | {"indent"},
+    "parse_obj": frozenset(),
+    "schema": frozenset({"by_alias", "ref_template"}),
+    "update_forward_refs": frozenset(),
+    "validate": frozenset(),
+}
+"""Old name -> the keywords that the new method takes as well."""
+_OF_ONE = frozenset({"from_orm", "parse_obj", "validate"})
+"""What takes one value by position, before and now."""
 
 
 def check(app: App) -> Iterator[Hit]:
@@ -70,7 +89,19 @@ def _in_function(app: App, function: Function) -> Iterator[Hit]:
                 model = _model(app, node.func, where)
                 if model is not None:
                     message = f"{model.name}.{name}() is of Pydantic 1: write {_NEW[name]}"
-                    yield Hit(place(function.module, node), message)
+                    fix = _renamed(function.module, node, node.func)
+                    yield Hit(place(function.module, node), message, (), fix)
+
+
+def _renamed(module: Module, call: s.Call, func: s.Attribute) -> Fix | None:
+    """Return the fix that writes the new name, where the arguments mean the same to both."""
+    known = _SAME_ARGUMENTS.get(func.attr)
+    if known is None or len(call.args) > (1 if func.attr in _OF_ONE else 0):
+        return None
+    if any(keyword.arg not in known for keyword in call.keywords):
+        return None
+    name = s.Name(func.end - len(func.attr), func.end, func.attr)
+    return Fix("safe", (replace(module, name, _NEW[func.attr]),))
 
 
 def _asks_version(nodes: Placed) -> bool:
@@ -147,6 +178,21 @@ CASES = (
             if isinstance(order, BaseModel) and raw:
                 return order.json()  # <-
             return order.dict(exclude={"name"})  # <-
+        """,
+        after="""
+        from fastapi import FastAPI
+        from pydantic import BaseModel
+
+        app = FastAPI()
+
+        class Order(BaseModel):
+            name: str
+
+        @app.post("/orders")
+        def create(order: Order, raw: bool = False) -> dict:
+            if isinstance(order, BaseModel) and raw:
+                return order.model_dump_json()
+            return order.model_dump(exclude={"name"})
         """,
         pydantic="2.9.0",
     ),

@@ -17,7 +17,11 @@ from collections.abc import Iterator
 from fastwright.app.model import App
 from fastwright.app.symbols import Class, Function
 from fastwright.app.types import ClassObject, Sequence, alternatives
+from fastwright.edit.builders import replace
+from fastwright.edit.fix import Fix
+from fastwright.edit.source import text
 from fastwright.read import syntax as s
+from fastwright.read.module import Module
 from fastwright.rules.evidence import place
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Rule, case
@@ -46,7 +50,27 @@ def check(app: App) -> Iterator[Hit]:
                         f"{table.name}(**{given}) validates nothing, {table.name} is a table:"
                         f" use {table.name}.model_validate"
                     )
-                    yield Hit(place(module, site.node), message)
+                    fix = _validated(module, site.node)
+                    yield Hit(place(module, site.node), message, (), fix)
+
+
+def _validated(module: Module, call: s.Call) -> Fix | None:
+    """Return ``Table.model_validate(data, update={...})`` for ``Table(**data.model_dump(), ...)``."""
+    if call.args or not isinstance(call.func, (s.Name, s.Attribute)):
+        return None
+    if b"#" in module.source[call.start : call.end]:
+        return None
+    spread = next(k.value for k in call.keywords if k.arg is None)
+    given = text(module, spread)
+    if isinstance(spread, s.Call) and isinstance(spread.func, s.Attribute):
+        if spread.func.attr in {"model_dump", "dict"} and not (spread.args or spread.keywords):
+            given = text(module, spread.func.value)
+    others = ", ".join(
+        f'"{k.arg}": {text(module, k.value)}' for k in call.keywords if k.arg is not None
+    )
+    update = f", update={{{others}}}" if others else ""
+    written = f"{text(module, call.func)}.model_validate({given}{update})"
+    return Fix("safe", (replace(module, call, written),))
 
 
 def _is_sqlmodel(app: App, cls: Class) -> bool:
@@ -134,6 +158,34 @@ CASES = (
         @app.post("/raw")
         def raw(data: dict) -> Order:
             return Order(**data)  # <-
+        """,
+        after="""
+        from fastapi import FastAPI
+        from sqlmodel import Field, Session, SQLModel
+
+        app = FastAPI()
+
+        class OrderBase(SQLModel):
+            quantity: int = Field(gt=0)
+
+        class OrderCreate(OrderBase):
+            pass
+
+        class Order(OrderBase, table=True):
+            id: int | None = Field(default=None, primary_key=True)
+            owner_id: int = 0
+
+        def store(data: OrderCreate, owner: int) -> Order:
+            return Order.model_validate(data, update={"owner_id": owner})
+
+        @app.post("/orders")
+        def create(data: OrderCreate) -> Order:
+            values = data.model_dump(exclude_unset=True)
+            return Order.model_validate(values)
+
+        @app.post("/raw")
+        def raw(data: dict) -> Order:
+            return Order.model_validate(data)
         """,
     ),
     case(

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fastwright.edit.builders import replace
+from fastwright.edit.fix import Fix
 from fastwright.project.versions import Versions
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
@@ -37,7 +39,9 @@ def check(module: Module, _versions: Versions) -> Iterator[Hit]:
         if host is not None and s.string(host) in _EVERYWHERE and _is_true(reload):
             message = f"a server that reloads listens on every interface ({s.string(host)})"
             proof = (evidence(module, host, "the address"), evidence(module, node, "reload=True"))
-            yield Hit(place(module, node), message, proof)
+            local = '"127.0.0.1"' if s.string(host) == "0.0.0.0" else '"::1"'  # noqa: S104
+            fix = Fix("suggest", (replace(module, host, local),))
+            yield Hit(place(module, node), message, proof, fix)
 
 
 def _is_true(node: s.Expr | None) -> bool:
@@ -62,6 +66,12 @@ CASES = (
 
         def main() -> None:
             uvicorn.run("main:app", host="0.0.0.0", port=8000, reload=True)  # <-
+        """,
+        after="""
+        import uvicorn
+
+        def main() -> None:
+            uvicorn.run("main:app", host="127.0.0.1", port=8000, reload=True)
         """,
     ),
     case(

@@ -9,6 +9,9 @@ Reported are cookies whose name, or the name of what is put into them, says sess
 `httponly` or `secure` is missing, or `secure` is false in the code. Left alone are flags that come from
 settings or the request, `httponly=False` (somebody wrote that the page must read it), CSRF tokens and the
 state of a login, which pages or other sites have to see, and cookies that are being removed.
+
+The fix sets the flags to true: scripts of the page no longer read the cookie, and it is not sent over plain
+HTTP any more.
 """
 
 from __future__ import annotations
@@ -21,7 +24,10 @@ from fastwright.app.model import App
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Variable
 from fastwright.app.types import Instance, Literal
+from fastwright.edit.builders import add_argument, replace
+from fastwright.edit.fix import Fix
 from fastwright.read import syntax as s
+from fastwright.read.module import Module
 from fastwright.rules.evidence import evidence, place
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Rule, case
@@ -51,7 +57,22 @@ def check(app: App) -> Iterator[Hit]:
                     name = _name(app, site)
                     message = f"the cookie {name} is set without {' and '.join(missing)}"
                     proof = (evidence(module, site.node, "the cookie is set here"),)
-                    yield Hit(place(module, site.node), message, proof)
+                    fix = _fix(module, site.node, missing)
+                    yield Hit(place(module, site.node), message, proof, fix)
+
+
+def _fix(module: Module, call: s.Call, missing: list[str]) -> Fix | None:
+    """Return the fix that sets the flags; a constant that is False is for its own place to say."""
+    secure = call.argument(6, "secure")
+    absent = [flag for flag in missing if flag != "secure" or secure is None]
+    edits = [add_argument(module, call, ", ".join(f"{flag}=True" for flag in absent))]
+    if not absent:
+        edits = []
+    if "secure" in missing and secure is not None:
+        if not isinstance(secure, s.Constant):
+            return None
+        edits.append(replace(module, secure, "True"))
+    return Fix("contract", tuple(edits))
 
 
 def _name(app: App, site: CallSite) -> str:
@@ -151,6 +172,20 @@ CASES = (
             response.set_cookie(SESSION_COOKIE, sid, httponly=True)  # <-
             response.set_cookie(key="accessToken", value="x", httponly=True, secure=False)  # <-
             response.set_cookie("me", f"Bearer {token}", httponly=True, secure=SECURE)  # <-
+        """,
+        after="""
+        from fastapi import FastAPI, Response
+
+        SESSION_COOKIE = "shop_session"
+        SECURE = False
+        app = FastAPI()
+
+        @app.post("/login")
+        def login(response: Response, token: str, sid: str) -> None:
+            response.set_cookie("token", token, httponly=True, secure=True)
+            response.set_cookie(SESSION_COOKIE, sid, httponly=True, secure=True)
+            response.set_cookie(key="accessToken", value="x", httponly=True, secure=True)
+            response.set_cookie("me", f"Bearer {token}", httponly=True, secure=SECURE)
         """,
     ),
     case(

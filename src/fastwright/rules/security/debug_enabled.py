@@ -20,6 +20,8 @@ from fastwright.app.scopes import Body, Where
 from fastwright.app.setup.result import Application, Place
 from fastwright.app.symbols import Class, Function, Variable
 from fastwright.app.types import Instance
+from fastwright.edit.builders import delete_argument
+from fastwright.edit.fix import Fix
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.rules.evidence import evidence, place
@@ -55,7 +57,17 @@ def _debugged(app: App, application: Application) -> Iterator[Hit]:
         return
     made = evidence(application.module, application.node, "the application is made here")
     message = "debug mode is on: every unhandled exception is answered with its traceback"
-    yield Hit(place(application.module, application.node), message, (made, proof))
+    fix = _without(application.module, application.node, "debug")
+    yield Hit(place(application.module, application.node), message, (made, proof), fix)
+
+
+def _without(module: Module, call: s.Node, name: str) -> Fix | None:
+    """Return the fix that takes ``debug=True`` away; what comes from elsewhere is left there."""
+    given = call.keywords if isinstance(call, s.Call) else []
+    keyword = next((each for each in given if each.arg == name and _is_true(each.value)), None)
+    if keyword is None or not isinstance(call, s.Call):
+        return None
+    return Fix("suggest", (delete_argument(module, call, keyword),))
 
 
 def _is_on(app: App, given: Place) -> Evidence | None:
@@ -106,7 +118,9 @@ def _reloaded(app: App, module: Module) -> Iterator[Hit]:
                     "the server watches its files and restarts: reload=True is for development"
                 )
                 proof = (evidence(module, given, "reload=True"),)
-                yield Hit(place(module, site.node), message, proof)
+                yield Hit(
+                    place(module, site.node), message, proof, _without(module, site.node, "reload")
+                )
 
 
 def _is_for_development(module: Module, function: Function | None) -> bool:
@@ -177,6 +191,17 @@ CASES = (
 
         def main() -> None:
             uvicorn.run("main:app", host="0.0.0.0", reload=True)  # <-
+        """,
+        after="""
+        import uvicorn
+        from fastapi import FastAPI
+
+        DEBUG = True
+        app = FastAPI()
+        other = FastAPI(debug=DEBUG)
+
+        def main() -> None:
+            uvicorn.run("main:app", host="0.0.0.0")
         """,
     ),
     Case(

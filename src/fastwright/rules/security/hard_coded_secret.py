@@ -14,6 +14,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from fastwright.edit import source as at
+from fastwright.edit.builders import delete_argument, replace
+from fastwright.edit.fix import Edit, Fix
+from fastwright.edit.names import bring
 from fastwright.project.versions import Versions
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
@@ -45,9 +49,12 @@ def check(module: Module, _versions: Versions) -> Iterator[Hit]:
         return
     if _MARKS.isdisjoint(module.header.marks):
         return
+    settings = _fields_of_settings(module)
     for node in _declarations(module.facts.body):
         if isinstance(node, (s.Assign, s.AnnAssign)):
-            yield from _assigned(module, node)
+            for name, literal in _assigned(module, node):
+                fix = _fix(module, node, name, literal, is_setting=id(node) in settings)
+                yield Hit(place(module, literal), f"{name} has its value in the code", fix=fix)
     if "jwt" in module.header.marks:
         for function in module.functions:
             if not {"encode", "decode"}.isdisjoint(function.called):
@@ -71,7 +78,53 @@ def _signing_key(module: Module, call: s.Call) -> Iterator[Hit]:
         yield Hit(place(module, key), "the key that signs tokens stands in the code")
 
 
-def _assigned(module: Module, node: s.Assign | s.AnnAssign) -> Iterator[Hit]:
+def _fields_of_settings(module: Module) -> set[int]:
+    """Return the statements in the bodies of settings classes."""
+    return {
+        id(statement)
+        for cls in module.classes
+        if any(s.last_name(base) == "BaseSettings" for base in cls.bases)
+        for statement in cls.body
+    }
+
+
+def _fix(
+    module: Module, node: s.Assign | s.AnnAssign, name: str, literal: s.Expr, *, is_setting: bool
+) -> Fix | None:
+    """Return the fix that takes the value from the environment: a required one."""
+    value = node.value
+    if isinstance(node, s.AnnAssign) and is_setting:
+        if value is literal:
+            return Fix("suggest", (Edit(module.path, node.annotation.end, node.end, ""),))
+        if isinstance(value, s.Call) and s.last_name(value.func) == "Field":
+            given = next((k for k in value.keywords if k.value is literal), literal)
+            return Fix("suggest", (delete_argument(module, value, given),))
+    if any(node is statement for statement in module.facts.body):
+        return _from_environment(module, value, name, literal)
+    return None
+
+
+def _from_environment(
+    module: Module, value: s.Expr | None, name: str, literal: s.Expr
+) -> Fix | None:
+    """Return the fix for a constant of the module: ``os.environ["SECRET_KEY"]``."""
+    if isinstance(value, s.Call) and s.last_name(value.func) in {"getenv", "get"} and value.args:
+        variable = at.text(module, value.args[0])
+    elif value is literal:
+        variable = f'"{name.upper()}"'
+    else:
+        return None
+    environment = bring(module, "os", "environ")
+    environment = bring(module, "os") if environment and environment.imports else environment
+    if environment is None or value is None:
+        return None
+    written = environment.name if environment.name.endswith("environ") else "os.environ"
+    edit = replace(module, value, f"{written}[{variable}]")
+    return Fix("suggest", (edit,), environment.imports)
+
+
+def _assigned(module: Module, node: s.Assign | s.AnnAssign) -> Iterator[tuple[str, s.Expr]]:
+    """Yield the names that are given a secret as text, each with the text."""
     targets = node.targets if isinstance(node, s.Assign) else [node.target]
     for target in targets:
         name = s.last_name(target)
@@ -82,7 +135,7 @@ def _assigned(module: Module, node: s.Assign | s.AnnAssign) -> Iterator[Hit]:
         if literal is not None and text is not None and _is_key(text, name):
             if isinstance(target, s.Name) and _is_refused(module, name):
                 continue
-            yield Hit(place(module, literal), f"{name} has its value in the code")
+            yield name, literal
 
 
 def _is_refused(module: Module, name: str) -> bool:
@@ -153,6 +206,20 @@ CASES = (
 
         def sign(data: dict) -> str:
             return jwt.encode(data, "hunter2", algorithm="HS256")  # <-
+        """,
+        after="""
+        import os
+        import jwt
+        from pydantic_settings import BaseSettings
+
+        SECRET_KEY = os.environ["SECRET_KEY"]
+        JWT_SECRET = os.environ["JWT_SECRET"]
+
+        class Settings(BaseSettings):
+            secret_key: str
+
+        def sign(data: dict) -> str:
+            return jwt.encode(data, "hunter2", algorithm="HS256")
         """,
     ),
     case(

@@ -16,7 +16,11 @@ from collections.abc import Iterator
 
 from fastwright.app.model import App
 from fastwright.app.symbols import Function
+from fastwright.edit import source as at
+from fastwright.edit.builders import delete_argument, replace
+from fastwright.edit.fix import Fix
 from fastwright.read import syntax as s
+from fastwright.read.module import Module
 from fastwright.rules.evidence import evidence, name_place, place
 from fastwright.rules.finding import Evidence, Hit
 from fastwright.rules.rule import Rule, case
@@ -41,7 +45,26 @@ def check(app: App) -> Iterator[Hit]:
                     place(function.module, call),
                     f"the token is believed though {problem}",
                     (start, *chain),
+                    _fix(function.module, call),
                 )
+
+
+def _fix(module: Module, call: s.Call) -> Fix | None:
+    """Return the fix that admits no ``none``, or checks the expiry; a missing key nobody can guess."""
+    verify = next((k for k in call.keywords if k.arg == "options"), None)
+    if verify is not None and isinstance(verify.value, s.Dict):
+        off = [s.string(key) for key in verify.value.keys]
+        if off == ["verify_exp"]:
+            return Fix("suggest", (delete_argument(module, call, verify),))
+        return None
+    algorithms = call.argument(2, "algorithms")
+    if not isinstance(algorithms, s.List) or call.keyword("verify") is not None:
+        return None
+    kept = [each for each in algorithms.elts if (s.string(each) or "").lower() != "none"]
+    if not kept or b"#" in module.source[algorithms.start : algorithms.end]:
+        return None
+    written = ", ".join(at.text(module, each) for each in kept)
+    return Fix("suggest", (replace(module, algorithms, f"[{written}]"),))
 
 
 def _decodes(
@@ -141,6 +164,27 @@ CASES = (
         @app.get("/c")
         def c(token: str) -> dict:
             return jwt.decode(token, KEY, algorithms=["HS256", "none"])  # <-
+        """,
+        after="""
+        import jwt
+        from fastapi import FastAPI
+
+        app = FastAPI()
+
+        def read(token: str) -> dict:
+            return jwt.decode(token, options={"verify_signature": False})
+
+        @app.get("/a")
+        def a(token: str) -> dict:
+            return read(token)
+
+        @app.get("/b")
+        def b(token: str) -> dict:
+            return jwt.decode(token, KEY, algorithms=["HS256"])
+
+        @app.get("/c")
+        def c(token: str) -> dict:
+            return jwt.decode(token, KEY, algorithms=["HS256"])
         """,
     ),
     case(

@@ -14,6 +14,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from fastwright.edit.builders import replace
+from fastwright.edit.fix import Fix
+from fastwright.edit.names import bring
+from fastwright.edit.source import text
 from fastwright.project.versions import Versions
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
@@ -49,7 +53,18 @@ def check(module: Module, _versions: Versions) -> Iterator[Hit]:
                 name = _secret(node.left, node.comparators[0])
                 if name is not None:
                     message = f"{name} is compared with {node.ops[0]}: the time it takes tells how much was right"
-                    yield Hit(place(module, node), message)
+                    yield Hit(place(module, node), message, (), _fix(module, node))
+
+
+def _fix(module: Module, node: s.Compare) -> Fix | None:
+    """Return the fix; a suggestion, as `compare_digest` takes neither None nor text beyond ASCII."""
+    brought = bring(module, "secrets", "compare_digest")
+    if brought is None:
+        return None
+    left, right = text(module, node.left), text(module, node.comparators[0])
+    negated = "not " if node.ops[0] == "!=" else ""
+    written = f"{negated}{brought.name}({left}, {right})"
+    return Fix("suggest", (replace(module, node, written),), brought.imports)
 
 
 def _decides_access(function: s.FunctionDef) -> bool:
@@ -123,6 +138,26 @@ CASES = (
                 raise HTTPException(403)
             expected = sign()
             if signature == expected:  # <-
+                return
+
+        @app.post("/cache")
+        def cache(api_key: str, cached) -> None:
+            if cached.api_key != api_key:
+                cached.clear()
+        """,
+        after="""
+        from secrets import compare_digest
+
+        from fastapi import FastAPI, Header, HTTPException
+
+        app = FastAPI()
+
+        @app.post("/hook")
+        def hook(settings, x_api_key: str = Header(), signature: str = Header()) -> None:
+            if not compare_digest(x_api_key, settings.api_key):
+                raise HTTPException(403)
+            expected = sign()
+            if compare_digest(signature, expected):
                 return
 
         @app.post("/cache")

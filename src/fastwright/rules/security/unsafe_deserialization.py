@@ -11,13 +11,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
+
 from fastwright.app.model import App
 from fastwright.app.request_data import RequestData
+from fastwright.edit.builders import delete_argument
+from fastwright.edit.fix import Edit, Fix
 from fastwright.read import syntax as s
+from fastwright.read.module import Module
 from fastwright.rules.evidence import call_name
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Rule, case
 from fastwright.rules.security._flows import flows, hit
+
+_LOADING = frozenset({"yaml.load", "yaml.full_load", "yaml.unsafe_load"})
 
 
 def check(app: App) -> Iterator[Hit]:
@@ -26,7 +33,20 @@ def check(app: App) -> Iterator[Hit]:
         if flow.site.external == "yaml.load" and _is_safe(flow.site.node):
             continue
         call = call_name(flow.site)
-        yield hit(flow, f"{flow.source.told} goes to {call}, which runs what it says")
+        found = hit(flow, f"{flow.source.told} goes to {call}, which runs what it says")
+        yield msgspec.structs.replace(found, fix=_fix(flow.site.module, flow.site.node))
+
+
+def _fix(module: Module, call: s.Call) -> Fix | None:
+    """Return the fix that loads YAML safely; pickled data has no safe loader."""
+    func = call.func
+    if module.qualify(func) not in _LOADING or not isinstance(func, s.Attribute):
+        return None
+    loader = next((each for each in call.keywords if each.arg == "Loader"), None)
+    taken = call.args[1] if len(call.args) > 1 else loader
+    safe = Edit(module.path, func.end - len(func.attr.encode()), func.end, "safe_load")
+    rest = [delete_argument(module, call, taken)] if taken is not None else []
+    return Fix("suggest", (safe, *rest))
 
 
 def _is_safe(call: s.Call) -> bool:
@@ -68,6 +88,28 @@ CASES = (
         @app.get("/c")
         def c(state: Annotated[str, Cookie()]) -> None:
             pickle.loads(base64.b64decode(state))  # <-
+        """,
+        after="""
+        import base64
+        import pickle
+        import yaml
+        from typing import Annotated
+        from fastapi import Cookie, FastAPI, Request, UploadFile
+
+        app = FastAPI()
+
+        @app.post("/a")
+        async def a(request: Request) -> None:
+            pickle.loads(await request.body())
+
+        @app.post("/b")
+        async def b(upload: UploadFile) -> None:
+            content = await upload.read()
+            yaml.safe_load(content)
+
+        @app.get("/c")
+        def c(state: Annotated[str, Cookie()]) -> None:
+            pickle.loads(base64.b64decode(state))
         """,
     ),
     case(

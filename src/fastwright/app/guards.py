@@ -41,14 +41,12 @@ class Guards:
         found = self._known.get(key)
         if found is None:
             names = {parameter.name for parameter in function.parameters}
-            names.update(self._of_keywords(function))
+            keywords = self._of_keywords(function)
             found = self._known[key] = tuple(
                 guarded
-                for guarded in (
-                    *self._inside(function),
-                    *_after_returns(function.node.body, function.node.end),
-                )
-                if guarded.name in names
+                for test, guarded in self._found(function)
+                if guarded.name in keywords
+                or (guarded.name in names and self._is_given(function, guarded.name, test))
             )
         return found
 
@@ -66,9 +64,18 @@ class Guards:
             }
         return found
 
-    def _inside(self, function: Function) -> Iterator[Guarded]:
+    def _found(self, function: Function) -> Iterator[tuple[s.Expr, Guarded]]:
         for node, _ in self.app.calls.nodes(function):
             yield from _ranges(node)
+        yield from _after_returns(function.node.body, function.node.end)
+
+    def _is_given(self, function: Function, name: str, test: s.Expr) -> bool:
+        """Whether a condition asks for what the call gave, not for a default put in its place."""
+        bounds = self.app.types.locals.of(function).get(name, ())
+        return all(
+            bound.parameter or bound.offset > test.start or _stays_nothing(bound.value, name)
+            for bound in bounds
+        )
 
     def runs(self, by: CallSite | None, site: CallSite) -> bool:
         """Whether a call may run when its function is called by ``by``; None is a call from outside."""
@@ -146,6 +153,24 @@ def _given(
     return found
 
 
+def _stays_nothing(node: s.Expr | None, name: str) -> bool:
+    """``name = clean(name)``, ``name = name or []``: where nothing was given, nothing it remains."""
+    if isinstance(node, s.Call):
+        receiver = node.func.value if isinstance(node.func, s.Attribute) else None
+        return any(isinstance(n, s.Name) and n.id == name for n in (*node.args, receiver))
+    if isinstance(node, s.BoolOp) and node.op == "or":
+        first, *others = node.values
+        is_own = isinstance(first, s.Name) and first.id == name
+        return is_own and all(_is_nothing(other) or _is_empty(other) for other in others)
+    return False
+
+
+def _is_empty(node: s.Expr) -> bool:
+    if isinstance(node, (s.List, s.Tuple, s.Set)):
+        return not node.elts
+    return (isinstance(node, s.Dict) and not node.values) or s.string(node) == ""
+
+
 def _is_nothing(node: s.Expr | None) -> bool:
     return isinstance(node, s.Constant) and (node.kind == "none" or node.value is False)
 
@@ -162,26 +187,29 @@ def _is_something(node: s.Expr) -> bool:
                              s.Attribute, s.Await, s.BinOp))  # fmt: skip
 
 
-def _ranges(node: s.Node) -> Iterator[Guarded]:
+def _ranges(node: s.Node) -> Iterator[tuple[s.Expr, Guarded]]:
     if isinstance(node, s.If):
         for position, branch in enumerate(node.branches):
             found = _tested(branch.test)
             if found is None or not branch.body:
                 continue
             name, absent = found
-            yield Guarded(name, absent, branch.body[0].start, branch.body[-1].end)
+            yield branch.test, Guarded(name, absent, branch.body[0].start, branch.body[-1].end)
             if position == len(node.branches) - 1 and node.orelse:
-                yield Guarded(name, not absent, node.orelse[0].start, node.orelse[-1].end)
+                otherwise = node.orelse[0].start, node.orelse[-1].end
+                yield branch.test, Guarded(name, not absent, *otherwise)
     elif isinstance(node, s.IfExp):
         found = _tested(node.test)
         if found is not None:
-            yield Guarded(found[0], found[1], node.body.start, node.body.end)
-            yield Guarded(found[0], not found[1], node.orelse.start, node.orelse.end)
+            yield node.test, Guarded(found[0], found[1], node.body.start, node.body.end)
+            otherwise = node.orelse.start, node.orelse.end
+            yield node.test, Guarded(found[0], not found[1], *otherwise)
     elif isinstance(node, s.BoolOp) and node.op == "or" and isinstance(node.values[0], s.Name):
-        yield Guarded(node.values[0].id, absent=True, start=node.values[1].start, end=node.end)
+        first = node.values[0]
+        yield first, Guarded(first.id, absent=True, start=node.values[1].start, end=node.end)
 
 
-def _after_returns(body: list[s.Stmt], end: int) -> Iterator[Guarded]:
+def _after_returns(body: list[s.Stmt], end: int) -> Iterator[tuple[s.Expr, Guarded]]:
     """``if response is not None: return response``: what follows runs only when it is absent."""
     for node in body:
         if isinstance(node, (s.Try, s.With)) and node.body:  # either may swallow what is raised
@@ -194,7 +222,7 @@ def _after_returns(body: list[s.Stmt], end: int) -> Iterator[Guarded]:
         for test in _alternatives(branch.test):
             found = _tested(test) if not isinstance(test, s.BoolOp) else None
             if found is not None:
-                yield Guarded(found[0], not found[1], node.end, end)
+                yield test, Guarded(found[0], not found[1], node.end, end)
 
 
 def _alternatives(test: s.Expr) -> list[s.Expr]:

@@ -107,7 +107,7 @@ class Cache:
         """Return what is known of every file, by path."""
         found: dict[str, Known] = {}
         for path, size, mtime, ctime, inode, read, digest, header, crc in self._rows(
-            "SELECT * FROM files"
+            "SELECT path, size, mtime_ns, ctime_ns, inode, read_ns, digest, header, crc FROM files"
         ):
             known = Known(size, mtime, ctime, inode, read, digest, header)
             if isinstance(header, bytes) and self._crc_of(path, known) == crc:

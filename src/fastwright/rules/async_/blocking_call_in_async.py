@@ -519,9 +519,16 @@ CASES = (
                 return str(answer)
             return httpx.get("https://example.org", params={"q": prompt}).text  # <-
 
+        def look_up(host: str, server: str | None = None) -> list:
+            server = server or "dns.example.org"
+            if not server:
+                return []
+            return socket.getaddrinfo(server, 53)  # <-
+
         @app.get("/known/{host}")
         async def known(host: str, settings: dict[str, str]) -> str:
             resolve(host, lookup=False)
+            look_up(host)
             ask(host, answer="an answer")
             ask_again(host, **settings)
             return complete(host, answer="an answer")

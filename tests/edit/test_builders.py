@@ -107,3 +107,35 @@ def test_bring(source: str) -> None:
     brought = bring(module_from(source), "typing", "Annotated")
     assert (brought.name if brought else None) == name
     assert bool(brought and brought.imports) == imports
+
+
+def test_statements_under_a_head() -> None:
+    module = module_from("def f():\n    a()\n\n    # b\n    b(\n        1,\n    )\n    c()\n")
+    body = module.functions[0].body
+    edits = builders.under(module, body[:2], "try:", "finally:\n    d()")
+    assert edits is not None
+    assert made(module, *edits) == (
+        "def f():\n    try:\n        a()\n\n        # b\n        b(\n            1,\n        )\n"
+        "    finally:\n        d()\n    c()\n"
+    )
+
+
+def test_a_text_of_several_lines_is_not_moved() -> None:
+    module = module_from('def f():\n    a("""\n""")\n')
+    assert builders.under(module, module.functions[0].body, "with b:") is None
+
+
+PARAMETERS = {
+    "def f(): ...": "def f(n): ...",
+    "def f(a): ...": "def f(a, n): ...",
+    "def f(\n    a,\n    b,  # b\n): ...": "def f(\n    a,\n    b,  # b\n    n,\n): ...",
+    "def f(\n    a,\n    b\n): ...": "def f(\n    a,\n    b,\n    n,\n): ...",
+    "def f(**rest): ...": None,
+}
+
+
+@pytest.mark.parametrize("source", PARAMETERS)
+def test_add_parameter(source: str) -> None:
+    module = module_from(source)
+    edit = builders.add_parameter(module, module.functions[0], "n")
+    assert (made(module, edit) if edit else None) == PARAMETERS[source]

@@ -94,6 +94,23 @@ def delete_parameter(module: Module, function: s.FunctionDef, gone: s.Parameter)
     return edit if between.strip() in {b"", b","} else None
 
 
+def add_parameter(module: Module, function: s.FunctionDef, text: str) -> Edit | None:
+    """Return the edit that puts a parameter behind the others; None where some are not plain ones."""
+    if any(each.kind != "plain" for each in function.params):
+        return None
+    source, end = module.source, at.newline(module.source)
+    if not function.params:
+        return insert(module, source.index(b"(", function.name_start) + 1, text)
+    last = function.params[-1]
+    comma = at.next_sign(source, last.end, function.end)
+    if not at.is_first(source, last.start):
+        return insert(module, last.end, f", {text}")
+    indentation = at.indentation(source, last.start)
+    if source[comma : comma + 1] != b",":
+        return insert(module, last.end, f",{end}{indentation}{text},")
+    return insert(module, at.next_line(source, comma), f"{indentation}{text},{end}")
+
+
 def arguments(call: s.Call) -> list[s.Node]:
     """Return the arguments and keywords of a call in the order in which they are written."""
     return sorted([*call.args, *call.keywords], key=lambda node: node.start)
@@ -132,6 +149,33 @@ def blocks(body: list[s.Stmt]) -> Iterator[list[s.Stmt]]:
                 inner = getattr(child, name, None)
                 if isinstance(inner, list) and inner:
                     yield from blocks(inner)
+
+
+def under(
+    module: Module, statements: Sequence[s.Stmt], head: str, tail: str = ""
+) -> list[Edit] | None:
+    """Return the edits that put statements, whole lines in a row, under ``head`` (``with a:``).
+
+    ``tail`` are lines behind them. None where a text goes over several lines, which would change.
+    """
+    source, end = module.source, at.newline(module.source)
+    first, last = first_byte(statements[0]), statements[-1].end
+    if not at.is_first(source, first) or not at.is_alone(source, statements[-1].start, last):
+        return None
+    for node in s.walk(*statements):
+        text = isinstance(node, (s.JoinedStr, s.Constant))
+        if text and b"\n" in source[node.start : node.end]:
+            return None
+    outer, step = at.indentation(source, first), at.step(module)
+    start, stop = at.line_start(source, first), at.next_line(source, last - 1)
+    edits = [insert(module, start, f"{outer}{head}{end}{step}")]
+    while (start := at.next_line(source, start)) < stop:
+        if source[start : at.next_line(source, start)].strip():
+            edits.append(insert(module, start, step))
+    if tail:
+        before = "" if source[stop - 1 : stop] == b"\n" else end
+        edits.append(insert(module, stop, before + _indented(source, first, tail)))
+    return edits
 
 
 def block_of(body: list[s.Stmt], node: s.Node) -> tuple[list[s.Stmt], s.Stmt] | None:

@@ -14,6 +14,7 @@ are left alone.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from weakref import WeakKeyDictionary
 
@@ -26,6 +27,9 @@ from fastwright.app.scopes import Bound, Where
 from fastwright.app.surroundings import Surroundings
 from fastwright.app.symbols import Class, Function
 from fastwright.app.types import ClassObject, Instance, alternatives
+from fastwright.edit.builders import block_of, insert_after
+from fastwright.edit.fix import Fix
+from fastwright.edit.source import is_alone
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.rules.evidence import evidence, of_entry, of_step, place
@@ -71,7 +75,22 @@ def check(app: App) -> Iterator[Hit]:
                 evidence(commit.module, commit.node, f"expires the row of {table.cls.name}"),
                 evidence(commit.module, node, f"reads {what}"),
             )
-            yield Hit(place(commit.module, node), message, proof)
+            yield Hit(place(commit.module, node), message, proof, _fix(commit, row))
+
+
+def _fix(commit: CallSite, row: str) -> Fix | None:
+    """Return the fix that refreshes the row after the commit."""
+    module = commit.module
+    found = block_of(commit.caller.node.body, commit.node)
+    statement = found[1] if found is not None else None
+    if not isinstance(statement, s.ExprStmt) or not isinstance(statement.value, s.Await):
+        return None
+    if statement.value.value is not commit.node:
+        return None
+    if not is_alone(module.source, statement.start, statement.end):
+        return None
+    line = f"await {_session(commit)}.refresh({row})"
+    return Fix("suggest", (insert_after(module, statement, line),))
 
 
 def _session(site: CallSite) -> str | None:
@@ -332,8 +351,22 @@ async def patch(id: int, name: str, session: SessionDep) -> dict:
     return {"name": user.name}  # <-
 """
 
+_SHARED = """
+@app.patch("/shared/{id}")
+async def shared(id: int, name: str, session: SessionDep) -> dict:
+    user = await session.get(User, id)
+    user.name = name; await session.commit()
+    return {"name": user.name}  # <-
+"""
+
 CASES = (
-    case("read, answered", _HEAD + _BAD),
+    case(
+        "read, answered",
+        _HEAD + _BAD + _SHARED,
+        after=_HEAD
+        + re.sub(r"( +await session)\.commit\(\)", r"\g<0>\n\1.refresh(user)", _BAD)
+        + _SHARED,
+    ),
     case(
         "kept by expire_on_commit=False",
         _HEAD.replace("(engine)", "(engine, expire_on_commit=False)") + _BAD.replace("  # <-", ""),

@@ -16,6 +16,9 @@ from fastwright.app.calls import CallSite, Execution, Step
 from fastwright.app.model import App
 from fastwright.app.on_loop import served
 from fastwright.app.symbols import Function
+from fastwright.edit.builders import block_of, delete_statements, insert_after
+from fastwright.edit.fix import Fix
+from fastwright.edit.source import is_alone, text
 from fastwright.read import syntax as s
 from fastwright.rules.data._loops import is_of_pieces, of_request, request_label
 from fastwright.rules.evidence import call_name, evidence, of_calls, place
@@ -46,7 +49,30 @@ def check(app: App) -> Iterator[Hit]:
                 f"commits once for each turn of the loop{through}: an error leaves half of the work"
                 f" done{request_label(running, step.function)}"
             )
-            yield Hit(place(site.module, site.node), message, proof)
+            fix = _fix(step.function, site) if len(chain) == 1 else None
+            yield Hit(place(site.module, site.node), message, proof, fix)
+
+
+def _fix(function: Function, site: CallSite) -> Fix | None:
+    """Return the fix that commits after the loop, where each turn of it ends with the commit."""
+    module, loop = site.module, site.around.loops[-1]
+    if not isinstance(loop, s.For) or loop.orelse or len(loop.body) < 2:
+        return None
+    last, found = loop.body[-1], block_of(function.node.body, loop)
+    value = last.value if isinstance(last, s.ExprStmt) else None
+    if (value.value if isinstance(value, s.Await) else value) is not site.node or found is None:
+        return None
+    source, outer = module.source, found[1]
+    if outer is not loop or not is_alone(source, last.start, last.end):
+        return None
+    if any(isinstance(n, s.Flow) and n.keyword == "continue" for n in s.walk_scope(*loop.body)):
+        return None
+    gone = delete_statements(module, loop.body, [last])
+    line = text(module, last)
+    following = found[0][found[0].index(outer) + 1 :]
+    if following and text(module, following[0]) == line:
+        return Fix("suggest", tuple(gone))
+    return Fix("suggest", (*gone, insert_after(module, loop, line)))
 
 
 def _repeated(app: App, step: Step) -> Iterator[tuple[CallSite, tuple[CallSite, ...]]]:
@@ -188,6 +214,44 @@ def b(ids: list[int], session: SessionDep) -> None:
     items = Items(session)
     for key in ids:
         items.save(Item(id=key))  # <-
+
+@app.post("/c")
+def c(ids: list[int], session: SessionDep) -> None:
+    for key in ids:
+        item = Item(id=key)
+        session.add(item)
+        session.commit()  # <-
+        session.refresh(item)
+""",
+        after=_HEAD
+        + """
+class Items:
+    def __init__(self, session: Session):
+        self.session = session
+
+    def save(self, item: Item) -> None:
+        self.session.add(item)
+        self.session.commit()
+
+@app.post("/a")
+def a(ids: list[int], session: SessionDep) -> None:
+    for key in ids:
+        session.add(Item(id=key))
+    session.commit()
+
+@app.post("/b")
+def b(ids: list[int], session: SessionDep) -> None:
+    items = Items(session)
+    for key in ids:
+        items.save(Item(id=key))
+
+@app.post("/c")
+def c(ids: list[int], session: SessionDep) -> None:
+    for key in ids:
+        item = Item(id=key)
+        session.add(item)
+        session.commit()
+        session.refresh(item)
 """,
     ),
     case(

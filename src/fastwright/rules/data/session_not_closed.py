@@ -23,6 +23,9 @@ from fastwright.app.on_loop import Loop, served
 from fastwright.app.orm import SESSIONS
 from fastwright.app.symbols import Class, Function, Variable
 from fastwright.app.types import ClassObject, ExternalValue, Instance, alternatives
+from fastwright.edit import source as at
+from fastwright.edit.builders import delete_statements, under
+from fastwright.edit.fix import Fix
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.rules.data._loops import of_request, request_label
@@ -61,8 +64,54 @@ def _marked(module: Module) -> bool:
 def _hit(running: Loop, step: Step, site: CallSite, problem: str) -> Hit:
     message = f"{problem}{request_label(running, step.function)}"
     opened = evidence(site.module, site.node, f"{call_name(site)}() opens a session")
-    return Hit(
-        place(site.module, site.node), message, (*of_request(running, step.function), opened)
+    proof = (*of_request(running, step.function), opened)
+    return Hit(place(site.module, site.node), message, proof, _fix(site))
+
+
+def _fix(site: CallSite) -> Fix | None:
+    """Return the fix that opens the session in a ``with`` around the rest of the function."""
+    module, function = site.module, site.caller.node
+    body = function.body
+    statement = next((each for each in body if each.start <= site.node.start < each.end), None)
+    target = statement.targets[0] if isinstance(statement, s.Assign) else None
+    if not isinstance(statement, s.Assign) or not isinstance(target, s.Name):
+        return None
+    if statement.value is not site.node or len(statement.targets) != 1 or body[-1] is statement:
+        return None
+    rest = body[body.index(statement) + 1 :]
+    closing = [each for each in rest if _closes(each, target.id)]
+    kept = [each for each in rest if each not in closing]
+    if not kept or rest[0] in closing or any(_is_given_back(each, target.id) for each in kept):
+        return None
+    is_async = "async" in (site.external or "").lower()
+    if is_async and not function.is_async:
+        return None
+    head = f"{'async ' if is_async else ''}with {at.text(module, site.node)} as {target.id}:"
+    edits = under(module, rest, head)
+    if edits is None:
+        return None
+    gone = [
+        *delete_statements(module, body, [statement]),
+        *delete_statements(module, rest, closing),
+    ]
+    inside = [e for e in edits if not any(g.start <= e.start < g.end for g in gone)]
+    return Fix("suggest", (*gone, *inside)) if len(inside) + len(closing) >= len(edits) else None
+
+
+def _closes(statement: s.Stmt, name: str) -> bool:
+    call = statement.value if isinstance(statement, s.ExprStmt) else None
+    call = call.value if isinstance(call, s.Await) else call
+    return (
+        isinstance(call, s.Call)
+        and s.last_name(call.func) in {"close", "aclose"}
+        and _is_on(call.func, name)
+    )
+
+
+def _is_given_back(statement: s.Stmt, name: str) -> bool:
+    return any(
+        isinstance(node, s.Return) and s.dotted(node.value) == name
+        for node in s.walk_scope(statement)
     )
 
 
@@ -326,6 +375,29 @@ def c() -> int:
 @app.get("/d")
 async def d() -> None:
     session: AsyncSession = AsyncLocal()  # <-
+    await session.execute(text("SELECT 1"))
+    await session.commit()
+""",
+        after=_HEAD
+        + """
+@app.get("/a")
+def a() -> int:
+    with SessionLocal() as db:
+        return count(db)
+
+@app.get("/b")
+def b() -> int:
+    with Session(engine) as db:
+        found = db.execute(text("SELECT 1")).scalar_one()
+        return found
+
+@app.get("/c")
+def c() -> int:
+    return SessionLocal().execute(text("SELECT 1")).scalar_one()
+
+@app.get("/d")
+async def d() -> None:
+    session: AsyncSession = AsyncLocal()
     await session.execute(text("SELECT 1"))
     await session.commit()
 """,

@@ -99,7 +99,8 @@ def _fix(
         if isinstance(value, s.Call) and s.last_name(value.func) == "Field":
             given = next((k for k in value.keywords if k.value is literal), literal)
             return Fix("suggest", (delete_argument(module, value, given),))
-    if any(node is statement for statement in module.facts.body):
+    default = name.upper().startswith("DEFAULT")  # what runs where nobody gave one
+    if not default and any(node is statement for statement in module.facts.body):
         return _from_environment(module, value, name, literal)
     return None
 

@@ -14,10 +14,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from fastwright.edit import source as at
 from fastwright.edit.builders import replace
 from fastwright.edit.fix import Fix
 from fastwright.edit.names import bring
-from fastwright.edit.source import text
 from fastwright.project.versions import Versions
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
@@ -36,6 +36,9 @@ _GIVEN = re.compile(
 )
 _MENTIONED = re.compile(rb"key|secret|signature|hmac|token", re.IGNORECASE)
 """What stands in the name of every secret: other bodies are not looked into."""
+_GIVING = {"hexdigest": "str", "digest": "bytes", "get_secret_value": "str", "encode": "bytes",
+           "decode": "str"}  # fmt: skip
+"""What methods of hashes, secrets and texts give."""
 _WEB = frozenset({"fastapi", "starlette", "FastAPI", "APIRouter", "Depends"})
 
 
@@ -53,18 +56,72 @@ def check(module: Module, _versions: Versions) -> Iterator[Hit]:
                 name = _secret(node.left, node.comparators[0])
                 if name is not None:
                     message = f"{name} is compared with {node.ops[0]}: the time it takes tells how much was right"
-                    yield Hit(place(module, node), message, (), _fix(module, node))
+                    yield Hit(place(module, node), message, fix=_fix(module, function, node))
 
 
-def _fix(module: Module, node: s.Compare) -> Fix | None:
-    """Return the fix; a suggestion, as `compare_digest` takes neither None nor text beyond ASCII."""
-    brought = bring(module, "secrets", "compare_digest")
-    if brought is None:
+# -------------------------------------------------------------------------- the fix
+
+
+def _fix(module: Module, function: s.FunctionDef, node: s.Compare) -> Fix | None:
+    """Return the fix: safe for two texts or bytes; `compare_digest` takes neither None nor ``é``."""
+    sides = [node.left, node.comparators[0]]
+    kinds = [_kind(module, function, side) for side in sides]
+    digest = bring(module, "secrets", "compare_digest")
+    behind = at.text_behind(module, node).lstrip()
+    chained = behind.startswith(("==", "!=", "is ", "in ", "not in "))
+    if digest is None or chained or b"#" in module.source[node.start : node.end]:
         return None
-    left, right = text(module, node.left), text(module, node.comparators[0])
-    negated = "not " if node.ops[0] == "!=" else ""
-    written = f"{negated}{brought.name}({left}, {right})"
-    return Fix("suggest", (replace(module, node, written),), brought.imports)
+    known = None not in kinds
+    given = ", ".join(
+        at.text(module, side) + (".encode()" if known and kind == "str" else "")
+        for side, kind in zip(sides, kinds, strict=True)
+    )
+    denied = "not " if node.ops[0] == "!=" else ""
+    written = replace(module, node, f"{denied}{digest.name}({given})")
+    return Fix("safe" if known else "suggest", (written,), digest.imports)
+
+
+def _kind(module: Module, function: s.FunctionDef, node: s.Expr) -> str | None:
+    """Return ``str`` or ``bytes`` where a value is surely one of these."""
+    if isinstance(node, s.JoinedStr):
+        return None  # written anew it needs other quotes
+    if isinstance(node, s.Call) and isinstance(node.func, s.Attribute):
+        return _GIVING.get(node.func.attr)
+    if not isinstance(node, s.Name):
+        return None
+    bound = [
+        each.value
+        for each in s.walk_scope(*function.body)
+        if isinstance(each, s.Assign) and any(s.dotted(t) == node.id for t in each.targets)
+    ]
+    rebound = any(
+        isinstance(each, (s.AugAssign, s.For, s.NamedExpr, s.AnnAssign))
+        and s.dotted(each.target) == node.id
+        for each in s.walk_scope(*function.body)
+    )
+    parameter = next((each for each in function.params if each.name == node.id), None)
+    if rebound or len(bound) > 1:
+        return None
+    if parameter is None:
+        value = bound[0] if bound else None
+        return _kind(module, function, value) if isinstance(value, s.Call) else None
+    return _declared(module, parameter) if not bound else None
+
+
+def _declared(module: Module, parameter: s.Parameter) -> str | None:
+    """Return the type that a parameter is declared to have, where nothing else may be in it."""
+    annotation, default = parameter.annotation, parameter.default
+    if isinstance(annotation, s.Subscript) and isinstance(annotation.slice, s.Tuple):
+        if module.qualify(annotation.value) == "typing.Annotated":
+            annotation = annotation.slice.elts[0]
+    if isinstance(default, s.Call):
+        default = default.argument(0, "default")
+    absent = isinstance(default, s.Constant) and default.kind == "none"
+    name = s.dotted(annotation)
+    return name if name in {"str", "bytes"} and not absent else None
+
+
+# --------------------------------------------------------------------------- secrets
 
 
 def _decides_access(function: s.FunctionDef) -> bool:
@@ -144,6 +201,17 @@ CASES = (
         def cache(api_key: str, cached) -> None:
             if cached.api_key != api_key:
                 cached.clear()
+
+        @app.post("/signed")
+        def signed(body: str, digest, signature: str = Header()) -> None:
+            expected = digest(body).hexdigest()
+            if signature != expected:  # <-
+                raise HTTPException(403)
+
+        @app.post("/maybe")
+        def maybe(body: str, digest, signature: str = Header(None)) -> None:
+            if signature != digest(body).hexdigest():  # <-
+                raise HTTPException(403)
         """,
         after="""
         from secrets import compare_digest
@@ -164,6 +232,17 @@ CASES = (
         def cache(api_key: str, cached) -> None:
             if cached.api_key != api_key:
                 cached.clear()
+
+        @app.post("/signed")
+        def signed(body: str, digest, signature: str = Header()) -> None:
+            expected = digest(body).hexdigest()
+            if not compare_digest(signature.encode(), expected.encode()):
+                raise HTTPException(403)
+
+        @app.post("/maybe")
+        def maybe(body: str, digest, signature: str = Header(None)) -> None:
+            if not compare_digest(signature, digest(body).hexdigest()):
+                raise HTTPException(403)
         """,
     ),
     case(

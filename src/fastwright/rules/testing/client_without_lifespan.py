@@ -23,6 +23,10 @@ from fastwright.app.routes import Route
 from fastwright.app.setup.result import Application
 from fastwright.app.surroundings import Surroundings
 from fastwright.app.symbols import Function, Variable
+from fastwright.edit import source as at
+from fastwright.edit.builders import block_of, delete_statements, replace, under
+from fastwright.edit.fix import Fix
+from fastwright.edit.names import bring
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.rules.endpoint._paths import is_certain, pattern
@@ -92,7 +96,42 @@ def _hit(client: _Client, test: Function, request: s.Call, read: _Read) -> Hit:
         f"{client.name} is not entered, so the application does not start: {read.route.label} reads"
         f" {s.dotted(read.node) or read.node.attr}, which only start-up sets"
     )
-    return Hit(place(client.module, client.node), message, chain)
+    return Hit(place(client.module, client.node), message, chain, _fix(client))
+
+
+def _fix(client: _Client) -> Fix | None:
+    """Return the fix that enters the client: in its fixture, or around the rest of the test."""
+    module, maker = client.module, client.maker
+    found = block_of(maker.node.body, client.node) if maker is not None else None
+    if maker is None or found is None:
+        return None  # of the module: tests would need a fixture
+    block, statement = found
+    entered = f"with {at.text(module, client.node)} as"
+    if isinstance(statement, s.Assign) and block[-1] is not statement:
+        rest = block[block.index(statement) + 1 :]
+        edits = under(module, rest, f"{entered} {client.name}:")
+        gone = delete_statements(module, block, [statement])
+        return Fix("safe", (*gone, *edits)) if edits is not None else None
+    given = isinstance(statement, s.Return)
+    given = given or (isinstance(statement, s.ExprStmt) and isinstance(statement.value, s.Yield))
+    if not given or maker.node.body[-1] is not statement or _knows(maker, "client"):
+        return None
+    if sum(isinstance(node, (s.Return, s.Yield)) for node in s.walk_scope(*block)) != 1:
+        return None
+    text = f"{entered} client:\n{at.indentation(module.source, statement.start)}"
+    edit = replace(module, statement, f"{text}{at.step(module)}yield client")
+    returns = maker.node.returns
+    if returns is None or isinstance(statement, s.ExprStmt):
+        return Fix("safe", (edit,))
+    iterator = bring(module, "collections.abc", "Iterator")
+    if iterator is None:
+        return None
+    yielded = replace(module, returns, f"{iterator.name}[{at.text(module, returns)}]")
+    return Fix("safe", (yielded, edit), iterator.imports)
+
+
+def _knows(function: Function, name: str) -> bool:
+    return any(isinstance(node, s.Name) and node.id == name for node in s.walk(*function.node.body))
 
 
 # ------------------------------------------------------------------------- start-up
@@ -359,7 +398,7 @@ CASES = (
             from main import app
 
             @pytest.fixture
-            def api():
+            def api() -> TestClient:
                 return TestClient(app)  # <-
             """,
             "tests/test_items.py": """
@@ -373,6 +412,40 @@ CASES = (
 
             def test_other(api):
                 assert api.get("/items/2?full=1").json() == 2
+
+            def test_own():
+                own = TestClient(app)  # <-
+                assert own.get("/items/1").json() == 1
+            """,
+        },
+        after={
+            "tests/conftest.py": """
+            from collections.abc import Iterator
+
+            import pytest
+            from fastapi.testclient import TestClient
+            from main import app
+
+            @pytest.fixture
+            def api() -> Iterator[TestClient]:
+                with TestClient(app) as client:
+                    yield client
+            """,
+            "tests/test_items.py": """
+            from fastapi.testclient import TestClient
+            from main import app
+
+            client = TestClient(app)
+
+            def test_read():
+                assert client.get("/items/1").status_code == 200
+
+            def test_other(api):
+                assert api.get("/items/2?full=1").json() == 2
+
+            def test_own():
+                with TestClient(app) as own:
+                    assert own.get("/items/1").json() == 1
             """,
         },
     ),

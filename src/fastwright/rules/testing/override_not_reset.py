@@ -17,6 +17,10 @@ from typing import NamedTuple
 
 from fastwright.app.model import App
 from fastwright.app.symbols import Function
+from fastwright.edit import source as at
+from fastwright.edit.builders import add_parameter, insert
+from fastwright.edit.fix import Edit, Fix
+from fastwright.edit.names import bring
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.rules.evidence import evidence, name_place, place
@@ -25,6 +29,7 @@ from fastwright.rules.rule import Case, Rule
 from fastwright.rules.testing._fixtures import conftests, is_automatic, of_application, role, scope
 
 _NAME = "dependency_overrides"
+_MONKEYPATCH = "monkeypatch"
 _RESETTING = frozenset({"clear", "pop", "popitem"})
 
 
@@ -107,8 +112,54 @@ def _left_behind(app: App, function: Function) -> Iterator[Hit]:
             Evidence(name_place(function), what),
             evidence(function.module, override.target, "stays after it"),
         )
-        yield Hit(place(function.module, override.target), message, chain)
+        yield Hit(place(function.module, override.target), message, chain, _fix(function))
         return
+
+
+def _fix(function: Function) -> Fix | None:
+    """Return the fix that leaves taking the overrides back to pytest's ``monkeypatch``."""
+    node, module = function.node, function.module
+    if scope(function) != "function" or role(function) == "set-up" or _is_of_unittest(function):
+        return None
+    if any(each.default is not None or each.kind != "plain" for each in node.params):
+        return None
+    edits = []
+    for statement in s.walk_scope(*node.body):
+        if not isinstance(statement, s.Assign) or not any(map(_is_override, statement.targets)):
+            continue
+        target = statement.targets[0]
+        if len(statement.targets) != 1 or not isinstance(target, s.Subscript):
+            return None
+        if _MONKEYPATCH in {name.id for name in s.walk(statement) if isinstance(name, s.Name)}:
+            return None
+        on, key = at.text(module, target.value), at.text(module, target.slice)
+        edits.append(Edit(module.path, statement.start, statement.value.start,
+                          f"{_MONKEYPATCH}.setitem({on}, {key}, "))  # fmt: skip
+        edits.append(insert(module, statement.end, ")"))
+    edits += _asking(module, node)
+    return Fix("safe", tuple(edits)) if len(edits) > 1 else None
+
+
+def _asking(module: Module, node: s.FunctionDef) -> list[Edit]:
+    """Return the edit that asks pytest for ``monkeypatch``, where a function does not yet."""
+    if any(each.name == _MONKEYPATCH for each in node.params):
+        return []
+    typed = any(each.annotation is not None for each in node.params) or node.returns is not None
+    pytest = bring(module, "pytest", "MonkeyPatch") if typed else None
+    if pytest is None or pytest.imports:
+        added = add_parameter(module, node, _MONKEYPATCH)
+    else:
+        added = add_parameter(module, node, f"{_MONKEYPATCH}: {pytest.name}")
+    return [added] if added is not None else []
+
+
+def _is_override(node: s.Expr) -> bool:
+    return isinstance(node, s.Subscript) and _is_overrides(node.value)
+
+
+def _is_of_unittest(function: Function) -> bool:
+    """Whether pytest hands no fixtures to a function: a method of a ``TestCase``."""
+    return function.owner is not None and bool(function.owner.node.bases)
 
 
 def _overrides(function: Function) -> Iterator[_Override]:
@@ -172,6 +223,34 @@ CASES = (
             @pytest.fixture
             def admin():
                 app.dependency_overrides[get_user] = lambda: "admin"  # <-
+                yield client
+
+            @pytest.fixture(scope="module")
+            def owner():
+                app.dependency_overrides[get_user] = lambda: "owner"  # <-
+                yield client
+            """,
+        },
+        after={
+            "tests/test_me.py": """
+            import pytest
+            from fastapi.testclient import TestClient
+            from main import app, get_user
+
+            client = TestClient(app)
+
+            def test_me(monkeypatch):
+                monkeypatch.setitem(app.dependency_overrides, get_user, lambda: "you")
+                assert client.get("/me").json() == "you"
+
+            @pytest.fixture
+            def admin(monkeypatch):
+                monkeypatch.setitem(app.dependency_overrides, get_user, lambda: "admin")
+                yield client
+
+            @pytest.fixture(scope="module")
+            def owner():
+                app.dependency_overrides[get_user] = lambda: "owner"
                 yield client
             """,
         },

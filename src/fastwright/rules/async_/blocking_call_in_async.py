@@ -25,7 +25,12 @@ from fastwright.app.on_loop import Loop, on_loop, stays_on_loop
 from fastwright.app.once import is_kept, is_read_when_changed
 from fastwright.app.running import runs_on_loop
 from fastwright.app.scopes import Where
+from fastwright.app.symbols import Function
 from fastwright.app.types import Instance, Literal
+from fastwright.edit import source as at
+from fastwright.edit.builders import arguments, replace
+from fastwright.edit.fix import Fix
+from fastwright.edit.names import bring
 from fastwright.read import syntax as s
 from fastwright.rules.evidence import call_name, evidence, of_entry, of_step, place
 from fastwright.rules.finding import Hit
@@ -38,6 +43,20 @@ _IN_MEMORY = ("/proc/", "/sys/", "/dev/", "/run/", "/var/run/")
 _SEVERAL = 2
 _MORE = 6
 """Further calls of what blocks that are shown: each has to be mended."""
+
+_MOVABLE = (
+    "requests.",
+    "httpx.",
+    "urllib.",
+    "subprocess.",
+    "shutil.",
+    "os.",
+    "socket.",
+    "pathlib.",
+)
+"""Calls that a thread may run: they leave nothing behind that belongs to one."""
+_LAZY = frozenset({"walk", "scandir", "iterdir", "glob", "rglob", "Popen"})
+"""Of these the work is done by what reads the result."""
 
 
 def check(app: App) -> Iterator[Hit]:
@@ -105,7 +124,51 @@ def _hit(on: _Loop, step: Step, why: str, sites: list[CallSite]) -> Hit:
     routes = len(app.routes_for(step.root)) if entry.kind == "endpoint" else 0
     by = f", in {routes} routes" if routes > 1 else ""
     message = f"{_named(app, first)} {why} on the event loop{more}{by}"
-    return Hit(place(first.module, first.node), message, chain)
+    return Hit(place(first.module, first.node), message, chain, _fix(step.function, sites))
+
+
+# ------------------------------------------------------------------------- the fix
+
+
+def _fix(function: Function, sites: list[CallSite]) -> Fix | None:
+    """Return the fix that waits elsewhere, for calls that stand in an ``async def`` themselves.
+
+    Sessions and connections belong to one thread: they are left to a person.
+    """
+    module = sites[0].module
+    asyncio = bring(module, "asyncio")
+    if asyncio is None or not function.is_async:
+        return None
+    edits = []
+    for site in sites:
+        external, node = site.external or "", site.node
+        given = [at.text(module, each) for each in arguments(node)]
+        if any(isinstance(loop, s.Comp) for loop in site.around.loops) or _is_entered(site):
+            return None
+        if external == "time.sleep":
+            made = f"await {asyncio.name}.sleep({', '.join(given)})"
+        elif _is_movable(external) and b"#" not in module.source[node.start : node.end]:
+            called = ", ".join([at.text(module, node.func), *given])
+            made = f"await {asyncio.name}.to_thread({called})"
+        else:
+            return None
+        behind = module.source[node.end : node.end + 1]
+        edits.append(replace(module, node, f"({made})" if behind in {b".", b"[", b"("} else made))
+    return Fix("suggest", tuple(edits), asyncio.imports)
+
+
+def _is_movable(external: str) -> bool:
+    return external.startswith(_MOVABLE) and external.rpartition(".")[2] not in _LAZY
+
+
+def _is_entered(site: CallSite) -> bool:
+    """``with open(path) as file``: what it gives blocks as well."""
+    return any(
+        item.context_expr.start <= site.node.start < item.context_expr.end
+        for statement in s.walk_scope(*site.caller.node.body)
+        if isinstance(statement, s.With)
+        for item in statement.items
+    )
 
 
 def _named(app: App, site: CallSite) -> str:
@@ -180,6 +243,45 @@ RULE = Rule(
 )
 
 CASES = (
+    case(
+        "in the endpoint itself: a thread waits for it",
+        """
+        import time
+        import requests
+        from fastapi import FastAPI
+
+        app = FastAPI()
+
+        @app.get("/rate")
+        async def rate(currency: str) -> float:
+            time.sleep(0.1)  # <-
+            answer = requests.get("https://rates.example", params={"q": currency})  # <-
+            return answer.json()["eur"]
+
+        @app.get("/text")
+        async def text() -> str:
+            with open("text.txt") as file:  # <-
+                return file.read()
+        """,
+        after="""
+        import asyncio
+        import requests
+        from fastapi import FastAPI
+
+        app = FastAPI()
+
+        @app.get("/rate")
+        async def rate(currency: str) -> float:
+            await asyncio.sleep(0.1)
+            answer = await asyncio.to_thread(requests.get, "https://rates.example", params={"q": currency})
+            return answer.json()["eur"]
+
+        @app.get("/text")
+        async def text() -> str:
+            with open("text.txt") as file:
+                return file.read()
+        """,
+    ),
     case(
         "two functions below the endpoint",
         """

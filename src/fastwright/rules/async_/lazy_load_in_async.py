@@ -31,6 +31,7 @@ from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function
 from fastwright.app.types import Instance, Query, alternatives
 from fastwright.read import syntax as s
+from fastwright.rules.data._eager import eager
 from fastwright.rules.data._loops import of_request, request_label
 from fastwright.rules.evidence import evidence, of_calls, of_route, place
 from fastwright.rules.finding import Evidence, Hit
@@ -138,7 +139,8 @@ def _touch_hit(
         *of_calls(chain),
         evidence(at, node, f"touches {relationship.name}"),
     )
-    return Hit(place(at, node), _message(relationship, request_label(running, function)), proof)
+    message = _message(relationship, request_label(running, function))
+    return Hit(place(at, node), message, proof, eager(row.query, (relationship,)))
 
 
 def _is_loaded_by_hand(app: App, function: Function, name: str) -> bool:
@@ -212,7 +214,7 @@ def _answer_hit(
         evidence(described.owner.module, described.node, f"the schema reads {missing.names}"),
     )
     message = _message(missing.relationship, f" ({route.label})")
-    return Hit(place(endpoint.module, node), message, proof)
+    return Hit(place(endpoint.module, node), message, proof, eager(row.query, missing.path))
 
 
 RULE = Rule(
@@ -295,6 +297,68 @@ async def weigh(key: int, session: SessionDep) -> int:
     order = await session.scalar(select(Order).where(Order.id == key))
     return weight(order)
 """,
+        after="""
+        from typing import Annotated
+        from fastapi import Depends, FastAPI
+        from pydantic import BaseModel, ConfigDict
+        from sqlalchemy import ForeignKey, select
+        from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+        from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship, selectinload
+
+        class Base(DeclarativeBase): ...
+
+        class Item(Base):
+            __tablename__ = "items"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"))
+
+        class Order(Base):
+            __tablename__ = "orders"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            items: Mapped[list[Item]] = relationship()
+            notes: Mapped[list[Item]] = relationship(lazy="selectin")
+
+        class ItemPublic(BaseModel):
+            id: int
+
+        class OrderPublic(BaseModel):
+            model_config = ConfigDict(from_attributes=True)
+            id: int
+            items: list[ItemPublic]
+
+        make = async_sessionmaker(create_async_engine("sqlite+aiosqlite://"))
+
+        async def get_session():
+            async with make() as session:
+                yield session
+
+        SessionDep = Annotated[AsyncSession, Depends(get_session)]
+        app = FastAPI()
+
+        def total(order: Order) -> int:
+            return 0
+
+        async def load(session: AsyncSession, key: int):
+            return (await session.execute(select(Order).options(selectinload(Order.items)).where(Order.id == key))).scalar_one()
+
+        @app.get("/orders/{key}/count")
+        async def count(key: int, session: SessionDep) -> int:
+            order = await load(session, key)
+            return len(order.items)
+
+        @app.get("/orders/{key}", response_model=OrderPublic)
+        async def read(key: int, session: SessionDep):
+            order = await session.scalar(select(Order).options(selectinload(Order.items)).where(Order.id == key))
+            return order
+
+        def weight(order: Order) -> int:
+            return sum(item.id for item in order.items)
+
+        @app.get("/orders/{key}/weight")
+        async def weigh(key: int, session: SessionDep) -> int:
+            order = await session.scalar(select(Order).options(selectinload(Order.items)).where(Order.id == key))
+            return weight(order)
+        """,
     ),
     case(
         "loaded eagerly, by option or by strategy, or awaited",

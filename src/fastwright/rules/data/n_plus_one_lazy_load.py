@@ -34,11 +34,8 @@ from fastwright.app.routes import Route
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function
 from fastwright.app.types import Instance, Query, Sequence, alternatives
-from fastwright.edit import source as at
-from fastwright.edit.builders import chain_behind
-from fastwright.edit.fix import Fix
-from fastwright.edit.names import bring
 from fastwright.read import syntax as s
+from fastwright.rules.data._eager import eager
 from fastwright.rules.data._loops import is_bounded, of_request, request_label
 from fastwright.rules.evidence import (
     evidence,
@@ -226,27 +223,8 @@ def _loop_hit(
         evidence(touch.function.module, touch.node, f"touches {touch.relationship.name}"),
         _declared(touch.relationship),
     )
-    fix = _fix(query, (touch.relationship,))
+    fix = eager(query, (touch.relationship,))
     return Hit(place(touch.function.module, touch.node), message, proof, fix)
-
-
-def _fix(query: Query | None, path: tuple[Relationship, ...]) -> Fix | None:
-    """Return the fix that loads a relationship with the rows, where they are selected."""
-    made = query.node if query is not None else None
-    if query is None or query.entity is None or not isinstance(made, s.Call) or len(path) != 1:
-        return None
-    entity = made.args[0] if len(made.args) == 1 and not made.keywords else None
-    if s.last_name(made.func) not in {"select", "query"} or entity is None:
-        return None
-    if s.last_name(entity) != query.entity.name:
-        return None  # another name: an alias of the table
-    option = bring(query.module, "sqlalchemy.orm", "selectinload")
-    if option is None:
-        return None
-    loaded = f"{at.text(query.module, entity)}.{path[0].name}"
-    written = f".options({option.name}({loaded}))"
-    edit = chain_behind(query.module, made, written)
-    return Fix("safe", (edit,), option.imports)
 
 
 def _schema_hit(
@@ -263,7 +241,7 @@ def _schema_hit(
         _reads(found),
         _declared(found.relationship),
     )
-    return Hit(place(site.module, site.node), message, proof, _fix(query, found.path))
+    return Hit(place(site.module, site.node), message, proof, eager(query, found.path))
 
 
 def _reads(found: Serialised) -> Evidence:
@@ -357,7 +335,7 @@ def _answer_hit(route: Route, row: Instance, *, many: bool, found: Serialised) -
     else:
         described = found.schema.fields[found.field]
         where = place(described.owner.module, described.node)
-    return Hit(where, message, tuple(chain), _fix(query, found.path))
+    return Hit(where, message, tuple(chain), eager(query, found.path))
 
 
 RULE = Rule(

@@ -24,6 +24,8 @@ from fastwright.app.model import App
 from fastwright.app.models import Table
 from fastwright.app.on_loop import served
 from fastwright.app.surroundings import Surroundings
+from fastwright.edit.builders import add_argument, chain_behind
+from fastwright.edit.fix import Fix
 from fastwright.read import syntax as s
 from fastwright.rules.data._loops import of_request, request_label
 from fastwright.rules.data._rows import is_number, loads, table_of, takes_turns
@@ -74,7 +76,23 @@ def check(app: App) -> Iterator[Hit]:
                 evidence(first.module, first.node, f"read without a lock: {call_name(first)}"),
                 evidence(step.function.module, node, f"{written} is written"),
             )
-            yield Hit(place(step.function.module, node), message, proof)
+            yield Hit(place(step.function.module, node), message, proof, _fix(read))
+
+
+def _fix(read: list[Execution]) -> Fix | None:
+    """Return the fix that locks the row until the commit, where one statement reads it."""
+    run = read[0]
+    if len(read) != 1:
+        return None
+    if run.by_key:
+        locked = add_argument(run.site.module, run.site.node, "with_for_update=True")
+        return Fix("suggest", (locked,))
+    made = run.query.node if run.query is not None else None
+    if run.query is None or not isinstance(made, s.Call):
+        return None
+    if s.last_name(made.func) not in {"select", "query"}:
+        return None
+    return Fix("suggest", (chain_behind(run.query.module, made, ".with_for_update()"),))
 
 
 def _changes(app: App, step: Step) -> Iterator[tuple[s.AugAssign | s.Assign, Surroundings]]:
@@ -262,6 +280,91 @@ def visit(id: int, session: SessionDep) -> None:
     if product is None:
         product = Product(id=id, stock=0)
     product.stock += 1  # <-
+    session.commit()
+""",
+        after="""
+from typing import Annotated
+from fastapi import Depends, FastAPI, HTTPException
+from sqlalchemy import Column, Integer, String, create_engine, select, update
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+class Base(DeclarativeBase): ...
+
+class Product(Base):
+    __tablename__ = "products"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    stock: Mapped[int]
+    position: Mapped[int]
+
+class Account(Base):
+    __tablename__ = "accounts"
+    id = Column(Integer, primary_key=True)
+    balance = Column(Integer)
+    notes = Column(String)
+
+class Page(Base):
+    __tablename__ = "pages"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    version: Mapped[int]
+    views: Mapped[int]
+    __mapper_args__ = {"version_id_col": version}
+
+engine = create_engine("sqlite://")
+
+def get_session():
+    with Session(engine) as session:
+        yield session
+
+SessionDep = Annotated[Session, Depends(get_session)]
+app = FastAPI()
+
+def take(session: Session, product: Product, count: int) -> None:
+    product.stock -= count
+    session.commit()
+
+@app.post("/orders/{id}")
+def order(id: int, session: SessionDep) -> None:
+    product = session.scalars(select(Product).with_for_update().where(Product.id == id)).one()
+    take(session, product, 1)
+
+@app.post("/pay/{id}")
+def pay(id: int, amount: int, session: SessionDep) -> None:
+    account = session.get(Account, id, with_for_update=True)
+    if account is None or account.balance < amount:
+        raise HTTPException(402)
+    account.balance = account.balance - amount
+    session.commit()
+
+def find_account(id: int, session: SessionDep) -> Account:
+    return session.query(Account).with_for_update().filter(Account.id == id).one()
+
+@app.post("/refund/{id}")
+def refund(session: SessionDep, account: Annotated[Account, Depends(find_account)]) -> None:
+    account.balance = (account.balance or 0) + 1
+    session.add(account)
+    session.commit()
+
+@app.post("/use/{name}")
+def use(name: str, session: SessionDep) -> None:
+    matches = session.scalars(select(Product).with_for_update().where(Product.name == name)).all()
+    if len(matches) == 1:
+        product = matches[0]
+        product.stock -= 1
+        session.flush()
+        return
+    for product in matches:
+        if product.stock > 0:
+            product.stock -= 1
+            session.commit()
+            return
+
+@app.post("/visit/{id}")
+def visit(id: int, session: SessionDep) -> None:
+    product = session.get(Product, id, with_for_update=True)
+    if product is None:
+        product = Product(id=id, stock=0)
+    product.stock += 1
     session.commit()
 """,
     ),

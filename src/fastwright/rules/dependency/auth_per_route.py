@@ -19,7 +19,11 @@ from fastwright.app.dependencies import Dependency
 from fastwright.app.model import App
 from fastwright.app.routes import Route
 from fastwright.app.setup.result import Layer
+from fastwright.edit.builders import add_argument, delete_argument
+from fastwright.edit.fix import Fix
+from fastwright.edit.names import bring, module_level_imports
 from fastwright.read import syntax as s
+from fastwright.read.module import Module
 from fastwright.rules.evidence import evidence, place
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Rule, case
@@ -59,7 +63,49 @@ def _router(app: App, layer: Layer, routes: list[Route]) -> Iterator[Hit]:
         " on the router, it guards the next one as well"
     )
     chain = tuple(evidence(r.module, r.node, r.label) for r in routes[:_SHOWN])
-    yield Hit(place(layer.module, layer.node), message, chain)
+    yield Hit(place(layer.module, layer.node), message, chain, _fix(layer, guard, routes))
+
+
+def _fix(layer: Layer, guard: Dependency, routes: list[Route]) -> Fix | None:
+    """Return the fix that declares it on the router; decorators leave it, parameters keep theirs."""
+    module, made, given = layer.module, layer.node, guard.node
+    if not isinstance(made, s.Call) or not isinstance(given, s.Call) or guard.scopes:
+        return None
+    if guard.module is not module or "dependencies" in layer.keywords or guard.security:
+        return None
+    dependency, depends = given.argument(0, "dependency"), bring(module, "fastapi", "Depends")
+    if not isinstance(dependency, s.Name) or depends is None or layer.function is not None:
+        return None
+    if not _is_bound_before(module, dependency.id, made.start):
+        return None
+    edits = [add_argument(module, made, f"dependencies=[{depends.name}({dependency.id})]")]
+    for route in routes:
+        call = route.record.node
+        for keyword in call.keywords if isinstance(call, s.Call) else ():
+            if keyword.arg == "dependencies" and isinstance(call, s.Call):
+                alone = isinstance(keyword.value, s.List) and len(keyword.value.elts) == 1
+                if alone and _asks(keyword.value, dependency.id):
+                    edits.append(delete_argument(route.module, call, keyword))
+    return Fix("safe", tuple(edits), depends.imports)
+
+
+def _asks(node: s.Expr, name: str) -> bool:
+    return any(
+        isinstance(each, s.Call)
+        and s.last_name(each.func) == "Depends"
+        and s.dotted(each.argument(0, "dependency")) == name
+        for each in s.walk(node)
+    )
+
+
+def _is_bound_before(module: Module, name: str, offset: int) -> bool:
+    """Whether a name of a module is there when the line at ``offset`` runs."""
+    if name in module_level_imports(module):
+        return True
+    return any(
+        isinstance(each, s.FunctionDef) and each.name == name and each.end < offset
+        for each in module.facts.body
+    )
 
 
 def _guards(app: App, route: Route) -> dict[object, Dependency]:
@@ -139,6 +185,36 @@ CASES = (
 
         app.include_router(router)
         """,
+        after="""
+from typing import Annotated
+from fastapi import APIRouter, Depends, FastAPI, HTTPException
+from fastapi.security import OAuth2PasswordBearer
+
+app = FastAPI()
+scheme = OAuth2PasswordBearer("token")
+
+def get_user(token: str = Depends(scheme)):
+    if token != "x":
+        raise HTTPException(401)
+    return token
+
+def get_db(): ...
+
+User = Annotated[str, Depends(get_user)]
+
+router = APIRouter(prefix="/orders", dependencies=[Depends(get_user)])
+
+@router.get("/")
+def listed(user: User) -> None: ...
+
+@router.get("/{key}")
+def one(key: int) -> None: ...
+
+@router.post("/")
+def add(user: str = Depends(get_user)) -> None: ...
+
+app.include_router(router)
+""",
     ),
     case(
         "one route is open; the router has it; no guard; two routes",

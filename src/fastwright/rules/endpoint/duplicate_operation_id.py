@@ -20,6 +20,8 @@ from fastwright.app.routes import Route
 from fastwright.app.scopes import Where
 from fastwright.app.setup.result import Place
 from fastwright.app.types import FunctionValue, LambdaValue
+from fastwright.edit.builders import delete_argument
+from fastwright.edit.fix import Fix
 from fastwright.read import syntax as s
 from fastwright.rules.endpoint._paths import is_certain
 from fastwright.rules.evidence import evidence, of_route, place
@@ -118,8 +120,17 @@ def _hit(name: str, how: str, route: Route, earlier: Route) -> Hit:
     chain = (evidence(earlier.module, earlier.node, f"{earlier.label}, first"), *of_route(route))
     given = route.record.keywords.get("operation_id")
     if given is not None:
-        return Hit(place(given.module, given.node), message, chain)
+        return Hit(place(given.module, given.node), message, chain, _fix(route))
     return Hit(place(route.module, route.node), message, chain)
+
+
+def _fix(route: Route) -> Fix | None:
+    """Return the fix that leaves the id to FastAPI; a suggestion, as clients may call it by name."""
+    call = route.node
+    for keyword in call.keywords if isinstance(call, s.Call) else ():
+        if keyword.arg == "operation_id" and isinstance(call, s.Call):
+            return Fix("suggest", (delete_argument(route.module, call, keyword),))
+    return None
 
 
 RULE = Rule(
@@ -150,6 +161,24 @@ CASES = (
         def orders() -> None: ...
 
         @router.get("/users", operation_id="list_users")  # <-
+        def users() -> None: ...
+
+        app.include_router(router, prefix="/v1")
+        app.include_router(router, prefix="/v2")
+        """,
+        after="""
+        from fastapi import APIRouter, FastAPI
+
+        app = FastAPI()
+        router = APIRouter()
+
+        @app.get("/items", operation_id="list_items")
+        def items() -> None: ...
+
+        @app.get("/orders")
+        def orders() -> None: ...
+
+        @router.get("/users")
         def users() -> None: ...
 
         app.include_router(router, prefix="/v1")

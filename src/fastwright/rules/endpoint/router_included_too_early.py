@@ -15,6 +15,10 @@ from collections.abc import Iterator
 from fastwright.app.model import App
 from fastwright.app.setup.interpret import NEWEST
 from fastwright.app.setup.machine import BY_REFERENCE
+from fastwright.app.setup.result import Note
+from fastwright.edit.builders import block_of, move_behind
+from fastwright.edit.fix import Fix
+from fastwright.read import syntax as s
 from fastwright.rules.evidence import evidence, place
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Rule, case
@@ -31,7 +35,24 @@ def check(app: App) -> Iterator[Hit]:
         if note.about is not None:
             chain.append(evidence(note.about.module, note.about.node, "added too late"))
         message = f"{note.message}: under this FastAPI they are not served"
-        yield Hit(place(note.module, note.node), message, tuple(chain))
+        yield Hit(place(note.module, note.node), message, tuple(chain), _fix(note))
+
+
+def _fix(note: Note) -> Fix | None:
+    """Return the fix that includes it behind the last statement that names it, in one module."""
+    module = note.module
+    found = block_of(module.facts.body, note.node)
+    included = note.node.argument(0, "router") if isinstance(note.node, s.Call) else None
+    if found is None or not isinstance(included, s.Name) or found[0] is not module.facts.body:
+        return None
+    later = [
+        each
+        for each in found[0][found[0].index(found[1]) + 1 :]
+        if any(isinstance(n, s.Name) and n.id == included.id for n in s.walk(each))
+    ]
+    if note.about is None or note.about.module is not module or not later:
+        return None
+    return Fix("suggest", tuple(move_behind(module, found[1], later[-1])))
 
 
 RULE = Rule(
@@ -68,6 +89,18 @@ CASES = (
 
         @router.get("/items")
         def items() -> None: ...
+        """,
+        after="""
+        from fastapi import APIRouter, FastAPI
+
+        app = FastAPI()
+        router = APIRouter()
+
+        @router.get("/items")
+        def items() -> None: ...
+
+
+        app.include_router(router)
         """,
         fastapi="0.115.0",
     ),

@@ -15,6 +15,9 @@ from collections.abc import Iterator
 
 from fastwright.app.model import App
 from fastwright.app.routes import Route
+from fastwright.edit.builders import move_behind
+from fastwright.edit.fix import Fix
+from fastwright.read import syntax as s
 from fastwright.rules.endpoint._paths import PARAMETER, example, is_certain, pattern, same
 from fastwright.rules.evidence import evidence, of_route, place
 from fastwright.rules.finding import Hit
@@ -72,7 +75,30 @@ def _hit(route: Route, earlier: Route) -> Hit:
         evidence(earlier.module, earlier.node, f"{earlier.label}, added first"),
         *of_route(route),
     )
-    return Hit(place(route.module, route.node), message, chain)
+    return Hit(place(route.module, route.node), message, chain, _fix(route, earlier))
+
+
+def _fix(route: Route, earlier: Route) -> Fix | None:
+    """Return the fix that declares the two in the other order, where one router has both."""
+    module = route.module
+    if earlier.module is not module or route.endpoint is None or earlier.endpoint is None:
+        return None
+    first, second = earlier.endpoint.node, route.endpoint.node
+    if not {id(first), id(second)} <= {id(each) for each in module.facts.body}:
+        return None
+    if first.start >= second.start or not _is_one_router(earlier.node, route.node):
+        return None
+    return Fix("suggest", tuple(move_behind(module, first, second)))
+
+
+def _is_one_router(one: s.Node, other: s.Node) -> bool:
+    """``@users.get(...)`` and ``@users.get(...)``."""
+    names = {
+        s.dotted(node.func.value)
+        for node in (one, other)
+        if isinstance(node, s.Call) and isinstance(node.func, s.Attribute)
+    }
+    return len(names) == 1 and None not in names
 
 
 RULE = Rule(
@@ -104,6 +130,29 @@ CASES = (
         def post_search() -> None: ...
 
         @me.get("/users/me")  # <-
+        def read_me() -> None: ...
+
+        app.include_router(users)
+        app.include_router(me)
+        """,
+        after="""
+        from fastapi import APIRouter, FastAPI
+
+        app = FastAPI()
+        users = APIRouter(prefix="/users")
+        me = APIRouter()
+
+        @users.get("/search")
+        def search() -> None: ...
+
+
+        @users.get("/{id}")
+        def read(id: int) -> None: ...
+
+        @users.post("/search")
+        def post_search() -> None: ...
+
+        @me.get("/users/me")
         def read_me() -> None: ...
 
         app.include_router(users)

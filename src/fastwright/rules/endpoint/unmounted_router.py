@@ -19,6 +19,9 @@ from fastwright.app.model import App
 from fastwright.app.setup.relevance import OPERATIONS, VERBS
 from fastwright.app.setup.result import RouterRecord
 from fastwright.app.symbols import External, Function, Imported, Variable
+from fastwright.edit.builders import insert_after
+from fastwright.edit.fix import Edit, Fix
+from fastwright.edit.names import bring
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.rules.evidence import evidence, place
@@ -49,10 +52,10 @@ def check(app: App) -> Iterator[Hit]:
         uses = _Uses(app, router)
         if uses.others or (partial and uses.importers) or _is_named(app, router.module):
             continue
-        yield _hit(router)
+        yield _hit(app, router)
 
 
-def _hit(router: RouterRecord) -> Hit:
+def _hit(app: App, router: RouterRecord) -> Hit:
     count = len(router.routes)
     routes = "its route does" if count == 1 else f"its {count} routes do"
     message = f"{router.name} is included in no application: {routes} not exist"
@@ -61,7 +64,36 @@ def _hit(router: RouterRecord) -> Hit:
         for route in router.routes[:_SHOWN]
     ]
     chain = (evidence(router.module, router.node, f"makes {router.name}"), *shown)
-    return Hit(place(router.module, router.node), message, chain)
+    return Hit(place(router.module, router.node), message, chain, _fix(app, router))
+
+
+def _fix(app: App, router: RouterRecord) -> Fix | None:
+    """Return the fix that includes it where the one application includes the others."""
+    applications = [each for each in app.applications if each.fastapi]
+    if len(applications) != 1 or applications[0].function is not None or router.name is None:
+        return None
+    module, name = applications[0].module, applications[0].name
+    last = [
+        each
+        for each in module.facts.body
+        if isinstance(each, s.ExprStmt)
+        and isinstance(each.value, s.Call)
+        and s.dotted(each.value.func) == f"{name}.include_router"
+    ]
+    if not last:
+        return None
+    if module is router.module:
+        return Fix("suggest", (_included(module, name, router.name, last[-1]),))
+    origin, _, own = router.module.name.rpartition(".")
+    brought = bring(module, origin, own) if origin else bring(module, own)
+    if brought is None:
+        return None
+    edit = _included(module, name, f"{brought.name}.{router.name}", last[-1])
+    return Fix("suggest", (edit,), brought.imports)
+
+
+def _included(module: Module, app: str, router: str, last: s.Stmt) -> Edit:
+    return insert_after(module, last, f"{app}.include_router({router})")
 
 
 def _includes_unknown(app: App) -> bool:
@@ -219,6 +251,16 @@ CASES = (
 
             app = FastAPI()
             app.include_router(users.router)
+            """,
+        },
+        after={
+            "shop/main.py": """
+            from fastapi import FastAPI
+            from shop import orders, users
+
+            app = FastAPI()
+            app.include_router(users.router)
+            app.include_router(orders.router)
             """,
         },
     ),

@@ -13,12 +13,15 @@ of a request say nothing of the path. Silent, too, where a dependency is not kno
 from __future__ import annotations
 
 from collections.abc import Iterator
+from difflib import get_close_matches
 
 from fastwright.app.dependencies import RequestParameter
 from fastwright.app.model import App
 from fastwright.app.routes import Route
 from fastwright.app.symbols import Function
 from fastwright.app.types import Instance, Type, alternatives
+from fastwright.edit.builders import insert
+from fastwright.edit.fix import Fix
 from fastwright.read import syntax as s
 from fastwright.rules.endpoint._paths import is_certain, names
 from fastwright.rules.evidence import evidence, of_route, place
@@ -110,8 +113,27 @@ def _hit(route: Route, name: str) -> Hit:
         if (prefix := layer.keywords.get("prefix")) is not None
         and f"{{{name}" in str(getattr(prefix.node, "value", ""))
     )
-    return Hit(place(route.module, route.node), message, (*layers, *of_route(route)))
+    chain = (*layers, *of_route(route))
+    return Hit(place(route.module, route.node), message, chain, _fix(route, name))
 
+
+def _fix(route: Route, name: str) -> Fix | None:
+    """Return the fix that takes it, as text: what it is for, a person has to say."""
+    endpoint = route.endpoint
+    if endpoint is None or endpoint.owner is not None or not name.isidentifier():
+        return None
+    params = endpoint.node.params
+    like = get_close_matches(name, [each.name for each in params], cutoff=_LIKE)
+    if like or any(each.kind == "positional" for each in params):
+        return None  # misspelt, or given by place
+    source = endpoint.module.source
+    behind = params[0].start if params else source.index(b"(", endpoint.node.name_start) + 1
+    added = f"{name}: str, " if params else f"{name}: str"
+    return Fix("suggest", (insert(endpoint.module, behind, added),))
+
+
+_LIKE = 0.8
+"""How much alike two names are of which one may be the other, misspelt (``difflib``)."""
 
 RULE = Rule(
     summary="a path parameter that nobody takes",
@@ -140,6 +162,22 @@ CASES = (
         def tag(request: Request) -> str:
             return request.headers["accept"]
         """,
+        after="""
+        from fastapi import BackgroundTasks, FastAPI, Request, Response
+
+        app = FastAPI()
+
+        @app.get("/notes/{note_id}")
+        def note(note_id: str, response: Response, tasks: BackgroundTasks) -> None:
+            tasks.add_task(print, response)
+
+        @app.get("/places/{place}")
+        def place(place: int, /) -> None: ...
+
+        @app.get("/tags/{tag}")
+        def tag(tag: str, request: Request) -> str:
+            return request.headers["accept"]
+        """,
     ),
     case(
         "from the prefix of an include, and misspelt",
@@ -153,6 +191,20 @@ CASES = (
         def list_orders() -> None: ...
 
         @orders.get("/{order_id}")  # <-
+        def read(tenant_id: int, orderid: int) -> None: ...
+
+        app.include_router(orders, prefix="/tenants/{tenant_id}")
+        """,
+        after="""
+        from fastapi import APIRouter, FastAPI
+
+        app = FastAPI()
+        orders = APIRouter(prefix="/orders")
+
+        @orders.get("/")
+        def list_orders(tenant_id: str) -> None: ...
+
+        @orders.get("/{order_id}")
         def read(tenant_id: int, orderid: int) -> None: ...
 
         app.include_router(orders, prefix="/tenants/{tenant_id}")

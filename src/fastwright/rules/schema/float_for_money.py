@@ -20,7 +20,11 @@ from fastwright.app.model import App
 from fastwright.app.models import Column, Field
 from fastwright.app.symbols import Class
 from fastwright.app.types import Instance, Type, alternatives
+from fastwright.edit.builders import replace
+from fastwright.edit.fix import Fix
+from fastwright.edit.names import bring
 from fastwright.read import syntax as s
+from fastwright.read.module import Module
 from fastwright.rules.evidence import of_route, place
 from fastwright.rules.finding import Evidence, Hit
 from fastwright.rules.rule import Case, Rule, case
@@ -95,7 +99,29 @@ def check(app: App) -> Iterator[Hit]:
 
 def _hit(cls: Class, name: str, owner: Class, node: s.Node, chain: tuple[Evidence, ...]) -> Hit:
     message = f"{cls.name}.{name} is money in a float: use Decimal, or an integer of cents"
-    return Hit(place(owner.module, node), message, chain)
+    return Hit(place(owner.module, node), message, chain, _fix(owner.module, node))
+
+
+def _fix(module: Module, node: s.Node) -> Fix | None:
+    """Return the fix for an annotation: `float` becomes `Decimal`. A column needs a migration too."""
+    if not isinstance(node, s.AnnAssign) or _mentions_float(node.value):
+        return None
+    names = [
+        each for each in s.walk(node.annotation) if isinstance(each, s.Name) and each.id == "float"
+    ]
+    decimal = bring(module, "decimal", "Decimal")
+    if not names or decimal is None:
+        return None
+    return Fix("suggest", tuple(replace(module, n, decimal.name) for n in names), decimal.imports)
+
+
+def _mentions_float(value: s.Expr | None) -> bool:
+    """Whether a default is a float, or a column is told to be one."""
+    return value is not None and any(
+        (isinstance(node, s.Constant) and node.kind == "float")
+        or s.last_name(node) in _FLOAT_COLUMNS
+        for node in s.walk(value)
+    )
 
 
 def _is_money(name: str, cls: Class, siblings: dict[str, Column] | dict[str, Field]) -> bool:
@@ -184,6 +210,34 @@ CASES = (
         class Employee(SQLModel, table=True):
             id: int | None = Field(default=None, primary_key=True)
             salary: float  # <-
+            bonus_cents: int = 0
+        """,
+        after="""
+        from decimal import Decimal
+
+        from sqlalchemy import Column, Float, Integer, Numeric
+        from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+        from sqlmodel import Field, SQLModel
+
+        class Base(DeclarativeBase): ...
+
+        class Product(Base):
+            __tablename__ = "products"
+            id = Column(Integer, primary_key=True)
+            price = Column(Float, nullable=False)
+            weight = Column(Float)
+            tax_rate = Column(Float)
+
+        class Invoice(Base):
+            __tablename__ = "invoices"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            total: Mapped[Decimal]
+            tax_amount: Mapped[Decimal | None] = mapped_column()
+            fee: Mapped[float] = mapped_column(Numeric(10, 2))
+
+        class Employee(SQLModel, table=True):
+            id: int | None = Field(default=None, primary_key=True)
+            salary: Decimal
             bonus_cents: int = 0
         """,
     ),

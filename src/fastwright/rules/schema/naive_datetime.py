@@ -23,6 +23,10 @@ from fastwright.app.model import App
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function
 from fastwright.app.types import ClassObject, Instance, Type, alternatives
+from fastwright.edit.builders import add_argument, replace
+from fastwright.edit.fix import Edit, Fix
+from fastwright.edit.names import bring
+from fastwright.edit.source import text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.rules.evidence import place
@@ -230,6 +234,25 @@ class _Reader:
         return isinstance(above, s.AnnAssign) and above.target is node
 
 
+def _fix(reader: _Reader, module: Module, node: s.Attribute) -> Fix | None:
+    """Return the fix that names the zone; a suggestion, as columns without one may refuse it."""
+    zone = bring(module, "datetime", "timezone")
+    if zone is None:
+        return None
+    made = f"{text(module, node.value)}.{node.attr.replace('utcn', 'n').replace('utcf', 'f')}"
+    call, utc = reader.parents.get(id(node)), f"{zone.name}.utc"
+    if not isinstance(call, s.Call) or call.func is not node:
+        if node.attr not in {"now", "utcnow"}:
+            return None
+        return Fix("suggest", (replace(module, node, f"lambda: {made}({utc})"),), zone.imports)
+    given = call.args[_TZ_AT[node.attr]] if len(call.args) > _TZ_AT.get(node.attr, 9) else None
+    if given is None:
+        edits: tuple[Edit, ...] = (replace(module, node, made), add_argument(module, call, utc))
+    else:
+        edits = (replace(module, given, utc),)
+    return Fix("suggest", edits, zone.imports)
+
+
 def check(app: App) -> Iterator[Hit]:
     """Report times without a zone that are stored, sent or deprecated."""
     paths = {m.path for m in app.model_modules}
@@ -250,7 +273,7 @@ def check(app: App) -> Iterator[Hit]:
             field = f"{node.attr} {reader.field_of(node)}"
             if message is not None and field not in reported:
                 reported.add(field)
-                yield Hit(place(module, node), message)
+                yield Hit(place(module, node), message, fix=_fix(reader, module, node))
 
 
 def _message(reader: _Reader, node: s.Attribute, name: str) -> str | None:
@@ -341,6 +364,37 @@ CASES = (
             payload = {"exp": datetime.utcnow() + timedelta(minutes=5)}  # <-
             read = Read(until=datetime.utcfromtimestamp(payload["exp"]))  # <-
             return {"at": datetime.now(None).isoformat(), "read": read}  # <-
+        """,
+        after="""
+        import datetime as dt
+        from datetime import datetime, timedelta
+        from fastapi import FastAPI
+        from pydantic import BaseModel, Field
+        from sqlalchemy import Column, DateTime
+        from sqlalchemy.orm import DeclarativeBase, Session
+
+        app = FastAPI()
+
+        class Base(DeclarativeBase): ...
+
+        class Order(Base):
+            __tablename__ = "orders"
+            created_at = Column(DateTime, default=lambda: datetime.now(dt.timezone.utc))
+            updated_at = Column(DateTime, onupdate=lambda: dt.datetime.now(dt.timezone.utc))
+
+        class Read(BaseModel):
+            at: datetime = Field(default_factory=lambda: datetime.now(dt.timezone.utc))
+            until: datetime | None = None
+
+        @app.post("/")
+        def add(db: Session) -> dict:
+            now = datetime.now(dt.timezone.utc)
+            order = Order(created_at=now)
+            order.updated_at = datetime.now(dt.timezone.utc) + timedelta(days=1)
+            db.add(order)
+            payload = {"exp": datetime.now(dt.timezone.utc) + timedelta(minutes=5)}
+            read = Read(until=datetime.fromtimestamp(payload["exp"], dt.timezone.utc))
+            return {"at": datetime.now(dt.timezone.utc).isoformat(), "read": read}
         """,
     ),
     case(

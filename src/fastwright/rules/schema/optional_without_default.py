@@ -24,6 +24,8 @@ from fastwright.app.on_loop import served
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, External, Function
 from fastwright.app.types import ClassObject, Instance, alternatives
+from fastwright.edit.builders import add_argument, insert
+from fastwright.edit.fix import Edit, Fix
 from fastwright.read import syntax as s
 from fastwright.rules.evidence import evidence, of_route, place
 from fastwright.rules.finding import Evidence, Hit
@@ -86,7 +88,19 @@ def _hit(suspect: _Suspect, fields: list[Field]) -> Hit:
         f"{suspect.schema.cls.name}: {names} may be null but {verb} required without a default,"
         f" and {suspect.reason}"
     )
-    return Hit(place(first.owner.module, first.node), message, suspect.chain)
+    return Hit(place(first.owner.module, first.node), message, suspect.chain, _fix(fields))
+
+
+def _fix(fields: list[Field]) -> Fix | None:
+    """Return the fix that gives the fields the default None."""
+    edits: list[Edit] = []
+    for each in fields:
+        module, default = each.owner.module, each.default
+        if default is None and isinstance(each.node, s.AnnAssign):
+            edits.append(insert(module, each.node.end, " = None"))
+        elif isinstance(default, s.Call):
+            edits.append(add_argument(module, default, "default=None"))
+    return Fix("suggest", tuple(edits)) if len(edits) == len(fields) else None
 
 
 def _suspect(app: App, schema: Schema) -> _Suspect | None:
@@ -292,6 +306,40 @@ CASES = (
         class RoleUpdate(BaseModel):
             name: str | None  # <-
             text: str | None
+
+        @app.patch("/items/{id}")
+        def patch(id: int, item: ItemPatch) -> None: ...
+
+        @app.put("/items/{id}")
+        def put(id: int, item: ItemUpdate) -> dict:
+            return item.model_dump(exclude_unset=True)
+
+        @app.get("/items")
+        def items(filters: Annotated[ItemFilter, Query()]) -> None: ...
+        """,
+        after="""
+        from typing import Annotated, Optional
+        from fastapi import FastAPI, Query
+        from pydantic import BaseModel, Field
+
+        app = FastAPI()
+
+        class ItemPatch(BaseModel):
+            name: Optional[str] = None
+            price: int | None = None
+            tags: list[str] | None = None
+
+        class ItemUpdate(BaseModel):
+            id: int
+            name: Optional[str] = Field(max_length=20, default=None)
+
+        class ItemFilter(BaseModel):
+            q: "str | None" = None
+            limit: int = 20
+
+        class RoleUpdate(BaseModel):
+            name: str | None = None
+            text: str | None = None
 
         @app.patch("/items/{id}")
         def patch(id: int, item: ItemPatch) -> None: ...

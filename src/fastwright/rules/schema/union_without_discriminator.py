@@ -25,6 +25,10 @@ from fastwright.app.routes import Route
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Variable
 from fastwright.app.types import UNKNOWN, Alternatives, Instance, Sequence, Type
+from fastwright.edit.builders import replace
+from fastwright.edit.fix import Fix
+from fastwright.edit.names import bring
+from fastwright.edit.source import quote, text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.rules.evidence import name_place, of_route, place
@@ -36,6 +40,7 @@ from fastwright.rules.schema._pydantic import is_v2
 _VALIDATORS = frozenset({"field_validator", "model_validator", "validator", "root_validator"})
 _CHOOSING = frozenset({"Discriminator", "Tag", "discriminator", "union_mode"})
 _HOPS = 4
+_SEQUENCES = frozenset({"list", "List", "Sequence", "set", "Set"})
 
 
 class _Use(msgspec.Struct, frozen=True, eq=False):
@@ -48,6 +53,8 @@ class _Use(msgspec.Struct, frozen=True, eq=False):
     """The default, which may be a ``Field(...)``."""
     where: Where
     route: Route
+    marker: tuple[str, str]
+    """What carries a discriminator there: the module and the name."""
 
 
 def check(app: App) -> Iterator[Hit]:
@@ -68,7 +75,26 @@ def check(app: App) -> Iterator[Hit]:
                 *(Evidence(name_place(m.cls), f"member {m.cls.name}") for m in members[:4]),
             )
             message = f"{use.label} may be {names}: {why}"
-            yield Hit(place(use.where.module, use.annotation), message, chain)
+            fix = _fix(use, members)
+            yield Hit(place(use.where.module, use.annotation), message, chain, fix)
+
+
+def _fix(use: _Use, members: list[Schema]) -> Fix | None:
+    """Return the fix that names the tag, where each of the models has its own."""
+    module, node, tag = use.where.module, use.annotation, _common_tag(members)
+    if isinstance(node, s.Subscript) and s.last_name(node.value) in _SEQUENCES:
+        node = node.slice
+    is_union = isinstance(node, s.BinOp) and node.op == "|"
+    if not is_union and not (isinstance(node, s.Subscript) and s.last_name(node.value) == "Union"):
+        return None
+    annotated, marker = bring(module, "typing", "Annotated"), bring(module, *use.marker)
+    if tag is None or annotated is None or marker is None:
+        return None
+    if node is not use.annotation and use.marker[1] == "Body":
+        return None  # of the whole list
+    kind = f"{marker.name}(discriminator={quote(module.source)}{tag}{quote(module.source)})"
+    edit = replace(module, node, f"{annotated.name}[{text(module, node)}, {kind}]")
+    return Fix("contract", (edit,), (*annotated.imports, *marker.imports))
 
 
 def _uses(app: App) -> Iterator[_Use]:
@@ -79,7 +105,7 @@ def _uses(app: App) -> Iterator[_Use]:
                 where = Where(function.module, function.outer)
                 yield _Use(
                     parameter.name, parameter.type, parameter.node.annotation,
-                    parameter.node.default, where, route,
+                    parameter.node.default, where, route, ("fastapi", "Body"),
                 )  # fmt: skip
     for cls, route in received(app).values():
         schema = app.models.schema(cls)
@@ -87,7 +113,7 @@ def _uses(app: App) -> Iterator[_Use]:
             owner = field.owner
             yield _Use(
                 f"{owner.name}.{field.name}", field.type, field.node.annotation,
-                field.default, Where(owner.module, owner.outer), route,
+                field.default, Where(owner.module, owner.outer), route, ("pydantic", "Field"),
             )  # fmt: skip
 
 
@@ -270,6 +296,41 @@ CASES = (
         @app.post("/customers")
         def customer(
             data: Union[Person, Company],  # <-
+        ) -> None: ...
+        """,
+        after="""
+        from typing import Annotated, Literal, Union
+        from fastapi import FastAPI
+        from pydantic import BaseModel, Field
+
+        app = FastAPI()
+
+        class Card(BaseModel):
+            type: Literal["card"]
+            number: str
+
+        class Transfer(BaseModel):
+            type: Literal["transfer"]
+            iban: str
+
+        class OrderIn(BaseModel):
+            payment: Annotated[Card | Transfer, Field(discriminator="type")]
+            others: list[Annotated[Union[Card, Transfer], Field(discriminator="type")]] = []
+
+        class Person(BaseModel):
+            name: str
+            birthday: str | None = None
+
+        class Company(BaseModel):
+            name: str
+            vat_number: str | None = None
+
+        @app.post("/orders")
+        def order(data: OrderIn) -> None: ...
+
+        @app.post("/customers")
+        def customer(
+            data: Union[Person, Company],
         ) -> None: ...
         """,
     ),

@@ -10,6 +10,10 @@ from fastwright.app.calls import CallSite
 from fastwright.app.model import App
 from fastwright.app.request_data import RequestData, Source
 from fastwright.app.symbols import Function
+from fastwright.edit.builders import replace
+from fastwright.edit.fix import Fix
+from fastwright.edit.names import bring
+from fastwright.edit.source import text
 from fastwright.read import syntax as s
 from fastwright.rules.evidence import call_name, evidence, of_route, place
 from fastwright.rules.finding import Hit
@@ -76,7 +80,7 @@ def flows(
             yield Flow(site, given, source)
 
 
-def hit(flow: Flow, message: str) -> Hit:
+def hit(flow: Flow, message: str, fix: Fix | None = None) -> Hit:
     """Return the finding of a flow, with every step of the way."""
     site, source = flow.site, flow.source
     proof = (
@@ -84,7 +88,35 @@ def hit(flow: Flow, message: str) -> Hit:
         *(evidence(step.module, step.node, step.note) for step in source.steps),
         evidence(site.module, site.node, call_name(site)),
     )
-    return Hit(place(site.module, flow.given), message, proof)
+    return Hit(place(site.module, flow.given), message, proof, fix)
+
+
+def passed_through(flow: Flow, origin: str, name: str, written: str) -> Fix | None:
+    """Return the fix that puts ``written`` around the only piece of a text that is not constant.
+
+    ``written`` holds ``{name}``, how the file calls ``name`` of ``origin``, and ``{piece}``.
+    """
+    module = flow.site.module
+    pieces = [piece for piece in _pieces(flow.given) if not isinstance(piece, s.Constant)]
+    brought = bring(module, origin, name)
+    if len(pieces) != 1 or brought is None or pieces[0] is flow.given:
+        return None
+    piece = pieces[0]
+    if not isinstance(piece, (s.Name, s.Attribute)):
+        return None
+    made = written.format(name=brought.name, piece=text(module, piece))
+    return Fix("suggest", (replace(module, piece, made),), brought.imports)
+
+
+def _pieces(node: s.Expr) -> Iterator[s.Expr]:
+    """Yield what a text is put together from: with ``+``, ``%`` and ``/``, or as an f-string."""
+    if isinstance(node, s.JoinedStr):
+        yield from node.values
+    elif isinstance(node, s.BinOp) and node.op in {"+", "%", "/"}:
+        for side in (node.left, node.right):
+            yield from _pieces(side)
+    else:
+        yield node
 
 
 def holds_slashes(source: Source) -> bool:

@@ -18,7 +18,7 @@ from fastwright.read import syntax as s
 from fastwright.rules.evidence import call_name
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Rule, case
-from fastwright.rules.security._flows import flows, hit
+from fastwright.rules.security._flows import flows, hit, passed_through
 
 
 def check(app: App) -> Iterator[Hit]:
@@ -26,7 +26,8 @@ def check(app: App) -> Iterator[Hit]:
     for flow in flows(app, RequestData(app), app.library.sinks["command-injection"]):
         if not (flow.site.external or "").startswith("subprocess.") or _has_shell(flow.site.node):
             call = call_name(flow.site)
-            yield hit(flow, f"{flow.source.told} becomes part of a command of {call}")
+            message = f"{flow.source.told} becomes part of a command of {call}"
+            yield hit(flow, message, passed_through(flow, "shlex", "quote", "{name}({piece})"))
 
 
 def _has_shell(call: s.Call) -> bool:
@@ -67,6 +68,30 @@ CASES = (
         @app.post("/remove")
         def remove(name: str) -> None:
             os.system("rm uploads/%s" % name)  # <-
+        """,
+        after="""
+        import asyncio
+        import os
+        import subprocess
+        from shlex import quote
+        from fastapi import FastAPI
+
+        app = FastAPI()
+
+        def convert(source: str) -> None:
+            subprocess.run(f"convert {quote(source)} out.png", shell=True, check=True)
+
+        @app.post("/convert")
+        def start(name: str) -> None:
+            convert(name)
+
+        @app.post("/ping")
+        async def ping(host: str) -> None:
+            await asyncio.create_subprocess_shell("ping -c 1 " + quote(host))
+
+        @app.post("/remove")
+        def remove(name: str) -> None:
+            os.system("rm uploads/%s" % quote(name))
         """,
     ),
     case(

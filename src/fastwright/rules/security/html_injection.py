@@ -17,13 +17,14 @@ from fastwright.app.model import App
 from fastwright.app.request_data import RequestData, Source
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Rule, case
-from fastwright.rules.security._flows import flows, hit
+from fastwright.rules.security._flows import flows, hit, passed_through
 
 
 def check(app: App) -> Iterator[Hit]:
     """Report HTML that holds text of the request."""
     for flow in flows(app, RequestData(app), app.library.sinks["html-injection"], _is_shared):
-        yield hit(flow, f"{flow.source.told} stands in the HTML as it was sent")
+        message = f"{flow.source.told} stands in the HTML as it was sent"
+        yield hit(flow, message, passed_through(flow, "html", "escape", "{name}({piece})"))
 
 
 def _is_shared(source: Source) -> bool:
@@ -58,6 +59,25 @@ CASES = (
         @app.get("/hello")
         def hello(name: str) -> HTMLResponse:
             return HTMLResponse("<p>" + name + "</p>")  # <-
+
+        @app.post("/title")
+        def title(text: Annotated[str, Form()]) -> HTMLResponse:
+            return page(text)
+        """,
+        after="""
+        from html import escape
+        from typing import Annotated
+        from fastapi import FastAPI, Form
+        from fastapi.responses import HTMLResponse
+
+        app = FastAPI()
+
+        def page(title: str) -> HTMLResponse:
+            return HTMLResponse(f"<h1>{escape(title)}</h1>")
+
+        @app.get("/hello")
+        def hello(name: str) -> HTMLResponse:
+            return HTMLResponse("<p>" + escape(name) + "</p>")
 
         @app.post("/title")
         def title(text: Annotated[str, Form()]) -> HTMLResponse:

@@ -17,10 +17,11 @@ from collections.abc import Iterator
 
 from fastwright.app.model import App
 from fastwright.app.request_data import RequestData, Source
+from fastwright.edit.fix import Fix
 from fastwright.rules.evidence import call_name
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Rule, case
-from fastwright.rules.security._flows import flows, hit, holds_slashes
+from fastwright.rules.security._flows import Flow, flows, hit, holds_slashes, passed_through
 
 _CHECKS = re.compile(
     r"resolve|realpath|abspath|is_relative_to|relative_to|commonpath|basename|startswith|splitext|exists"
@@ -34,7 +35,15 @@ def check(app: App) -> Iterator[Hit]:
     data = RequestData(app, _CHECKS)
     for flow in flows(app, data, app.library.sinks["path-traversal"], _may_hold_slashes):
         call = call_name(flow.site)
-        yield hit(flow, f"{flow.source.told} decides which file {call} gets")
+        message = f"{flow.source.told} decides which file {call} gets"
+        yield hit(flow, message, _fix(flow))
+
+
+def _fix(flow: Flow) -> Fix | None:
+    """Return the fix that takes the last part of the name only; none where folders are wanted."""
+    if flow.source.kind == "path":
+        return None
+    return passed_through(flow, "pathlib", "Path", "{name}({piece}).name")
 
 
 def _may_hold_slashes(source: Source) -> bool:
@@ -75,6 +84,28 @@ CASES = (
         @app.get("/static/{rest:path}")
         def static(rest: str) -> FileResponse:
             return FileResponse(f"static/{rest}")  # <-
+        """,
+        after="""
+        from pathlib import Path
+        from fastapi import FastAPI, UploadFile
+        from fastapi.responses import FileResponse
+
+        UPLOADS = Path("uploads")
+        app = FastAPI()
+
+        @app.get("/report")
+        def report(name: str) -> str:
+            with open(f"reports/{Path(name).name}.txt") as file:
+                return file.read()
+
+        @app.post("/files")
+        def store(upload: UploadFile) -> None:
+            with open(UPLOADS / upload.filename, "wb") as file:
+                file.write(upload.file.read())
+
+        @app.get("/static/{rest:path}")
+        def static(rest: str) -> FileResponse:
+            return FileResponse(f"static/{rest}")
         """,
     ),
     case(

@@ -23,6 +23,10 @@ from fastwright.app.on_loop import Loop, served
 from fastwright.app.routes import Route
 from fastwright.app.symbols import Function
 from fastwright.app.types import Instance, Sequence, Type, alternatives
+from fastwright.edit import source as at
+from fastwright.edit.builders import add_argument, behind_imports, block_of, insert_after
+from fastwright.edit.fix import Fix
+from fastwright.edit.names import bring, names_in
 from fastwright.read import syntax as s
 from fastwright.rules.evidence import evidence, of_route, of_step, place
 from fastwright.rules.finding import Hit
@@ -36,6 +40,8 @@ _LIMIT = re.compile(
     re.IGNORECASE,
 )
 _LIMITING = re.compile(r"size|content.?length|upload|body.?limit|limit.?body", re.IGNORECASE)
+
+_NAME = "MAX_UPLOAD_BYTES"
 
 
 def check(app: App) -> Iterator[Hit]:
@@ -59,7 +65,36 @@ def _reads(app: App, running: Loop, step: Step) -> Iterator[Hit]:
         name = s.dotted(site.node.func) or "read"
         message = f"{name}() brings a whole upload into memory, whatever its size"
         chain = (*of_route(route), *of_step(step), evidence(site.module, site.node, "read whole"))
-        yield Hit(place(site.module, site.node), message, chain)
+        yield Hit(place(site.module, site.node), message, chain, _fix(step.function, site))
+
+
+def _fix(function: Function, site: CallSite) -> Fix | None:
+    """Return the fix that reads up to a limit and answers 413 beyond it."""
+    module = site.module
+    found = block_of(function.node.body, site.node)
+    statement = found[1] if found is not None else None
+    target = statement.targets[0] if isinstance(statement, s.Assign) else None
+    value = statement.value if isinstance(statement, s.Assign) else None
+    value = value.value if isinstance(value, s.Await) else value
+    if statement is None or value is not site.node or not isinstance(target, s.Name):
+        return None
+    error = bring(module, "fastapi", "HTTPException")
+    if error is None or _NAME in names_in(module) or site.node.args or site.node.keywords:
+        return None
+    constant = behind_imports(module, f"{_NAME} = 10 * 1024 * 1024")
+    if constant is None:
+        return None
+    quote = at.quote(module.source)
+    check = (
+        f"if len({target.id}) > {_NAME}:\n"
+        f"{at.step(module)}raise {error.name}(413, {quote}too large{quote})"
+    )
+    edits = (
+        constant,
+        add_argument(module, site.node, f"{_NAME} + 1"),
+        insert_after(module, statement, check),
+    )
+    return Fix("suggest", edits, error.imports)
 
 
 def _reads_all(site: CallSite) -> bool:
@@ -191,6 +226,36 @@ CASES = (
 
         @app.post("/d")
         async def d(file: bytes = File()) -> int:  # <-
+            return len(file)
+        """,
+        after="""
+        from typing import Annotated
+        from fastapi import FastAPI, File, HTTPException, UploadFile
+
+        MAX_UPLOAD_BYTES = 10 * 1024 * 1024
+
+        app = FastAPI()
+
+        async def text_of(upload: UploadFile) -> str:
+            return (await upload.read()).decode()
+
+        @app.post("/a")
+        async def a(file: UploadFile) -> str:
+            return await text_of(file)
+
+        @app.post("/b")
+        def b(file: Annotated[UploadFile, File()]) -> int:
+            data = file.file.read(MAX_UPLOAD_BYTES + 1)
+            if len(data) > MAX_UPLOAD_BYTES:
+                raise HTTPException(413, "too large")
+            return len(data)
+
+        @app.post("/c")
+        async def c(files: list[UploadFile]) -> list[bytes]:
+            return [await file.read() for file in files]
+
+        @app.post("/d")
+        async def d(file: bytes = File()) -> int:
             return len(file)
         """,
     ),

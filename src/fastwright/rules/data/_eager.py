@@ -1,0 +1,30 @@
+"""The fix that loads a relationship with its rows."""
+
+from __future__ import annotations
+
+from fastwright.app.models import Relationship
+from fastwright.app.types import Query
+from fastwright.edit import source as at
+from fastwright.edit.builders import chain_behind
+from fastwright.edit.fix import Fix
+from fastwright.edit.names import bring
+from fastwright.read import syntax as s
+
+
+def eager(query: Query | None, path: tuple[Relationship, ...]) -> Fix | None:
+    """Return the fix that loads a relationship with the rows, where the statement selects them."""
+    made = query.node if query is not None else None
+    if query is None or query.entity is None or not isinstance(made, s.Call) or len(path) != 1:
+        return None
+    entity = made.args[0] if len(made.args) == 1 and not made.keywords else None
+    if s.last_name(made.func) not in {"select", "query"} or entity is None:
+        return None
+    if s.last_name(entity) != query.entity.name:
+        return None  # another name: an alias of the table
+    option = bring(query.module, "sqlalchemy.orm", "selectinload")
+    if option is None:
+        return None
+    loaded = f"{at.text(query.module, entity)}.{path[0].name}"
+    written = f".options({option.name}({loaded}))"
+    edit = chain_behind(query.module, made, written)
+    return Fix("safe", (edit,), option.imports)

@@ -24,6 +24,9 @@ from fastwright.app.calls import CallSite
 from fastwright.app.model import App
 from fastwright.app.request_data import RequestData, Source
 from fastwright.app.symbols import Function
+from fastwright.edit import source as at
+from fastwright.edit.builders import add_argument
+from fastwright.edit.fix import Edit, Fix
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.rules.evidence import call_name, evidence, of_route, place
@@ -56,7 +59,7 @@ def check(app: App) -> Iterator[Hit]:
                 key = (found.module.path, found.module.line(found.node))
                 hits.setdefault(key, []).append((site, found))
     for same in hits.values():
-        yield _hit(*same[0], same[1:])
+        yield _hit(app, *same[0], same[1:])
 
 
 def _may_run(app: App, function: Function) -> bool:
@@ -77,7 +80,9 @@ def _statement_text(app: App, site: CallSite) -> s.Expr | None:
     return None
 
 
-def _hit(site: CallSite, found: Interpolated, more: list[tuple[CallSite, Interpolated]]) -> Hit:
+def _hit(
+    app: App, site: CallSite, found: Interpolated, more: list[tuple[CallSite, Interpolated]]
+) -> Hit:
     source = found.source
     message = f"{source.told} becomes text of the statement in {call_name(site)}: SQL injection"
     proof = (
@@ -87,7 +92,41 @@ def _hit(site: CallSite, found: Interpolated, more: list[tuple[CallSite, Interpo
         evidence(site.module, site.node, call_name(site)),
         *_also_runs(site, found, more),
     )
-    return Hit(place(found.module, found.node), message, proof)
+    fix = _fix(app, site) if not more and not found.handed_on else None
+    return Hit(place(found.module, found.node), message, proof, fix)
+
+
+def _fix(app: App, site: CallSite) -> Fix | None:
+    """Return the fix for ``execute(text(f"... a = '{value}'"))``: the value is bound as ``:value``."""
+    module, given = site.module, site.node.argument(0, "text")
+    source = module.source
+    runs = [
+        other.node
+        for other in app.calls.sites(site.caller)
+        if len(other.node.args) == 1 and other.node.args[0] is site.node and not other.node.keywords
+    ]
+    if site.external not in _TEXT or len(runs) != 1 or not isinstance(given, s.JoinedStr):
+        return None
+    values = [each for each in given.values if not isinstance(each, s.Constant)]
+    value, name = values[0], s.last_name(values[0])
+    if len(values) != 1 or name is None or not isinstance(value, (s.Name, s.Attribute)):
+        return None
+    written = source[given.start : given.end]
+    if not written.startswith((b'f"', b"f'")) or written.count(b"{") != 1:
+        return None
+    start, end = source.rindex(b"{", 0, value.start), source.index(b"}", value.end) + 1
+    quoted = source[start - 1 : start] == b"'" == source[end : end + 1]
+    start, end = (start - 1, end + 1) if quoted else (start, end)
+    compared = source[given.start : start].rstrip().endswith((b"=", b"<", b">", b"like", b"LIKE"))
+    if not compared or source[value.end : end].strip(b" '") != b"}":
+        return None
+    key = f"{at.quote(source)}{name}{at.quote(source)}"
+    edits = (
+        Edit(module.path, given.start, given.start + 1, ""),
+        Edit(module.path, start, end, f":{name}"),
+        add_argument(module, runs[0], f"{{{key}: {at.text(module, value)}}}"),
+    )
+    return Fix("suggest", edits)
 
 
 def _also_runs(
@@ -474,6 +513,35 @@ CASES = (
                     return await store.run(f"select * from a order by {sort}")  # <-
                 """,
         },
+    ),
+    case(
+        "a value that can be bound, one that is a name",
+        """
+        from fastapi import FastAPI
+        from sqlalchemy import create_engine, text
+
+        app = FastAPI()
+        engine = create_engine("sqlite://")
+
+        @app.get("/items")
+        def items(name: str, sort: str) -> None:
+            with engine.connect() as connection:
+                connection.execute(text(f"select * from items where name = '{name}'"))  # <-
+                connection.execute(text(f"select * from items order by {sort}"))  # <-
+        """,
+        after="""
+        from fastapi import FastAPI
+        from sqlalchemy import create_engine, text
+
+        app = FastAPI()
+        engine = create_engine("sqlite://")
+
+        @app.get("/items")
+        def items(name: str, sort: str) -> None:
+            with engine.connect() as connection:
+                connection.execute(text("select * from items where name = :name"), {"name": name})
+                connection.execute(text(f"select * from items order by {sort}"))
+        """,
     ),
     case(
         "an f-string that is no statement; a value that no request gives",

@@ -31,8 +31,8 @@ from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function
 from fastwright.app.types import Instance, Query, alternatives
 from fastwright.read import syntax as s
-from fastwright.rules.data._eager import eager
 from fastwright.rules.data._loops import of_request, request_label
+from fastwright.rules.data._statements import eager
 from fastwright.rules.evidence import evidence, of_calls, of_route, place
 from fastwright.rules.finding import Evidence, Hit
 from fastwright.rules.rule import Rule, case
@@ -339,7 +339,7 @@ async def weigh(key: int, session: SessionDep) -> int:
             return 0
 
         async def load(session: AsyncSession, key: int):
-            return (await session.execute(select(Order).options(selectinload(Order.items)).where(Order.id == key))).scalar_one()
+            return (await session.execute(select(Order).where(Order.id == key).options(selectinload(Order.items)))).scalar_one()
 
         @app.get("/orders/{key}/count")
         async def count(key: int, session: SessionDep) -> int:
@@ -348,7 +348,7 @@ async def weigh(key: int, session: SessionDep) -> int:
 
         @app.get("/orders/{key}", response_model=OrderPublic)
         async def read(key: int, session: SessionDep):
-            order = await session.scalar(select(Order).options(selectinload(Order.items)).where(Order.id == key))
+            order = await session.scalar(select(Order).where(Order.id == key).options(selectinload(Order.items)))
             return order
 
         def weight(order: Order) -> int:
@@ -356,7 +356,7 @@ async def weigh(key: int, session: SessionDep) -> int:
 
         @app.get("/orders/{key}/weight")
         async def weigh(key: int, session: SessionDep) -> int:
-            order = await session.scalar(select(Order).options(selectinload(Order.items)).where(Order.id == key))
+            order = await session.scalar(select(Order).where(Order.id == key).options(selectinload(Order.items)))
             return weight(order)
         """,
     ),

@@ -20,6 +20,10 @@ from fastwright.app.model import App
 from fastwright.app.on_loop import served
 from fastwright.app.symbols import Class, Function
 from fastwright.app.types import Instance, Type
+from fastwright.edit import source as at
+from fastwright.edit.builders import arguments, replace
+from fastwright.edit.fix import Edit, Fix
+from fastwright.edit.names import bring
 from fastwright.read import syntax as s
 from fastwright.rules.evidence import place
 from fastwright.rules.finding import Hit
@@ -50,17 +54,84 @@ def check(app: App) -> Iterator[Hit]:
     for found in legacy.values():
         old = [e for e in found if mixed or _is_sqlmodel(app, _session(e))]
         if old:
-            yield _hit(old, "session.query() is the old interface: write select()")
+            proposed = [_as_select(app, each) for each in old]
+            yield _hit(old, "session.query() is the old interface: write select()", proposed)
     for found in tuples.values():
         yield _hit(
-            found, "session.execute(...).scalars() on a session of SQLModel: exec() does both"
+            found,
+            "session.execute(...).scalars() on a session of SQLModel: exec() does both",
+            [_as_exec(each) for each in found],
         )
 
 
-def _hit(executions: list[Execution], message: str) -> Hit:
+def _hit(executions: list[Execution], message: str, proposed: list[Fix | None]) -> Hit:
     site = executions[0].site
     more = f" ({len(executions)} times here)" if len(executions) > 1 else ""
-    return Hit(place(site.module, site.node), message + more)
+    fixes = [fix for fix in proposed if fix is not None]
+    fix = (
+        Fix(
+            "suggest",
+            tuple(edit for each in fixes for edit in each.edits),
+            tuple({new for each in fixes for new in each.imports}),
+        )
+        if len(fixes) == len(executions)
+        else None
+    )
+    return Hit(place(site.module, site.node), message + more, fix=fix)
+
+
+def _as_exec(execution: Execution) -> Fix | None:
+    """``session.execute(x).scalars().all()`` -> ``session.exec(x).all()``, written in one go."""
+    site, module = execution.site, execution.site.module
+    func, behind = site.node.func, b".scalars()"
+    if not isinstance(func, s.Attribute) or site.around.awaited:
+        return None
+    end = site.node.end
+    if module.source[end : end + len(behind)] != behind:
+        return None
+    renamed = Edit(module.path, func.end - len(func.attr), func.end, "exec")
+    return Fix("suggest", (renamed, Edit(module.path, end, end + len(behind), "")))
+
+
+def _as_select(app: App, execution: Execution) -> Fix | None:
+    """``db.query(A).filter(x).all()`` -> ``db.scalars(select(A).where(x)).all()``."""
+    query, module = execution.query, execution.site.module
+    made = query.node if query is not None else None
+    last = execution.site.node
+    if query is None or not isinstance(made, s.Call) or not isinstance(last.func, s.Attribute):
+        return None
+    if (
+        len(made.args) != 1
+        or query.entity is None
+        or s.last_name(made.args[0]) != query.entity.name
+    ):
+        return None
+    steps: list[str] = []
+    node: s.Expr = last.func.value
+    while node is not made:
+        if not isinstance(node, s.Call) or not isinstance(node.func, s.Attribute):
+            return None
+        if node.func.attr not in _SAME:
+            return None
+        given = ", ".join(at.text(module, each) for each in arguments(node))
+        steps.insert(0, f".{_SAME[node.func.attr]}({given})")
+        node = node.func.value
+    if last.func.attr not in _ENDINGS or last.args or not isinstance(made.func, s.Attribute):
+        return None
+    is_sqlmodel = _is_sqlmodel(app, _session(execution))
+    select = bring(module, "sqlmodel" if is_sqlmodel else "sqlalchemy", "select")
+    if select is None or b"#" in module.source[last.start : last.end]:
+        return None
+    runs = "exec" if is_sqlmodel else "scalars"
+    statement = f"{select.name}({at.text(module, made.args[0])}){''.join(steps)}"
+    text = f"{at.text(module, made.func.value)}.{runs}({statement}).{last.func.attr}()"
+    return Fix("suggest", (replace(module, last, text),), select.imports)
+
+
+_SAME = {"filter": "where", "where": "where", "filter_by": "filter_by", "order_by": "order_by",
+         "limit": "limit", "offset": "offset", "options": "options", "join": "join"}  # fmt: skip
+"""Methods of a query, and what they are called on ``select()``."""
+_ENDINGS = frozenset({"all", "first", "one", "one_or_none"})
 
 
 def _session(execution: Execution) -> Type | None:
@@ -164,6 +235,36 @@ def named(session: SessionDep):
     result = session.execute(select(Order))  # <-
     return result.scalars().all()
 """,
+        after="""
+from typing import Annotated
+from fastapi import Depends, FastAPI
+from sqlmodel import Field, Session, SQLModel, create_engine, func, select
+
+class Order(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+
+engine = create_engine("sqlite://")
+
+def get_session():
+    with Session(engine) as session:
+        yield session
+
+SessionDep = Annotated[Session, Depends(get_session)]
+app = FastAPI()
+
+@app.get("/orders/{id}")
+def read(id: int, session: SessionDep):
+    return session.exec(select(Order).where(Order.id == id)).first()
+
+@app.get("/orders")
+def many(session: SessionDep):
+    return session.exec(select(Order)).all()
+
+@app.get("/named")
+def named(session: SessionDep):
+    result = session.execute(select(Order))
+    return result.scalars().all()
+""",
     ),
     case(
         "one of several ways in an application of SQLAlchemy",
@@ -180,6 +281,39 @@ def b(session: SessionDep):
 @app.get("/c")
 def c(session: SessionDep):
     return session.query(Order).all()  # <-
+""",
+        after="""
+from typing import Annotated
+from fastapi import Depends, FastAPI
+from sqlalchemy import create_engine, select
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+class Base(DeclarativeBase): ...
+
+class Order(Base):
+    __tablename__ = "orders"
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+engine = create_engine("sqlite://")
+
+def get_session():
+    with Session(engine) as session:
+        yield session
+
+SessionDep = Annotated[Session, Depends(get_session)]
+app = FastAPI()
+
+@app.get("/a")
+def a(session: SessionDep):
+    return session.scalars(select(Order)).all()
+
+@app.get("/b")
+def b(session: SessionDep):
+    return session.execute(select(Order)).scalars().all()
+
+@app.get("/c")
+def c(session: SessionDep):
+    return session.scalars(select(Order)).all()
 """,
     ),
     case(

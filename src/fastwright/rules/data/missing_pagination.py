@@ -19,6 +19,7 @@ import re
 from collections.abc import Iterator
 from weakref import WeakKeyDictionary
 
+from fastwright.app.calls import Execution
 from fastwright.app.loading import rows_of
 from fastwright.app.model import App
 from fastwright.app.on_loop import served
@@ -27,7 +28,12 @@ from fastwright.app.routes import Route
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function
 from fastwright.app.types import ClassObject, Instance, Query, Sequence, Type, alternatives
+from fastwright.edit import source as at
+from fastwright.edit.builders import add_parameter, chain_behind
+from fastwright.edit.fix import Fix
+from fastwright.edit.names import bring, names_in
 from fastwright.read import syntax as s
+from fastwright.rules.data._statements import whole
 from fastwright.rules.evidence import evidence, name_place, of_calls, of_route
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Case, Rule, case
@@ -83,11 +89,11 @@ def check(app: App) -> Iterator[Hit]:
         for table, origin in _whole_tables(app, endpoint, listed):
             if id(table.node) in growing and not _FEW.search(_SUFFIX.sub("", table.name)):
                 seen.add(id(endpoint.node))
-                yield _hit(route, table, origin)
+                yield _hit(app, route, table, origin)
                 break
 
 
-def _hit(route: Route, table: Class, origin: Origin) -> Hit:
+def _hit(app: App, route: Route, table: Class, origin: Origin) -> Hit:
     execution = origin.execution
     assert execution is not None  # noqa: S101 - only known origins come here
     site = execution.site
@@ -98,7 +104,33 @@ def _hit(route: Route, table: Class, origin: Origin) -> Hit:
     )
     message = f"{route.label} answers every row of {table.name}: no limit on the way"
     assert route.endpoint is not None  # noqa: S101
-    return Hit(name_place(route.endpoint), message, chain)
+    return Hit(name_place(route.endpoint), message, chain, _fix(app, route.endpoint, execution))
+
+
+def _fix(app: App, endpoint: Function, execution: Execution) -> Fix | None:
+    """Return the fix that takes ``offset`` and ``limit``, where the endpoint itself asks."""
+    query, module = execution.query, endpoint.module
+    made = query.node if query is not None else None
+    if query is None or execution.site.caller is not endpoint or not isinstance(made, s.Call):
+        return None
+    if s.last_name(made.func) != "select" or query.module is not module or query.entity is None:
+        return None
+    table = app.models.table(query.entity)
+    keys = [each.name for each in table.columns.values() if each.primary_key] if table else []
+    annotated, parameter = bring(module, "typing", "Annotated"), bring(module, "fastapi", "Query")
+    ordered = any(s.last_name(step) == "order_by" for step in query.steps)
+    if annotated is None or parameter is None or len(made.args) != 1 or len(keys) != 1:
+        return None
+    taken = (
+        f"offset: {annotated.name}[int, {parameter.name}(ge=0)] = 0, "
+        f"limit: {annotated.name}[int, {parameter.name}(ge=1, le=100)] = 50"
+    )
+    added = add_parameter(module, endpoint.node, taken)
+    if added is None or {"offset", "limit"} & names_in(module):
+        return None
+    order = "" if ordered else f".order_by({at.text(module, made.args[0])}.{keys[0]})"
+    chained = chain_behind(module, whole(query), f"{order}.offset(offset).limit(limit)")
+    return Fix("contract", (added, chained), (*annotated.imports, *parameter.imports))
 
 
 # --------------------------------------------------------------------- the answer
@@ -472,6 +504,27 @@ CASES = (
                 def actions(session: SessionDep, run_id: int):
                     return session.exec(select(Order).where(Order.run_id == run_id)).all()
                 """,
+        },
+        after={
+            "app/main.py": """
+            from typing import Annotated
+
+            from sqlmodel import select
+            from app.base import Order, SessionDep, app
+            from fastapi import Query
+
+            @app.get("/carts/{cart_id}/versions")
+            def versions(session: SessionDep, cart_id: int, offset: Annotated[int, Query(ge=0)] = 0, limit: Annotated[int, Query(ge=1, le=100)] = 50):
+                return session.exec(select(Order).where(Order.cart_id == cart_id).order_by(Order.id).offset(offset).limit(limit)).all()
+
+            @app.get("/runs/{run_id}/events")
+            def events(session: SessionDep, run_id: int, offset: Annotated[int, Query(ge=0)] = 0, limit: Annotated[int, Query(ge=1, le=100)] = 50):
+                return session.exec(select(Order).where(Order.run_id == run_id).order_by(Order.id).offset(offset).limit(limit)).all()
+
+            @app.get("/runs/{run_id}/actions")
+            def actions(session: SessionDep, run_id: int):
+                return session.exec(select(Order).where(Order.run_id == run_id)).all()
+            """,
         },
     ),
     Case(

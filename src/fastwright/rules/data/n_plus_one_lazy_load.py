@@ -35,8 +35,8 @@ from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function
 from fastwright.app.types import Instance, Query, Sequence, alternatives
 from fastwright.read import syntax as s
-from fastwright.rules.data._eager import eager
 from fastwright.rules.data._loops import is_bounded, of_request, request_label
+from fastwright.rules.data._statements import eager
 from fastwright.rules.evidence import (
     evidence,
     name_place,
@@ -437,13 +437,13 @@ CASES = (
 
                 @app.get("/orders")
                 def orders(session: Session = Depends(get_session)):
-                    rows = session.scalars(select(Order).options(selectinload(Order.customer)).limit(50)).all()
+                    rows = session.scalars(select(Order).limit(50).options(selectinload(Order.customer))).all()
                     return [public(order) for order in rows]
 
                 @app.get("/customers")
                 def customers(session: Session = Depends(get_session)):
                     found = []
-                    for customer in session.scalars(select(Customer).options(selectinload(Customer.orders)).limit(50)):
+                    for customer in session.scalars(select(Customer).limit(50).options(selectinload(Customer.orders))):
                         found.append((customer.name, len(customer.orders)))
                     return found
                 """,

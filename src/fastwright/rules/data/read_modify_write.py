@@ -29,6 +29,7 @@ from fastwright.edit.fix import Fix
 from fastwright.read import syntax as s
 from fastwright.rules.data._loops import of_request, request_label
 from fastwright.rules.data._rows import is_number, loads, table_of, takes_turns
+from fastwright.rules.data._statements import whole
 from fastwright.rules.evidence import call_name, evidence, place
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Rule, case
@@ -92,7 +93,7 @@ def _fix(read: list[Execution]) -> Fix | None:
         return None
     if s.last_name(made.func) not in {"select", "query"}:
         return None
-    return Fix("suggest", (chain_behind(run.query.module, made, ".with_for_update()"),))
+    return Fix("suggest", (chain_behind(run.query.module, whole(run.query), ".with_for_update()"),))
 
 
 def _changes(app: App, step: Step) -> Iterator[tuple[s.AugAssign | s.Assign, Surroundings]]:
@@ -325,7 +326,7 @@ def take(session: Session, product: Product, count: int) -> None:
 
 @app.post("/orders/{id}")
 def order(id: int, session: SessionDep) -> None:
-    product = session.scalars(select(Product).with_for_update().where(Product.id == id)).one()
+    product = session.scalars(select(Product).where(Product.id == id).with_for_update()).one()
     take(session, product, 1)
 
 @app.post("/pay/{id}")
@@ -337,7 +338,7 @@ def pay(id: int, amount: int, session: SessionDep) -> None:
     session.commit()
 
 def find_account(id: int, session: SessionDep) -> Account:
-    return session.query(Account).with_for_update().filter(Account.id == id).one()
+    return session.query(Account).filter(Account.id == id).with_for_update().one()
 
 @app.post("/refund/{id}")
 def refund(session: SessionDep, account: Annotated[Account, Depends(find_account)]) -> None:
@@ -347,7 +348,7 @@ def refund(session: SessionDep, account: Annotated[Account, Depends(find_account
 
 @app.post("/use/{name}")
 def use(name: str, session: SessionDep) -> None:
-    matches = session.scalars(select(Product).with_for_update().where(Product.name == name)).all()
+    matches = session.scalars(select(Product).where(Product.name == name).with_for_update()).all()
     if len(matches) == 1:
         product = matches[0]
         product.stock -= 1

@@ -22,6 +22,9 @@ from fastwright.app.models import Schema
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function
 from fastwright.app.types import ClassObject, Instance, alternatives
+from fastwright.edit.builders import insert_before
+from fastwright.edit.fix import Fix
+from fastwright.edit.names import bring
 from fastwright.read import syntax as s
 from fastwright.rules.evidence import evidence, name_place, of_calls, of_route, place
 from fastwright.rules.finding import Evidence, Hit
@@ -94,6 +97,18 @@ _KEEPING = frozenset(
 _MAX_CHAIN = 3
 
 
+def _fix(function: Function, site: CallSite) -> Fix | None:
+    """Return the fix that keeps what a function without parameters returns: ``@lru_cache``."""
+    node, module = function.node, function.module
+    last = node.body[-1]
+    cached = bring(module, "functools", "lru_cache")
+    if node.params or node.is_async or node.is_generator or node.decorators or cached is None:
+        return None
+    if not isinstance(last, s.Return) or last.value is not site.node or function.owner is not None:
+        return None
+    return Fix("suggest", (insert_before(module, node, f"@{cached.name}"),), cached.imports)
+
+
 def check(app: App) -> Iterator[Hit]:
     """Report each resource that is built anew for a request and thrown away."""
     roots = {id(function.node) for function in app.request_roots}
@@ -109,7 +124,8 @@ def check(app: App) -> Iterator[Hit]:
             if _is_static_call(app, site) and _is_lost(app, step, site.node, roots):
                 name = s.dotted(site.node.func) or site.method
                 message = f"{name}() makes {what} on every request"
-                yield Hit(place(site.module, site.node), message, _chain(app, step, site))
+                proof = _chain(app, step, site)
+                yield Hit(place(site.module, site.node), message, proof, _fix(step.function, site))
 
 
 def _chain(app: App, step: Step, site: CallSite) -> tuple[Evidence, ...]:
@@ -393,6 +409,34 @@ CASES = (
 
         def get_settings() -> Settings:
             return Settings()  # <-
+
+        @app.get("/")
+        def home(
+            engine: Annotated[object, Depends(get_engine)],
+            settings: Annotated[Settings, Depends(get_settings)],
+        ) -> None: ...
+        """,
+        after="""
+        from functools import lru_cache
+        from typing import Annotated
+        from fastapi import Depends, FastAPI
+        from pydantic_settings import BaseSettings, SettingsConfigDict
+        from sqlalchemy import create_engine
+
+        class Settings(BaseSettings):
+            model_config = SettingsConfigDict(env_file=".env")
+            url: str = "sqlite://"
+
+        settings = Settings()
+        app = FastAPI()
+
+        @lru_cache
+        def get_engine():
+            return create_engine(settings.url)
+
+        @lru_cache
+        def get_settings() -> Settings:
+            return Settings()
 
         @app.get("/")
         def home(

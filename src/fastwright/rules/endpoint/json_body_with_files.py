@@ -20,6 +20,9 @@ from fastwright.app.model import App
 from fastwright.app.routes import Route
 from fastwright.app.symbols import Class
 from fastwright.app.types import Instance, Sequence, Type, alternatives
+from fastwright.edit.builders import replace
+from fastwright.edit.fix import Fix
+from fastwright.edit.names import bring
 from fastwright.read import syntax as s
 from fastwright.rules.evidence import evidence, of_route, place
 from fastwright.rules.finding import Hit
@@ -102,7 +105,25 @@ def _hit(route: Route, parameter: RequestParameter, model: Class, form: RequestP
         evidence(form.function.module, form.node, f"{form.name}: {what}"),
         evidence(function.module, parameter.node, f"{parameter.name}: JSON"),
     )
-    return Hit(place(function.module, parameter.node), message, chain)
+    return Hit(place(function.module, parameter.node), message, chain, _fix(parameter))
+
+
+def _fix(parameter: RequestParameter) -> Fix | None:
+    """Return the fix that takes the model as JSON text of a form field."""
+    module, annotation = parameter.function.module, parameter.node.annotation
+    if not isinstance(annotation, s.Name) or parameter.node.default is not None:
+        return None
+    names = [
+        bring(module, "typing", "Annotated"),
+        bring(module, "pydantic", "Json"),
+        bring(module, "fastapi", "Form"),
+    ]
+    annotated, json, form = (each.name if each is not None else "" for each in names)
+    if not (annotated and json and form):
+        return None
+    edit = replace(module, annotation, f"{annotated}[{json}[{annotation.id}], {form}()]")
+    imports = tuple(new for each in names if each is not None for new in each.imports)
+    return Fix("suggest", (edit,), imports)
 
 
 RULE = Rule(
@@ -159,6 +180,48 @@ def c(
 @app.post("/d")
 def d(
     item: Item,  # <-
+    name: Annotated[str, Form()],
+) -> None: ...
+""",
+        after="""
+from typing import Annotated
+from fastapi import Body, Depends, FastAPI, File, Form, UploadFile
+from pydantic import BaseModel, Json, model_validator
+
+app = FastAPI()
+
+class Item(BaseModel):
+    name: str
+
+class Parsed(BaseModel):
+    name: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def parse(cls, value):
+        return value
+
+@app.post("/a")
+def a(
+    file: UploadFile,
+    item: Annotated[Json[Item], Form()],
+) -> None: ...
+
+@app.post("/b")
+def b(
+    files: list[UploadFile],
+    item: Annotated[Item, Body()],
+) -> None: ...
+
+@app.post("/c")
+def c(
+    item: Item | None = None,
+    file: bytes | None = File(None),
+) -> None: ...
+
+@app.post("/d")
+def d(
+    item: Annotated[Json[Item], Form()],
     name: Annotated[str, Form()],
 ) -> None: ...
 """,

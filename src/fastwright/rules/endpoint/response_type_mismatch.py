@@ -26,6 +26,10 @@ from fastwright.app.scopes import Where
 from fastwright.app.setup.relevance import VERBS
 from fastwright.app.symbols import Class, External, Function, Variable
 from fastwright.app.types import Result, Statement
+from fastwright.edit import source as at
+from fastwright.edit.builders import insert_before
+from fastwright.edit.fix import Fix
+from fastwright.edit.names import bring
 from fastwright.read import syntax as s
 from fastwright.rules.endpoint._endings import comes_to, falls_off
 from fastwright.rules.endpoint._paths import names as path_names
@@ -100,20 +104,33 @@ def _mismatches(
         if what is not None and comes_to(app, endpoint, node):
             yield _hit(route, endpoint, node, what)
         elif what is None and "none" not in names and _is_unchecked_row(app, route, endpoint, node):
-            yield _hit(route, endpoint, node, "None where there is no such row")
+            missing = "None where there is no such row"
+            yield _hit(route, endpoint, node, missing, _fix(endpoint, node))
     if "none" not in names and not _is_stub(endpoint):
         last = falls_off(app, endpoint)
         if last is not None:
             yield _hit(route, endpoint, last, "None: from here it runs off the end")
 
 
-def _hit(route: Route, endpoint: Function, node: s.Node, what: str) -> Hit:
+def _hit(route: Route, endpoint: Function, node: s.Node, what: str, fix: Fix | None = None) -> Hit:
     declared = route.response
     chain = [*of_route(route), evidence(endpoint.module, node, "what it returns")]
     if declared.node is not None and declared.where is not None:
         chain.insert(-1, evidence(declared.where.module, declared.node, "the declared response"))
     message = f"{route.label} returns {what}; the declared response cannot hold that: a 500"
-    return Hit(place(endpoint.module, node), message, tuple(chain))
+    return Hit(place(endpoint.module, node), message, tuple(chain), fix)
+
+
+def _fix(endpoint: Function, node: s.Return) -> Fix | None:
+    """Return the fix that answers 404 where a row that has a name is not there."""
+    module = endpoint.module
+    error = bring(module, "fastapi", "HTTPException")
+    if not isinstance(node.value, s.Name) or error is None:
+        return None
+    if not at.is_alone(module.source, node.start, node.end):
+        return None
+    check = f"if {node.value.id} is None:\n{at.step(module)}raise {error.name}(404)"
+    return Fix("contract", (insert_before(module, node, check),), error.imports)
 
 
 def _is_stub(endpoint: Function) -> bool:
@@ -427,6 +444,62 @@ def b(name: str, session: SessionDep) -> OrderOut:
 def c(id: int, session: SessionDep) -> OrderOut:
     return find(session, id)  # <-
 """,
+        after="""
+        import logging
+        from enum import Enum
+        from typing import Annotated, Optional, Union
+        from fastapi import FastAPI, HTTPException
+        from pydantic import BaseModel, Field, model_validator
+
+        app = FastAPI()
+        ITEMS = {}
+
+        class Kind(str, Enum):
+            A = "a"
+            B = "b"
+
+        class Item(BaseModel):
+            id: int
+            name: Annotated[str, Field(max_length=9)]
+            note: str | None = None
+            tags: list[str] = Field(default_factory=list)
+
+        from fastapi import Depends
+        from sqlmodel import Field as Column, Session, SQLModel, create_engine, select
+
+        class Order(SQLModel, table=True):
+            id: int | None = Column(default=None, primary_key=True)
+            name: str
+
+        class OrderOut(SQLModel):
+            name: str
+
+        engine = create_engine("sqlite://")
+
+        def get_session():
+            with Session(engine) as session:
+                yield session
+
+        SessionDep = Annotated[Session, Depends(get_session)]
+
+        def find(session: Session, id: int):
+            return session.get(Order, id)
+
+        @app.get("/a/{id}", response_model=OrderOut)
+        def a(id: int, session: SessionDep):
+            return session.get(Order, id)
+
+        @app.get("/b/{name}")
+        def b(name: str, session: SessionDep) -> OrderOut:
+            order = session.exec(select(Order).where(Order.name == name)).first()
+            if order is None:
+                raise HTTPException(404)
+            return order
+
+        @app.get("/c/{id}")
+        def c(id: int, session: SessionDep) -> OrderOut:
+            return find(session, id)
+        """,
     ),
     case(
         "a row that is checked, by the endpoint or before it, or that may be None",

@@ -97,7 +97,7 @@ def passed_through(flow: Flow, origin: str, name: str, written: str) -> Fix | No
     ``written`` holds ``{name}``, how the file calls ``name`` of ``origin``, and ``{piece}``.
     """
     module = flow.site.module
-    pieces = [piece for piece in _pieces(flow.given) if not isinstance(piece, s.Constant)]
+    pieces = [piece for piece in _pieces(flow.given) if not _is_constant(piece)]
     brought = bring(module, origin, name)
     if len(pieces) != 1 or brought is None or pieces[0] is flow.given:
         return None
@@ -106,6 +106,11 @@ def passed_through(flow: Flow, origin: str, name: str, written: str) -> Fix | No
         return None
     made = written.format(name=brought.name, piece=text(module, piece))
     return Fix("suggest", (replace(module, piece, made),), brought.imports)
+
+
+def _is_constant(node: s.Expr) -> bool:
+    """A literal, or a name as constants have: ``UPLOADS``."""
+    return isinstance(node, s.Constant) or (s.last_name(node) or "x").isupper()
 
 
 def _pieces(node: s.Expr) -> Iterator[s.Expr]:

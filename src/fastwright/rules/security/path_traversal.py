@@ -100,7 +100,7 @@ CASES = (
 
         @app.post("/files")
         def store(upload: UploadFile) -> None:
-            with open(UPLOADS / upload.filename, "wb") as file:
+            with open(UPLOADS / Path(upload.filename).name, "wb") as file:
                 file.write(upload.file.read())
 
         @app.get("/static/{rest:path}")

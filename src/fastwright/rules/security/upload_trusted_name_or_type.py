@@ -28,7 +28,7 @@ from fastwright.read import syntax as s
 from fastwright.rules.evidence import call_name, evidence, of_route, place
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Rule, case
-from fastwright.rules.security._flows import Flow, hit
+from fastwright.rules.security._flows import Flow, hit, passed_through
 
 _CHECKS = re.compile(
     r"resolve|realpath|abspath|is_relative_to|relative_to|commonpath|basename|startswith|splitext|exists"
@@ -82,7 +82,9 @@ def _named_by_client(app: App, data: RequestData, function: Function) -> Iterato
                     f"{source.name}, which the client chooses, decides which file {call_name(site)}"
                     " gets"
                 )
-                yield hit(Flow(site, given, source), message)
+                flow = Flow(site, given, source)
+                own = passed_through(flow, "uuid", "uuid4", "{name}().hex")
+                yield hit(flow, message, own)
                 break
 
 

@@ -1,4 +1,4 @@
-"""The fix that loads a relationship with its rows."""
+"""What fixes of statements share: where a statement ends, and loading a relationship with it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,19 @@ from fastwright.edit.builders import chain_behind
 from fastwright.edit.fix import Fix
 from fastwright.edit.names import bring
 from fastwright.read import syntax as s
+
+
+def whole(query: Query) -> s.Expr:
+    """Return the expression that makes a statement, with what is called on it in the same line."""
+    return max(
+        (
+            step
+            for step in query.steps
+            if step.start == query.node.start and isinstance(step, s.Call)
+        ),
+        key=lambda step: step.end,
+        default=query.node,
+    )
 
 
 def eager(query: Query | None, path: tuple[Relationship, ...]) -> Fix | None:
@@ -26,5 +39,5 @@ def eager(query: Query | None, path: tuple[Relationship, ...]) -> Fix | None:
         return None
     loaded = f"{at.text(query.module, entity)}.{path[0].name}"
     written = f".options({option.name}({loaded}))"
-    edit = chain_behind(query.module, made, written)
+    edit = chain_behind(query.module, whole(query), written)
     return Fix("safe", (edit,), option.imports)

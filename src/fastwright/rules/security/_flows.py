@@ -32,7 +32,7 @@ def arguments(
 ) -> Iterator[tuple[CallSite, s.Expr]]:
     """Yield the calls of ``sinks`` that requests reach, each with the argument that matters.
 
-    ``sinks`` maps canonical names to ``position keyword``: ``{"requests.get": "0 url"}``.
+    ``sinks`` maps canonical names to ``position keyword``, ``{"requests.get": "0 url"}``, or ``self``.
     """
     last = frozenset(name.rpartition(".")[2] for name in sinks)
     for function in (*_served(data, last), *_in_jobs(app, data, sinks, last)):
@@ -40,10 +40,17 @@ def arguments(
             where = sinks.get(site.external or "")
             if where is None:
                 continue
-            position, _, keyword = where.partition(" ")
-            given = site.node.argument(int(position), keyword)
+            given = argument(site, where)
             if given is not None:
                 yield site, given
+
+
+def argument(site: CallSite, where: str) -> s.Expr | None:
+    """Return what ``where`` names of a call: ``position keyword``, or ``self``."""
+    if where == "self":
+        return site.node.func.value if isinstance(site.node.func, s.Attribute) else None
+    position, _, keyword = where.partition(" ")
+    return site.node.argument(int(position), keyword)
 
 
 def _served(data: RequestData, last: frozenset[str]) -> Iterator[Function]:

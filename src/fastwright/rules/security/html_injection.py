@@ -4,7 +4,8 @@
 follows the link (cross-site scripting, CWE-79). Render a template that escapes (Jinja2 does in
 `Jinja2Templates`), or use `html.escape`.
 
-Reported where text of a request is put into the content of an `HTMLResponse`, at once or when it is read
+Reported where text of a request is put into the content of an `HTMLResponse` (or of a `Response` whose
+`media_type` is `text/html`), at once or when it is read
 back from the column that keeps it. Escaped, checked and
 compared values are left alone, and so are numbers.
 """
@@ -13,8 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fastwright.app.calls import CallSite
 from fastwright.app.model import App
 from fastwright.app.request_data import RequestData, Source
+from fastwright.read import syntax as s
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Rule, case
 from fastwright.rules.security._flows import flows, hit, passed_through
@@ -23,8 +26,17 @@ from fastwright.rules.security._flows import flows, hit, passed_through
 def check(app: App) -> Iterator[Hit]:
     """Report HTML that holds text of the request."""
     for flow in flows(app, RequestData(app), app.library.sinks["html-injection"], _is_shared):
+        if not _is_html(flow.site):
+            continue
         message = f"{flow.source.told} stands in the HTML as it was sent"
         yield hit(flow, message, passed_through(flow, "html", "escape", "{name}({piece})"))
+
+
+def _is_html(site: CallSite) -> bool:
+    """``HTMLResponse``, or a plain response that says that it is HTML."""
+    if not (site.external or "").endswith(".Response"):
+        return True
+    return (s.string(site.node.argument(3, "media_type")) or "").startswith("text/html")
 
 
 def _is_shared(source: Source) -> bool:
@@ -49,7 +61,7 @@ CASES = (
         """
         from typing import Annotated
         from fastapi import FastAPI, Form
-        from fastapi.responses import HTMLResponse
+        from fastapi.responses import HTMLResponse, Response
 
         app = FastAPI()
 
@@ -60,6 +72,14 @@ CASES = (
         def hello(name: str) -> HTMLResponse:
             return HTMLResponse("<p>" + name + "</p>")  # <-
 
+        @app.get("/plain")
+        def plain(name: str) -> Response:
+            return Response(f"<b>{name}</b>", media_type="text/html")  # <-
+
+        @app.get("/text")
+        def text(name: str) -> Response:
+            return Response(f"hello {name}", media_type="text/plain")
+
         @app.post("/title")
         def title(text: Annotated[str, Form()]) -> HTMLResponse:
             return page(text)
@@ -68,7 +88,7 @@ CASES = (
         from html import escape
         from typing import Annotated
         from fastapi import FastAPI, Form
-        from fastapi.responses import HTMLResponse
+        from fastapi.responses import HTMLResponse, Response
 
         app = FastAPI()
 
@@ -78,6 +98,14 @@ CASES = (
         @app.get("/hello")
         def hello(name: str) -> HTMLResponse:
             return HTMLResponse("<p>" + escape(name) + "</p>")
+
+        @app.get("/plain")
+        def plain(name: str) -> Response:
+            return Response(f"<b>{escape(name)}</b>", media_type="text/html")
+
+        @app.get("/text")
+        def text(name: str) -> Response:
+            return Response(f"hello {name}", media_type="text/plain")
 
         @app.post("/title")
         def title(text: Annotated[str, Form()]) -> HTMLResponse:

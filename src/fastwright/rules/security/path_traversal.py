@@ -15,17 +15,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from fastwright.app.calls import CallSite
 from fastwright.app.model import App
 from fastwright.app.request_data import RequestData, Source
 from fastwright.edit.fix import Fix
+from fastwright.read import syntax as s
 from fastwright.rules.evidence import call_name
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Rule, case
 from fastwright.rules.security._flows import Flow, flows, hit, holds_slashes, passed_through
 
 _CHECKS = re.compile(
-    r"resolve|realpath|abspath|is_relative_to|relative_to|commonpath|basename|startswith|splitext|exists"
-    r"|secure_filename|slug|hash|uuid|isfile|is_file",
+    r"resolve|realpath|abspath|is_relative_to|relative_to|commonpath|basename|startswith|splitext"
+    r"|secure_filename|slug|hash|uuid",
     re.IGNORECASE,
 )
 
@@ -34,9 +36,15 @@ def check(app: App) -> Iterator[Hit]:
     """Report files whose path the request chooses."""
     data = RequestData(app, _CHECKS)
     for flow in flows(app, data, app.library.sinks["path-traversal"], _may_hold_slashes):
+        if flow.given is _receiver(flow.site) and flow.source.name.endswith(".filename"):
+            continue  # upload-trusted-name-or-type
         call = call_name(flow.site)
         message = f"{flow.source.told} decides which file {call} gets"
         yield hit(flow, message, _fix(flow))
+
+
+def _receiver(site: CallSite) -> s.Expr | None:
+    return site.node.func.value if isinstance(site.node.func, s.Attribute) else None
 
 
 def _fix(flow: Flow) -> Fix | None:
@@ -106,6 +114,44 @@ CASES = (
         @app.get("/static/{rest:path}")
         def static(rest: str) -> FileResponse:
             return FileResponse(f"static/{rest}")
+        """,
+    ),
+    case(
+        "methods of a path; that a file is there says nothing about where",
+        """
+        import os
+        from pathlib import Path
+        from fastapi import FastAPI
+        from pydantic import BaseModel
+
+        REPORTS = Path("reports")
+        app = FastAPI()
+
+        class Report(BaseModel):
+            name: str
+            text: str
+
+        @app.get("/report")
+        def report(name: str) -> str:
+            return (REPORTS / name).read_text()  # <-
+
+        @app.post("/report")
+        def write(report: Report) -> None:
+            path = REPORTS.joinpath(report.name)
+            path.write_text(report.text)  # <-
+
+        @app.delete("/report")
+        def delete(name: str) -> None:
+            path = os.path.join("reports", name)
+            if os.path.exists(path):
+                os.remove(path)  # <-
+
+        @app.get("/mine")
+        def mine(name: str) -> str:
+            path = (REPORTS / name).resolve()
+            if not path.is_relative_to(REPORTS):
+                return ""
+            return path.read_text()
         """,
     ),
     case(

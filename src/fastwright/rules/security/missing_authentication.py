@@ -5,9 +5,10 @@ added to the public router, or its `dependencies=[...]` was forgotten (OWASP API
 
 Who authenticates is decided by what code does, not by its name: it reads credentials and refuses with
 401 or 403, as a dependency of the endpoint, the route, the router, the include or the application, as a
-decorator, or in the endpoint's own body. The rule speaks only where most routes of the same file that
-change something do authenticate; routes that must be open (login, registration, password reset,
-webhooks) are left alone, and so is everything where a dependency or middleware is not known.
+decorator, or in the endpoint's own body. The rule speaks only where another method of the same path
+authenticates, or most routes of the same file do (of those that change something, or of all). Routes
+that must be open (login, registration, password reset, webhooks) are left alone, and so is everything
+where a dependency or middleware is not known.
 """
 
 from __future__ import annotations
@@ -41,18 +42,29 @@ def check(app: App) -> Iterator[Hit]:
         return
     siblings: dict[str, list[Route]] = {}
     for route in app.routes:
-        if route.kind == "http" and not _CHANGING.isdisjoint(route.methods) and route.endpoint:
+        if route.kind == "http" and route.endpoint:
             siblings.setdefault(route.endpoint.module.path, []).append(route)
     reported: set[int] = set()
     for routes in siblings.values():
-        guarded = [route for route in routes if route.authentication is not None]
-        if len(guarded) < _SIBLINGS or len(guarded) < _SHARE * len(routes):
-            continue
         for route in routes:
-            if not _is_unguarded(app, route) or id(route.endpoint) in reported:
+            if _CHANGING.isdisjoint(route.methods) or id(route.endpoint) in reported:
                 continue
-            reported.add(id(route.endpoint))
-            yield _hit(route, guarded)
+            guarded = _guarded(route, routes)
+            if guarded and _is_unguarded(app, route):
+                reported.add(id(route.endpoint))
+                yield _hit(route, guarded)
+
+
+def _guarded(route: Route, routes: list[Route]) -> list[Route]:
+    """Return the siblings that authenticate, if they are enough: of the same path, or most of all."""
+    same = [r for r in routes if r.path == route.path and r.authentication is not None]
+    if same:
+        return same
+    for among in ([r for r in routes if not _CHANGING.isdisjoint(r.methods)], routes):
+        guarded = [r for r in among if r.authentication is not None]
+        if len(guarded) >= _SIBLINGS and len(guarded) >= _SHARE * len(among):
+            return guarded
+    return []
 
 
 def _hit(route: Route, guarded: list[Route]) -> Hit:
@@ -165,6 +177,27 @@ def replace(id: int) -> None: ...
 
 app.include_router(public)
 app.include_router(guarded)
+""",
+    ),
+    case(
+        "another method of the same path asks",
+        _HEAD
+        + """
+router = APIRouter()
+
+@router.get("/a/{id}")
+def read(id: int, user: User) -> None: ...
+
+@router.delete("/a/{id}")
+def remove(id: int) -> None: ...  # <-
+
+@router.post("/b")
+def b() -> None: ...
+
+@router.post("/c")
+def c() -> None: ...
+
+app.include_router(router)
 """,
     ),
     case(

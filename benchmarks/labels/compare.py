@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -61,7 +62,9 @@ class Subject:
 
 def answer(command: list[str]) -> Any:  # noqa: ANN401 - each tool has its own document
     """Run a tool and return the JSON that it prints."""
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    # hydroid's threads overflow the stack that they get by default on some of the applications
+    environment = {**os.environ, "RUST_MIN_STACK": str(512 * 1024 * 1024)}
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
     start = min((i for i in (done.stdout.find("{"), done.stdout.find("[")) if i >= 0), default=-1)
     if start < 0:
         raise SystemExit(f"{command[0]}: no JSON: {done.stderr[-500:]}")

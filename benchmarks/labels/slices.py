@@ -44,9 +44,13 @@ class Slice:
     routers: tuple[str, ...]
     """Files of its endpoints: it is what they reach that was labelled."""
     files: dict[str, list[tuple[int, int]]]
+    categories: frozenset[str] = frozenset(CATEGORIES)
+    """The categories of which all problems were labelled."""
 
     def holds(self, report: Report) -> bool:
         """Whether a report is about lines that were read, and as far as is known reached from here."""
+        if report.category not in self.categories:
+            return False
         read = self.files.get(report.file, ())
         if not any(first <= report.first <= last for first, last in read):
             return False
@@ -137,6 +141,7 @@ def read_slices() -> list[Slice]:
             about["version"],
             tuple(about["routers"]),
             {file: [(a, b) for a, b in ranges] for file, ranges in about["files"].items()},
+            frozenset(about.get("categories", CATEGORIES)),
         )
         for name, about in sorted(data.items())
     ]

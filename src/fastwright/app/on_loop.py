@@ -24,17 +24,17 @@ from fastwright.read import syntax as s
 class Entry(msgspec.Struct, frozen=True, eq=False):
     """A function that the framework itself calls.
 
-    ``kind``: endpoint, dependency, middleware, handler, task or scheduled. ``route`` is one that starts it,
-    where a route does.
+    ``kind``: endpoint, dependency, middleware, handler, thread, task or scheduled. ``route`` is one that
+    starts it, where a route does.
     """
 
     function: Function
     kind: str
     route: Route | None
     step: Step | None = None
-    """For a background task: how the function that schedules it is reached."""
+    """For a thread or a background task: how the function that starts it is reached."""
     site: CallSite | None = None
-    """For a background task: the call that schedules it."""
+    """For a thread or a background task: the call that starts it."""
 
 
 class Loop(msgspec.Struct, frozen=True, eq=False):
@@ -105,6 +105,7 @@ def served(app: App) -> Loop:
             known.setdefault(id(entry.function.node), entry)
         reached = app.calls.reach([entry.function for entry in known.values()])
         found = Loop(known, reached)
+        _add_tasks(app, found, list(in_threads(app, found)))
         _add_tasks(app, found, list(background_tasks(app, found)))
         _add_tasks(app, found, list(queued_jobs(app, found)))
         _SERVED[app] = found
@@ -168,12 +169,35 @@ def _add_tasks(
     tasks: list[Entry],
     follow: Callable[[CallSite, Function], bool] = lambda _site, _target: True,
 ) -> None:
-    """Add background tasks that nothing else reaches, and what they call."""
+    """Add threads or background tasks that nothing else reaches, and what they call."""
     new = [task for task in tasks if task.function not in running.reached]
     for task in new:
         running.entries.setdefault(id(task.function.node), task)
     for key, step in app.calls.reach([task.function for task in new], follow).steps.items():
         running.reached.steps.setdefault(key, step)
+
+
+def in_threads(app: App, running: Loop) -> Iterator[Entry]:
+    """Yield the functions that requests have run in a thread: ``to_thread(work, item)``."""
+    for step in running.reached:
+        for site in app.calls.sites(step.function):
+            given = handed_over(app, site)
+            if given is None:
+                continue
+            route = running.entry(step.root).route
+            for option in alternatives(app.types.of(given, Where(site.module, site.caller))):
+                for target in app.calls.targets(option):
+                    yield Entry(target, "thread", route, step, site)
+
+
+def handed_over(app: App, site: CallSite) -> s.Expr | None:
+    """Return the function that a call runs in another thread or process, or None."""
+    position = app.library.elsewhere.get(site.external or "")
+    if position is None:
+        return None
+    if position < len(site.node.args):
+        return site.node.args[position]
+    return site.node.keyword("target") or site.node.keyword("func")
 
 
 def background_tasks(app: App, running: Loop) -> Iterator[Entry]:

@@ -145,6 +145,10 @@ WHOLE = Wanted()
 """The question about a whole value."""
 
 
+_LATER = {"functools.partial": 0, "fastapi.BackgroundTasks.add_task": 0}
+"""What takes a function with its arguments and runs it later: where the function stands."""
+
+
 @dataclass(eq=False)
 class RequestData:
     """Follows values back to requests.
@@ -162,6 +166,7 @@ class RequestData:
     stored: Stored = field(init=False)
     dispatch: Dispatch = field(init=False)
     _callers: dict[int, list[CallSite]] | None = None
+    _handing_on: dict[int, list[CallSite]] | None = None
     _active: set[tuple[int, str, tuple[str, ...]]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -402,7 +407,7 @@ class RequestData:
     ) -> Iterator[Source]:
         step = self.running.step(function)
         entry = self.running.entries.get(id(step.root.node)) if step is not None else None
-        if step is None or entry is None or entry.route is None or entry.kind == "task":
+        if step is None or entry is None or entry.route is None or entry.kind in {"task", "thread"}:
             return
         named = [part for part in wanted.path if part != ANY]
         name = named[0] if named and attribute in _MAPPINGS else _shown(attribute, wanted.path)
@@ -485,6 +490,8 @@ class RequestData:
             chosen = self.dispatch.by(site, function, wanted.chosen)
             if chosen is not None:
                 yield site, Wanted(wanted.path, (), wanted.depth + 1, chosen)
+        for site in self.handing_on(function):
+            yield site, Wanted(wanted.path, (), wanted.depth + 1)
 
     def _given(self, site: CallSite, position: int, name: str, wanted: Wanted) -> Iterator[Source]:
         given = site.node.argument(position, name)
@@ -611,6 +618,32 @@ class RequestData:
                     for target in site.targets:
                         self._callers.setdefault(id(target.node), []).append(site)
         return self._callers.get(id(function.node), [])
+
+    def handing_on(self, function: Function) -> list[CallSite]:
+        """Return the calls that have ``function`` run with arguments: in a thread, as a task, partly."""
+        if self._handing_on is None:
+            self._handing_on = {}
+            positions = {**self.app.library.elsewhere, **_LATER}
+            for step in self.running.reached:
+                for site in self.app.calls.sites(step.function):
+                    position = positions.get(site.external or "")
+                    if position is not None and position < len(site.node.args):
+                        self._keep_handed(_as_called(site, position))
+        return self._handing_on.get(id(function.node), [])
+
+    def _keep_handed(self, called: CallSite) -> None:
+        where = Where(called.module, called.caller)
+        for option in alternatives(self.app.types.of(called.node.func, where)):
+            for target in self.app.calls.targets(option):
+                assert self._handing_on is not None  # noqa: S101 - made by the caller
+                self._handing_on.setdefault(id(target.node), []).append(called)
+
+
+def _as_called(site: CallSite, position: int) -> CallSite:
+    """``to_thread(keep, file)`` as ``keep(file)``: what stands behind a function is given to it."""
+    given, node = site.node.args[position], site.node
+    called = s.Call(node.start, node.end, given, node.args[position + 1 :], node.keywords)
+    return msgspec.structs.replace(site, node=called)
 
 
 def _way(step: Reach) -> Iterator[Step]:

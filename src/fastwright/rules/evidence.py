@@ -81,9 +81,8 @@ def of_entry(entry: Entry) -> tuple[Evidence, ...]:
     """Return the first links of a chain that starts where the framework calls in."""
     named = Evidence(name_place(entry.function), entry.function.qualname)
     if entry.step is not None and entry.site is not None:
-        scheduled = evidence(
-            entry.site.module, entry.site.node, f"schedules {entry.function.qualname}"
-        )
+        how = "runs" if entry.kind == "thread" else "schedules"
+        scheduled = evidence(entry.site.module, entry.site.node, f"{how} {entry.function.qualname}")
         first = of_route(entry.route) if entry.route is not None else ()
         return (*first, *of_step(entry.step), scheduled)
     if entry.route is None:

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 
 from fastwright.app.calls import CallSite, Step
 from fastwright.app.model import App
-from fastwright.app.on_loop import Loop, served
+from fastwright.app.request_data import RequestData
 from fastwright.app.routes import Route
 from fastwright.app.symbols import Function
 from fastwright.app.types import Instance, Sequence, Type, alternatives
@@ -34,6 +34,7 @@ from fastwright.rules.rule import Case, Rule, case
 from fastwright.rules.security._staff import is_for_staff
 
 _READS = frozenset({"fastapi.UploadFile.read", "tempfile.SpooledTemporaryFile.read"})
+_FILES = frozenset({"io.TextIOWrapper.read", "pathlib.Path.read"})
 _LIMIT = re.compile(
     rb"content[-_]length|(max|limit|allowed|exceed)\w*(size|bytes|length|mb)|size_?limit|too_?(large|big)"
     rb"|quota|_413|getbuffer|(?<!chunk_)(?<!batch_)(?<!page_)(?<![a-z])(file_?|upload_?|total_?)?size(?![a-z])",
@@ -48,24 +49,39 @@ def check(app: App) -> Iterator[Hit]:
     """Report uploads that are read whole, with no limit in sight."""
     if _middleware_limits(app):
         return
-    running = served(app)
-    for step in running.reached:
+    data = RequestData(app)
+    for step in data.running.reached:
         if "read" in step.function.node.called:
-            yield from _reads(app, running, step)
+            yield from _reads(app, data, step)
     yield from _bytes(app)
 
 
-def _reads(app: App, running: Loop, step: Step) -> Iterator[Hit]:
+def _reads(app: App, data: RequestData, step: Step) -> Iterator[Hit]:
     for site in app.calls.sites(step.function):
-        if site.external not in _READS or not _reads_all(site):
+        if site.method != "read" or not _reads_all(site):
             continue
-        route = running.entry(step.root).route
-        if route is None or _is_limited(app, route, step):
+        route = _route(data, step, site)
+        if route is None or is_for_staff(route) or _is_limited(app, route, step, site):
             continue
         name = s.dotted(site.node.func) or "read"
-        message = f"{name}() brings a whole upload into memory, whatever its size"
+        late = _is_limited(app, route, step, None)
+        size = "; its size is looked at only then" if late else ", whatever its size"
+        message = f"{name}() brings a whole upload into memory{size}"
         chain = (*of_route(route), *of_step(step), evidence(site.module, site.node, "read whole"))
         yield Hit(place(site.module, site.node), message, chain, _fix(step.function, site))
+
+
+def _route(data: RequestData, step: Step, site: CallSite) -> Route | None:
+    """Return the route whose upload a call reads: known by its type, or followed from the request."""
+    if site.external in _READS:
+        return data.running.entry(step.root).route
+    read = site.node.func.value if isinstance(site.node.func, s.Attribute) else None
+    parameters = {each.name for each in step.function.parameters}
+    if not isinstance(read, s.Name) or read.id not in parameters or site.external in _FILES:
+        return None
+    source = next(iter(data.sources(read, step.function)), None)
+    is_file = source is not None and source.kind == "file" and not source.name.endswith("name")
+    return source.route if source is not None and is_file else None
 
 
 def _fix(function: Function, site: CallSite) -> Fix | None:
@@ -112,7 +128,8 @@ def _bytes(app: App) -> Iterator[Hit]:
         for parameter in route.parameters:
             if parameter.kind != "file" or id(parameter.node) in seen:
                 continue
-            if _is_bytes(parameter.type) and not _is_limited(app, route, None):
+            limited = is_for_staff(route) or _is_limited_somewhere(app, route)
+            if _is_bytes(parameter.type) and not limited:
                 seen.add(id(parameter.node))
                 message = (
                     f"{parameter.name}: bytes holds a whole upload in memory, whatever its size"
@@ -136,34 +153,51 @@ def _is_bytes(found: Type) -> bool:
 # ---------------------------------------------------------------------- limits
 
 
-def _is_limited(app: App, route: Route, step: Step | None) -> bool:
-    """Whether anything on the way of a request looks at a size, or only administrators come here."""
-    if is_for_staff(route):
+def _is_limited(app: App, route: Route, step: Step | None, read: CallSite | None) -> bool:
+    """Whether anything on the way of a request looks at a size before ``read``, or at all (None)."""
+    dependencies = [d.function for d in route.all_dependencies() if d.function is not None]
+    if any(_limits(app, function, None) for function in _with_near(app, dependencies)):
         return True
-    functions = [d.function for d in route.all_dependencies() if d.function is not None]
-    if route.endpoint is not None:
-        functions.append(route.endpoint)
+    at_call = read
     while step is not None:
-        functions.append(step.function)
-        step = step.before
-    near = [
-        target
-        for function in functions
-        for site in app.calls.sites(function)
-        for target in site.targets
-        if target.module.kind == "source"
-    ]
-    return any(_limits(app, function) for function in (*functions, *near))
+        if _limits(app, step.function, at_call):
+            return True
+        near = (
+            target
+            for site in app.calls.sites(step.function)
+            if at_call is None or site.node.start < at_call.node.start
+            for target in site.targets
+            if target.module.kind == "source" and (at_call is None or site is not at_call)
+        )
+        if any(_limits(app, target, None) for target in near):
+            return True
+        at_call, step = step.site if read is not None else None, step.before
+    return False
 
 
-def _limits(app: App, function: Function) -> bool:
-    if _LIMIT.search(function.node.raw_body):
+def _is_limited_somewhere(app: App, route: Route) -> bool:
+    endpoint = [route.endpoint] if route.endpoint is not None else []
+    dependencies = [d.function for d in route.all_dependencies() if d.function is not None]
+    return any(_limits(app, f, None) for f in _with_near(app, [*dependencies, *endpoint]))
+
+
+def _with_near(app: App, functions: list[Function]) -> list[Function]:
+    """Return functions and those of the project that they call."""
+    called = (target for f in functions for site in app.calls.sites(f) for target in site.targets)
+    return [*functions, *(target for target in called if target.module.kind == "source")]
+
+
+def _limits(app: App, function: Function, before: CallSite | None) -> bool:
+    """Whether a function looks at a size, before a call that it makes where one is given."""
+    node = function.node
+    end = node.end if before is None else before.node.start
+    if _LIMIT.search(function.module.source, node.start, end):
         return True
-    return "len" in function.node.called and any(
+    return "len" in node.called and any(
         _is_length(side)
-        for node, _ in app.calls.of_kind(function, s.Compare)
-        if node.ops[0] in {">", ">=", "<", "<="}
-        for side in (node.left, *node.comparators)
+        for compare, _ in app.calls.of_kind(function, s.Compare)
+        if compare.ops[0] in {">", ">=", "<", "<="} and compare.start < end
+        for side in (compare.left, *compare.comparators)
     )
 
 
@@ -260,7 +294,51 @@ CASES = (
         """,
     ),
     case(
-        "a size that is checked before or after, pieces, an upload that is not read, an administrator's",
+        "a size that is checked when everything is in memory; a plain file of an upload",
+        """
+        import asyncio
+        from typing import BinaryIO
+        from fastapi import FastAPI, HTTPException, UploadFile
+
+        LIMIT = 1_000_000
+        app = FastAPI()
+
+        @app.post("/a")
+        async def a(file: UploadFile) -> bytes:
+            data = await file.read()  # <-
+            if len(data) > LIMIT:
+                raise HTTPException(413)
+            return data
+
+        class Storage:
+            @staticmethod
+            def keep(file: BinaryIO, name: str) -> bytes:
+                return file.read()  # <-
+
+        storage = Storage()
+
+        @app.post("/b")
+        async def b(file: UploadFile) -> None:
+            await asyncio.to_thread(storage.keep, file.file, "b")
+
+        async def text(file) -> bytes:
+            return await file.read()  # <-
+
+        @app.post("/c")
+        async def c(file: UploadFile) -> bytes:
+            return await text(file)
+
+        def count(file) -> int:
+            return len(file.read())
+
+        @app.get("/d")
+        def d() -> int:
+            with open("x") as file:
+                return count(file)
+        """,
+    ),
+    case(
+        "a size that is checked before, pieces, an upload that is not read, an administrator's",
         """
         import shutil
         from fastapi import Depends, FastAPI, Header, HTTPException, UploadFile
@@ -294,13 +372,6 @@ CASES = (
         def d(file: UploadFile) -> None:
             with open("copy", "wb") as target:
                 shutil.copyfileobj(file.file, target)
-
-        @app.post("/e")
-        async def e(file: UploadFile) -> bytes:
-            data = await file.read()
-            if len(data) > LIMIT:
-                raise HTTPException(413)
-            return data
 
         @app.post("/f")
         async def f(file: UploadFile, admin: str = Depends(get_current_admin)) -> bytes:

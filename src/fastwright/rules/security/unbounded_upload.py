@@ -40,6 +40,7 @@ _LIMIT = re.compile(
     rb"|quota|_413|getbuffer|(?<!chunk_)(?<!batch_)(?<!page_)(?<![a-z])(file_?|upload_?|total_?)?size(?![a-z])",
     re.IGNORECASE,
 )
+_REFUSING = re.compile(rb"413|too_?(large|big)|exceed", re.IGNORECASE)
 _LIMITING = re.compile(r"size|content.?length|upload|body.?limit|limit.?body", re.IGNORECASE)
 
 _NAME = "MAX_UPLOAD_BYTES"
@@ -165,14 +166,21 @@ def _is_limited(app: App, route: Route, step: Step | None, read: CallSite | None
         near = (
             target
             for site in app.calls.sites(step.function)
-            if at_call is None or site.node.start < at_call.node.start
+            if at_call is None or _looks_first(site, at_call)
             for target in site.targets
-            if target.module.kind == "source" and (at_call is None or site is not at_call)
+            if target.module.kind == "source"
         )
         if any(_limits(app, target, None) for target in near):
             return True
         at_call, step = step.site if read is not None else None, step.before
     return False
+
+
+def _looks_first(site: CallSite, read: CallSite) -> bool:
+    """Whether a call that gets the upload, or the request, stands before the one that reads it."""
+    about = {node.id for node in s.walk(read.node) if isinstance(node, s.Name)} - {"self"}
+    given = {node.id for node in s.walk(site.node) if isinstance(node, s.Name)}
+    return site.node.start < read.node.start and not given.isdisjoint(about | {"request"})
 
 
 def _is_limited_somewhere(app: App, route: Route) -> bool:
@@ -193,10 +201,11 @@ def _limits(app: App, function: Function, before: CallSite | None) -> bool:
     end = node.end if before is None else before.node.start
     if _LIMIT.search(function.module.source, node.start, end):
         return True
-    return "len" in node.called and any(
+    # what is measured with len() has been read
+    return before is None and any(
         _is_length(side)
         for compare, _ in app.calls.of_kind(function, s.Compare)
-        if compare.ops[0] in {">", ">=", "<", "<="} and compare.start < end
+        if compare.ops[0] in {">", ">=", "<", "<="}
         for side in (compare.left, *compare.comparators)
     )
 
@@ -206,15 +215,16 @@ def _is_length(node: s.Expr) -> bool:
 
 
 def _middleware_limits(app: App) -> bool:
-    """Whether some middleware limits what a request may hold."""
+    """Whether some middleware refuses requests that hold too much."""
     for application in app.applications:
         for middleware in application.middleware:
+            if _LIMITING.search(middleware.name):
+                return True
             functions = [middleware.function] if middleware.function is not None else []
             if middleware.cls is not None:
                 functions += list(middleware.cls.own_methods.values())
-            if any(_LIMIT.search(function.node.raw_body) for function in functions):
-                return True
-            if _LIMITING.search(middleware.name):
+            text = b"".join(f.module.source[f.node.start : f.node.end] for f in functions)
+            if _LIMIT.search(text) and _REFUSING.search(text):
                 return True
     return False
 
@@ -388,6 +398,9 @@ CASES = (
 
                 async def __call__(self, scope, receive, send) -> None:
                     length = dict(scope["headers"]).get(b"content-length")
+                    if int(length or 0) > 1_000_000:
+                        await send({"type": "http.response.start", "status": 413})
+                        return
                     await self.app(scope, receive, send)
             """,
             "main.py": """

@@ -31,7 +31,7 @@ def bring(module: Module, origin: str, name: str | None = None) -> Brought | Non
     if name and parent is not None:
         return Brought(f"{parent}.{name}", ())
     written = name or origin
-    if written.partition(".")[0] in names_in(module):
+    if is_taken(module, written.partition(".")[0]):
         return None
     return Brought(written, (Import(module.path, origin, name),))
 
@@ -62,7 +62,12 @@ def module_level_imports(module: Module) -> dict[str, str]:
     return bound
 
 
-def names_in(module: Module) -> set[str]:
+def is_taken(module: Module, name: str) -> bool:
+    """Whether a name means something somewhere in a file."""
+    return name.encode() in module.source and name in _names_in(module)
+
+
+def _names_in(module: Module) -> set[str]:
     """Return every name that means something somewhere in a file."""
     found = set(module.imported)
     for node in module.walk():

@@ -110,7 +110,7 @@ def _fix(
     if kept is None:
         task = bring(module, "asyncio", "Task")
         kept = _TASKS
-        if task is None or _is_known(module, kept):
+        if task is None or kept.encode() in module.source:
             return None
         made = behind_imports(module, f"{kept}: set[{task.name}[object]] = set()")
         if made is None:
@@ -164,6 +164,8 @@ def _kept_in(module: Module) -> str | None:
         and isinstance(node.value, s.Call)
         and s.dotted(node.value.func) == "set"
     }
+    if not sets or b"add_done_callback" not in module.source:
+        return None
     held = (
         s.dotted(node.args[0].value)
         for node in module.walk()
@@ -174,10 +176,6 @@ def _kept_in(module: Module) -> str | None:
         and node.args[0].attr == "discard"
     )
     return next((name for name in held if name is not None and name in sets), None)
-
-
-def _is_known(module: Module, name: str) -> bool:
-    return any(isinstance(node, s.Name) and node.id == name for node in module.walk())
 
 
 # ------------------------------------------------------------------------------ held

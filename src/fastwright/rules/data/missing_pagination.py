@@ -31,7 +31,7 @@ from fastwright.app.types import ClassObject, Instance, Query, Sequence, Type, a
 from fastwright.edit import source as at
 from fastwright.edit.builders import add_parameter, chain_behind
 from fastwright.edit.fix import Fix
-from fastwright.edit.names import bring, names_in
+from fastwright.edit.names import bring, is_taken
 from fastwright.read import syntax as s
 from fastwright.rules.data._statements import whole
 from fastwright.rules.evidence import evidence, name_place, of_calls, of_route
@@ -126,7 +126,7 @@ def _fix(app: App, endpoint: Function, execution: Execution) -> Fix | None:
         f"limit: {annotated.name}[int, {parameter.name}(ge=1, le=100)] = 50"
     )
     added = add_parameter(module, endpoint.node, taken)
-    if added is None or {"offset", "limit"} & names_in(module):
+    if added is None or is_taken(module, "offset") or is_taken(module, "limit"):
         return None
     order = "" if ordered else f".order_by({at.text(module, made.args[0])}.{keys[0]})"
     chained = chain_behind(module, whole(query), f"{order}.offset(offset).limit(limit)")

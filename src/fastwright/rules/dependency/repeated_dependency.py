@@ -20,7 +20,7 @@ from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, External, Function, Variable
 from fastwright.edit.builders import insert_before, replace
 from fastwright.edit.fix import Edit, Fix, Import
-from fastwright.edit.names import bring, names_in
+from fastwright.edit.names import bring, is_taken
 from fastwright.edit.source import text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
@@ -85,7 +85,7 @@ def _named(uses: list[_Use], alias: Variable | None) -> Fix | None:
         return None
     name = f"{first.type_name}Dep"
     holder = next((x for x in first.module.facts.body if x.start <= first.node.start < x.end), None)
-    if not first.type_name[:1].isupper() or name in names_in(first.module) or holder is None:
+    if not first.type_name[:1].isupper() or is_taken(first.module, name) or holder is None:
         return None
     lines = f"{name} = {text(first.module, first.node)}\n\n\n"
     if "\n" in lines.rstrip():

@@ -36,6 +36,7 @@ _GIVEN = re.compile(
 )
 _MENTIONED = re.compile(rb"key|secret|signature|hmac|token", re.IGNORECASE)
 """What stands in the name of every secret: other bodies are not looked into."""
+_COMPARED = re.compile(rb"==|!=")
 _GIVING = {"hexdigest": "str", "digest": "bytes", "get_secret_value": "str", "encode": "bytes",
            "decode": "str"}  # fmt: skip
 """What methods of hashes, secrets and texts give."""
@@ -47,7 +48,9 @@ def check(module: Module, _versions: Versions) -> Iterator[Hit]:
     if _WEB.isdisjoint(module.header.marks):
         return
     for function in module.functions:
-        if not _MENTIONED.search(function.raw_body) or not _decides_access(function):
+        if not _MENTIONED.search(function.raw_body) or not _COMPARED.search(function.raw_body):
+            continue
+        if not _decides_access(function):
             continue
         if "compare_digest" in function.called:
             continue  # it knows how; what else it compares is no secret

@@ -26,7 +26,7 @@ from fastwright.app.types import Instance, Sequence, Type, alternatives
 from fastwright.edit import source as at
 from fastwright.edit.builders import add_argument, behind_imports, block_of, insert_after
 from fastwright.edit.fix import Fix
-from fastwright.edit.names import bring, names_in
+from fastwright.edit.names import bring, is_taken
 from fastwright.read import syntax as s
 from fastwright.rules.evidence import evidence, of_route, of_step, place
 from fastwright.rules.finding import Hit
@@ -96,7 +96,7 @@ def _fix(function: Function, site: CallSite) -> Fix | None:
     if statement is None or value is not site.node or not isinstance(target, s.Name):
         return None
     error = bring(module, "fastapi", "HTTPException")
-    if error is None or _NAME in names_in(module) or site.node.args or site.node.keywords:
+    if error is None or is_taken(module, _NAME) or site.node.args or site.node.keywords:
         return None
     constant = behind_imports(module, f"{_NAME} = 10 * 1024 * 1024")
     if constant is None:

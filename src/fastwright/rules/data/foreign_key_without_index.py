@@ -104,15 +104,16 @@ def _filtered(
     if None in columns:
         return None
     known = [column for column in columns if column is not None]
-    if any(not _lacks_index(app, table, column) for table, column in known):
+    first = next(((t, c) for t, c in known if c.foreign_key is not None), None)
+    if first is None or any(not _lacks_index(app, table, column) for table, column in known):
         return None
-    return next(((t, c) for t, c in known if c.foreign_key is not None), None)
+    return first
 
 
 def _lacks_index(app: App, table: Table, column: Column) -> bool:
     if column.primary_key or column.unique or column.index:
         return False
-    return column.foreign_key is None or not _has_index(app, table, column)
+    return not _has_index(app, table, column)
 
 
 def _conditions(

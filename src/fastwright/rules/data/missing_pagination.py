@@ -269,8 +269,8 @@ def _narrowed(app: App, query: Query, listed: str) -> bool:
             if isinstance(node, s.Attribute) and _is_parent(node.attr, listed):
                 if not _is_given(app, node, condition, query):
                     return True
-            if isinstance(node, s.Subscript) and _is_parent(s.string(node.slice) or "", listed):
-                return True  # a key of a JSON column
+            if isinstance(node, s.Subscript) and (s.string(node.slice) or "").endswith("_id"):
+                return True  # a key of a JSON column: what a few rows carry
             if isinstance(node, s.Starred):
                 return True
             if isinstance(node, s.Name) and not _is_plain_condition(condition):

@@ -8,8 +8,9 @@ Reported is the call in the loop, when a read or a changing statement is execute
 it calls, and that statement depends on the loop's variable. Left alone are loops that something
 bounds (literals, constants, enums, ranges, chunks, pages), searches for the first item that fits,
 lookups that are remembered (`if key not in cache`), what is cached, loops for one dialect where the
-function asks the others once for all, and `session.add`, which asks
-nothing. Where it is not known what a call runs, nothing is said.
+function asks the others once for all, calls whose failure the loop catches for each item, which are units of their
+own, and `session.add`, which asks nothing. Where it is not known what a call runs, more than five calls below the
+endpoint, and in background tasks, for which nobody waits, nothing is said.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ from fastwright.rules.evidence import call_name, evidence, of_calls, place
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Case, Rule, case
 
+_FAR = 5
+"""Calls between a request and a loop: of what is further away, half did not hold when it was read."""
 _MORE = 8
 """Further statements of a loop that are named."""
 _STATEMENTS = ("select", "insert", "update", "delete", "with")
@@ -53,6 +56,8 @@ def check(app: App) -> Iterator[Hit]:
     memory: Memory = {}
     leads = _Leads(app)
     for step in running.reached:
+        if len(step.chain) > _FAR or running.entry(step.root).kind == "task":
+            continue  # nobody waits for a task
         found_in: dict[int, list[_Found]] = {}
         further: list[_Found] = []
         own = {id(e.site.node): e for e in app.calls.executions(step.function) if asks(app, e)}
@@ -74,12 +79,19 @@ def check(app: App) -> Iterator[Hit]:
                 continue
             if _is_for_groups(repeated, found[1]) or _handles_groups(app, site, repeated):
                 continue
+            if found[0] and _fails_alone(site, repeated):
+                continue
             hits = found_in.setdefault(id(repeated.loop), [])
             hits.append(_Found(site, repeated, *found))
         for hits in found_in.values():
             others = [each for each in further if each.repeated.loop is hits[0].repeated.loop]
             others = sorted([*hits[1:], *others], key=lambda each: each.site.node.start)
             yield _hit(app, running, step.function, hits[0], others)
+
+
+def _fails_alone(site: CallSite, repeated: PerItem) -> bool:
+    """``for item in items: try: work(item) except ...``: what each turn does is a unit of its own."""
+    return any(each.start > repeated.loop.start and each.handlers for each in site.around.tries)
 
 
 class _Leads:
@@ -774,7 +786,7 @@ CASES = (
         """,
     ),
     case(
-        "jobs that requests hand to a queue; what no request starts is left alone",
+        "jobs, which nobody waits for: handed to a queue, or started by no request",
         """
         import dramatiq
         from celery import Celery
@@ -795,7 +807,7 @@ CASES = (
             def run(self, keys: list[int]) -> None:
                 with Session(engine) as session:
                     for key in keys:
-                        session.get(User, key)  # <-
+                        session.get(User, key)
 
         welcome = dramatiq.actor(Welcome())
 
@@ -803,7 +815,7 @@ CASES = (
         def clean(keys: list[int]) -> None:
             with Session(engine) as session:
                 for key in keys:
-                    session.get(User, key)  # <-
+                    session.get(User, key)
 
         @queue.task
         def nightly(keys: list[int]) -> None:

@@ -1,12 +1,14 @@
-"""Code that runs only when a parameter was given, or only when it was not.
+"""Code that runs only when a parameter was given, only when it was not, or only for some constant.
 
-``if grants is None: grants = load()`` asks nothing when the caller hands the grants in.
+``if grants is None: grants = load()`` asks nothing when the caller hands the grants in, and
+``if kind != Kind.LOG: find(kind)`` asks nothing when the caller hands in ``Kind.LOG``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias, Union
 
 import msgspec
 
@@ -19,12 +21,22 @@ from fastwright.read import syntax as s
 
 
 class Guarded(msgspec.Struct, frozen=True):
-    """A range of a function that depends on a parameter; ``absent``: runs when it is None or empty."""
+    """A range of a function that depends on a parameter; ``absent``: runs when it is None or empty.
+
+    With a ``constant``, the range depends on whether the parameter equals it; ``absent``: runs when not.
+    """
 
     name: str
     absent: bool
     start: int
     end: int
+    constant: str = ""
+
+
+Given: TypeAlias = Union[bool, str]
+"""What is known of an argument: whether it is something at all, or which constant it is."""
+Facts: TypeAlias = frozenset[tuple[str, Given]]
+"""Parameter -> what a call is known to have given for it."""
 
 
 @dataclass(eq=False)
@@ -79,19 +91,31 @@ class Guards:
 
     def runs(self, by: CallSite | None, site: CallSite) -> bool:
         """Whether a call may run when its function is called by ``by``; None is a call from outside."""
-        return by is None or not is_in(site.node, self.skipped(by, site.caller))
+        if by is None or not self.of(site.caller):
+            return True
+        return not is_in(site.node, self.skipped(site.caller, self.facts(by, site.caller)))
 
-    def skipped(self, site: CallSite, target: Function) -> frozenset[Guarded]:
-        """Return the ranges of ``target`` that this call does not run."""
+    def skipped(self, target: Function, facts: Facts) -> frozenset[Guarded]:
+        """Return the ranges of ``target`` that do not run for what it was given."""
         ranges = self.of(target)
         if not ranges:
             return frozenset()
-        given = _given(site, target, self._of_keywords(target), self._at_hand(site))
+        given = dict(facts)
         return frozenset(
             guarded
             for guarded in ranges
-            if (state := given.get(guarded.name)) is not None and state == guarded.absent
+            if (known := given.get(guarded.name)) is not None and _rules_out(guarded, known)
         )
+
+    def facts(self, site: CallSite, target: Function, facts: Facts = frozenset()) -> Facts:
+        """Return what a call gives ``target``: by its arguments, and by what its caller was given (``facts``)."""
+        own = {
+            name: known
+            for name, known in facts
+            if len(self.app.types.locals.of(site.caller).get(name, ())) <= 1
+        }
+        given = _given(site, target, self._of_keywords(target), self._at_hand(site), own)
+        return frozenset(given.items())
 
     def _at_hand(self, site: CallSite) -> frozenset[str]:
         """Return the names that a loop of the caller binds to objects: they are surely something."""
@@ -122,19 +146,39 @@ def _keyword_of(node: s.Expr | None, kwargs: str) -> str | None:
     return s.string(node.args[0]) if plain else None
 
 
+def _rules_out(guarded: Guarded, known: Given) -> bool:
+    """Whether a range does not run for what is known of its parameter."""
+    if not guarded.constant:
+        return (known is not False) == guarded.absent
+    if isinstance(known, bool):
+        return False
+    if known == guarded.constant:
+        return guarded.absent
+    return not guarded.absent and _kind(known) == _kind(guarded.constant)
+
+
+def _kind(constant: str) -> str:
+    """Return what two constants have in common that surely differ: their enumeration, or their type."""
+    return constant.rpartition(".")[0] if constant[0].isalpha() else "literal"
+
+
 def _given(
-    site: CallSite, target: Function, keywords: dict[str, str], at_hand: frozenset[str]
-) -> dict[str, bool]:
-    """Return parameter -> whether the call gives it; what is not known is left out.
+    site: CallSite,
+    target: Function,
+    keywords: dict[str, str],
+    at_hand: frozenset[str],
+    facts: Mapping[str, Given],
+) -> dict[str, Given]:
+    """Return parameter -> what the call gives for it; what is not known is left out.
 
     ``keywords``: the variables that take what is given by keyword only. ``at_hand``: names of the
-    caller that are surely something.
+    caller that are surely something. ``facts``: what the caller was given.
     """
     call = site.node
     starred = any(isinstance(arg, s.Starred) for arg in call.args) or any(
         keyword.arg is None for keyword in call.keywords
     )
-    found: dict[str, bool] = {}
+    found: dict[str, Given] = {}
     for position, parameter in enumerate(target.parameters):
         given = call.argument(position, parameter.name)
         if given is None:
@@ -142,6 +186,10 @@ def _given(
                 found[parameter.name] = False
         elif _is_nothing(given):
             found[parameter.name] = False
+        elif constant := _constant(given):
+            found[parameter.name] = constant
+        elif isinstance(given, s.Name) and given.id in facts:
+            found[parameter.name] = facts[given.id]
         elif _is_something(given) or (isinstance(given, s.Name) and given.id in at_hand):
             found[parameter.name] = True
     for name, keyword in keywords.items():
@@ -175,6 +223,18 @@ def _is_nothing(node: s.Expr | None) -> bool:
     return isinstance(node, s.Constant) and (node.kind == "none" or node.value is False)
 
 
+def _constant(node: s.Expr) -> str:
+    """Return how a constant reads: ``"draft"``, ``Kind.LOG`` (without its module); else nothing."""
+    text = s.string(node)
+    if text:
+        return repr(text)
+    name = s.dotted(node) if isinstance(node, s.Attribute) else None
+    if name is None or not name.rpartition(".")[2].isupper():
+        return ""
+    parts = name.split(".")[-2:]
+    return ".".join(parts) if parts[0][:1].isupper() else ""
+
+
 def _is_something(node: s.Expr) -> bool:
     """Whether an argument is surely a value: a name handed through may itself be None."""
     if isinstance(node, s.Constant):
@@ -193,17 +253,20 @@ def _ranges(node: s.Node) -> Iterator[tuple[s.Expr, Guarded]]:
             found = _tested(branch.test)
             if found is None or not branch.body:
                 continue
-            name, absent = found
-            yield branch.test, Guarded(name, absent, branch.body[0].start, branch.body[-1].end)
-            if position == len(node.branches) - 1 and node.orelse:
+            name, absent, constant = found
+            body = branch.body[0].start, branch.body[-1].end
+            yield branch.test, Guarded(name, absent, *body, constant)
+            if position == len(node.branches) - 1 and node.orelse and _is_whole(branch.test):
                 otherwise = node.orelse[0].start, node.orelse[-1].end
-                yield branch.test, Guarded(name, not absent, *otherwise)
+                yield branch.test, Guarded(name, not absent, *otherwise, constant)
     elif isinstance(node, s.IfExp):
         found = _tested(node.test)
         if found is not None:
-            yield node.test, Guarded(found[0], found[1], node.body.start, node.body.end)
-            otherwise = node.orelse.start, node.orelse.end
-            yield node.test, Guarded(found[0], not found[1], *otherwise)
+            name, absent, constant = found
+            yield node.test, Guarded(name, absent, node.body.start, node.body.end, constant)
+            if _is_whole(node.test):
+                otherwise = node.orelse.start, node.orelse.end
+                yield node.test, Guarded(name, not absent, *otherwise, constant)
     elif isinstance(node, s.BoolOp) and node.op == "or" and isinstance(node.values[0], s.Name):
         first = node.values[0]
         yield first, Guarded(first.id, absent=True, start=node.values[1].start, end=node.end)
@@ -222,7 +285,8 @@ def _after_returns(body: list[s.Stmt], end: int) -> Iterator[tuple[s.Expr, Guard
         for test in _alternatives(branch.test):
             found = _tested(test) if not isinstance(test, s.BoolOp) else None
             if found is not None:
-                yield test, Guarded(found[0], not found[1], node.end, end)
+                name, absent, constant = found
+                yield test, Guarded(name, not absent, node.end, end, constant)
 
 
 def _alternatives(test: s.Expr) -> list[s.Expr]:
@@ -230,22 +294,33 @@ def _alternatives(test: s.Expr) -> list[s.Expr]:
     return test.values if isinstance(test, s.BoolOp) and test.op == "or" else [test]
 
 
-def _tested(test: s.Expr) -> tuple[str, bool] | None:
-    """Return the name that a condition tests, and whether it holds when the name is absent."""
+def _is_whole(test: s.Expr) -> bool:
+    """Whether a condition that does not hold says something: of ``a and b``, either may not hold."""
+    return not isinstance(test, s.BoolOp)
+
+
+def _tested(test: s.Expr) -> tuple[str, bool, str] | None:
+    """Return the name that a condition tests, whether it holds when the name is absent, and the constant."""
     if isinstance(test, s.Name):
-        return test.id, False
+        return test.id, False, ""
     if isinstance(test, s.UnaryOp) and test.op == "not" and isinstance(test.operand, s.Name):
-        return test.operand.id, True
+        return test.operand.id, True, ""
     if isinstance(test, s.Compare) and isinstance(test.left, s.Name) and len(test.ops) == 1:
-        right = test.comparators[0]
-        if isinstance(right, s.Constant) and right.kind == "none":
-            if test.ops[0] in {"is", "=="}:
-                return test.left.id, True
-            if test.ops[0] in {"is not", "!="}:
-                return test.left.id, False
+        return _compared(test.left, test.ops[0], test.comparators[0])
     if isinstance(test, s.BoolOp) and test.op == "and":
         for value in test.values:
             found = _tested(value)
             if found is not None:
                 return found
+    return None
+
+
+def _compared(left: s.Name, op: str, right: s.Expr) -> tuple[str, bool, str] | None:
+    constant = _constant(right)
+    if not constant and not (isinstance(right, s.Constant) and right.kind == "none"):
+        return None
+    if op in {"is", "=="}:
+        return left.id, not constant, constant
+    if op in {"is not", "!="}:
+        return left.id, bool(constant), constant
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from dataclasses import dataclass, field
 
 import msgspec
@@ -60,6 +61,15 @@ _HTTP_STATUS = {
     "BAD_REQUEST": 400, "UNAUTHORIZED": 401, "FORBIDDEN": 403, "NOT_FOUND": 404, "CONFLICT": 409,
     "UNPROCESSABLE_ENTITY": 422, "INTERNAL_SERVER_ERROR": 500, "TOO_MANY_REQUESTS": 429,
 }  # fmt: skip
+
+
+def _is_builtin(name: str, base: Class | str) -> bool:
+    """Whether two names are exceptions of Python, the first a kind of the second."""
+    if not isinstance(base, str):
+        return False
+    kind, of = (getattr(builtins, n.removeprefix("builtins."), None) for n in (name, base))
+    known = name.startswith("builtins.") and base.startswith("builtins.")
+    return known and isinstance(kind, type) and isinstance(of, type) and issubclass(kind, of)
 
 
 @dataclass(eq=False)
@@ -151,7 +161,7 @@ class Raises:
                 isinstance(ancestor, Class) and ancestor.node is base.node
                 for ancestor in self.types.linker.mro(cls)
             )
-        return base in {"builtins.Exception", "builtins.BaseException"}
+        return base in {"builtins.Exception", "builtins.BaseException"} or _is_builtin(cls, base)
 
     def caught(self, raised: Class | str, tries: tuple[s.Try, ...], where: Where) -> bool:
         """Whether one of the ``try`` statements around a place catches an exception."""

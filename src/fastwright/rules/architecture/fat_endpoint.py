@@ -6,7 +6,8 @@ rules cannot be used by a worker, a command or another endpoint. Move the decidi
 service, and leave reading the request, calling the service and shaping the answer.
 
 Many statements *and* many branches *and* several database statements, outside calls or calls of
-services and repositories in the endpoint itself make one. What those do does not count, nor do logging, docstrings and raising HTTPException.
+services and repositories in the endpoint itself make one; so do twice as many statements and
+branches alone. What those do does not count, nor do logging, docstrings and raising HTTPException.
 WebSockets are left out. The message says which lines are business logic: from the first database
 statement, outside call, call of a service or loop to the last.
 """
@@ -29,6 +30,8 @@ STATEMENTS = 25
 BRANCHES = 6
 WORK = 3
 """Database statements, outside calls, and calls of services and repositories together."""
+_HUGE = 2
+"""How many times as many statements and branches make one, whatever they are about."""
 _SHOWN = 8
 
 _CLIENTS = ("httpx.AsyncClient.", "httpx.Client.", "aiohttp.ClientSession.", "requests.Session.")
@@ -65,7 +68,8 @@ class Weight(msgspec.Struct, frozen=True):
     def is_fat(self) -> bool:
         """Whether it decides, rather than translates."""
         work = len(self.queries) + len(self.outside) + len(self.calls)
-        return self.statements >= STATEMENTS and self.branches >= BRANCHES and work >= WORK
+        times = min(self.statements / STATEMENTS, self.branches / BRANCHES)
+        return times >= _HUGE or (times >= 1 and work >= WORK)
 
 
 def check(app: App) -> Iterator[Hit]:
@@ -116,6 +120,8 @@ def weigh(app: App, function: Function) -> Weight:
     )
     business: list[s.Node] = [site.node for site in (*queries, *outside, *calls)]
     business += [node for node in nodes if isinstance(node, (s.For, s.While))]
+    if len(queries) + len(outside) + len(calls) < WORK:
+        business += function.node.body
     lines = [
         function.module.facts.line(offset) for n in business for offset in (n.start, n.end - 1)
     ]

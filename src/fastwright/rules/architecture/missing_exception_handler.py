@@ -5,7 +5,9 @@ nobody on the way catches and for which no exception handler is registered, reac
 "Internal Server Error", and the log as a crash. Register one handler for it, or for a base that
 the exceptions of the domain share.
 
-Reported for exceptions of the project whose name says that a client can cause them (not found,
+An endpoint that refuses what it was given with `raise ValueError(...)` ends the same way.
+
+Reported for these, and for exceptions of the project whose name says that a client can cause them (not found,
 invalid, already there, not allowed, too many ...), raised by code that requests are seen to run,
 in a function that is given something. Silent where the exception is caught by name anywhere else
 (whoever does that decides call by call, and may know that here it cannot come), and where something might catch it: a handler for a base or for `Exception`, a middleware, a
@@ -50,6 +52,9 @@ _INTERNAL = re.compile(
     r"|unexpected|state|response|credential|backend|service|timeout|context",
     re.IGNORECASE,
 )
+_PYTHONS = frozenset({"builtins.ValueError", "builtins.KeyError", "builtins.LookupError",
+                      "builtins.PermissionError", "builtins.FileNotFoundError",
+                      "builtins.Exception"})  # fmt: skip
 _BROAD = frozenset({"builtins.Exception", "builtins.BaseException"})
 
 
@@ -63,16 +68,17 @@ def check(app: App) -> Iterator[Hit]:
             continue
         for raised in app.raises.of(step.function):
             cls = raised.cls
-            if not isinstance(cls, Class) or not _is_client_error(app, cls):
-                continue
-            if catching.by_name(cls):
+            if isinstance(cls, Class):
+                if not _is_client_error(app, cls) or catching.by_name(cls):
+                    continue
+            elif not _refuses(app, raised):
                 continue
             for root, chain in _ways_out(app, raised, cls, callers, catching):
                 route = next((r for r in app.routes_for(root) if r.kind == "http"), None)
                 if route is None or handling.answers(route, cls):
                     continue
-                message = f"{cls.name} has no exception handler: {route.label} answers 500"
-                last = evidence(raised.function.module, raised.node, f"raise {cls.name}")
+                message = f"{raised.name} has no exception handler: {route.label} answers 500"
+                last = evidence(raised.function.module, raised.node, f"raise {raised.name}")
                 proof = (*of_route(route), *of_calls(chain), last)
                 yield Hit(place(raised.function.module, raised.node), message, proof)
                 break
@@ -87,6 +93,18 @@ def _is_client_error(app: App, cls: Class) -> bool:
     names = app.linker.ancestors(cls)
     return names <= {"builtins.Exception", "builtins.ValueError", "builtins.LookupError",
                      "builtins.KeyError", "builtins.RuntimeError", "builtins.PermissionError"}  # fmt: skip
+
+
+def _refuses(app: App, raised: Raised) -> bool:
+    """Whether an endpoint refuses what it was given with an exception of Python: ``raise ValueError``.
+
+    Below the endpoint, the same exception most often says that the program is wrong.
+    """
+    return (
+        raised.cls in _PYTHONS
+        and bool(app.routes_for(raised.function))
+        and bool(raised.around.branches)
+    )
 
 
 # ------------------------------------------------------------------------- ways
@@ -107,7 +125,7 @@ def _callers(app: App) -> Callers:
 
 
 def _ways_out(
-    app: App, raised: Raised, cls: Class, callers: Callers, catching: _Catching
+    app: App, raised: Raised, cls: Class | str, callers: Callers, catching: _Catching
 ) -> Iterator[tuple[Function, tuple[CallSite, ...]]]:
     """Yield the endpoints that an exception leaves uncaught, nearest first, and the calls to it."""
     start = raised.function
@@ -139,7 +157,7 @@ class _Catching:
     """What catches exceptions beside a plain ``except``: decorators and context managers."""
 
     app: App
-    _known: dict[tuple[int, int], bool] = field(default_factory=dict)
+    _known: dict[tuple[int, int | str], bool] = field(default_factory=dict)
     _named: list[Class] | None = None
 
     def by_name(self, cls: Class) -> bool:
@@ -160,21 +178,21 @@ class _Catching:
             if isinstance(found, Class):
                 yield found
 
-    def around(self, raised: Raised, cls: Class) -> bool:
+    def around(self, raised: Raised, cls: Class | str) -> bool:
         """Whether the function that raises catches it itself, or something around it may."""
         where = Where(raised.function.module, raised.function)
         return self.app.raises.caught(cls, raised.around.tries, where) or self._with(
             raised.around.withs, where, cls
         )
 
-    def at(self, site: CallSite, cls: Class) -> bool:
+    def at(self, site: CallSite, cls: Class | str) -> bool:
         """Whether an exception that comes out of a call is caught around it."""
         where = Where(site.module, site.caller)
         return self.app.raises.caught(cls, site.around.tries, where) or self._with(
             site.around.withs, where, cls
         )
 
-    def decorated(self, function: Function, cls: Class) -> bool:
+    def decorated(self, function: Function, cls: Class | str) -> bool:
         """Whether a decorator of the function may catch."""
         where = Where(function.module, function.outer)
         for decorator in function.node.decorators:
@@ -189,14 +207,14 @@ class _Catching:
                     return True
         return False
 
-    def _with(self, withs: tuple[s.With, ...], where: Where, cls: Class) -> bool:
+    def _with(self, withs: tuple[s.With, ...], where: Where, cls: Class | str) -> bool:
         for statement in withs:
             for item in statement.items:
                 if self._may_swallow(item.context_expr, where, cls):
                     return True
         return False
 
-    def _may_swallow(self, node: s.Expr, where: Where, cls: Class) -> bool:
+    def _may_swallow(self, node: s.Expr, where: Where, cls: Class | str) -> bool:
         call = node.func if isinstance(node, s.Call) else node
         for option in alternatives(self.app.types.of(call, where)):
             if isinstance(option, ExternalValue) and option.name == "contextlib.suppress":
@@ -212,9 +230,9 @@ class _Catching:
                         return True
         return False
 
-    def catches(self, function: Function, cls: Class) -> bool:
+    def catches(self, function: Function, cls: Class | str) -> bool:
         """Whether a decorator or context manager, or a function inside it, catches ``cls``."""
-        key = (id(function.node), id(cls.node))
+        key = (id(function.node), cls if isinstance(cls, str) else id(cls.node))
         if key not in self._known:
             self._known[key] = False
             self._known[key] = any(
@@ -241,7 +259,7 @@ def _only_reraises(node: s.Try) -> bool:
 class _Handled:
     """What one application maps to an answer. ``unknown``: a handler whose class was not found."""
 
-    classes: list[Class] = field(default_factory=list)
+    classes: list[Class | str] = field(default_factory=list)
     unknown: bool = False
     """Something catches whatever comes, or it is not known what."""
 
@@ -263,7 +281,7 @@ class _Handling:
                     key = id(record.endpoint.node)
                     self._by_endpoint.setdefault(key, []).append(application)
 
-    def answers(self, route: Route, cls: Class) -> bool:
+    def answers(self, route: Route, cls: Class | str) -> bool:
         """Whether an exception that leaves the endpoint of a route is answered, or may be."""
         record = route.record
         endpoint = record.endpoint
@@ -278,7 +296,7 @@ class _Handling:
             if "route_class" in given
         )
 
-    def _answered_by(self, application: Application, cls: Class) -> bool:
+    def _answered_by(self, application: Application, cls: Class | str) -> bool:
         handled = self._known.get(id(application))
         if handled is None:
             handled = self._known[id(application)] = self._handled(application)
@@ -306,10 +324,8 @@ class _Handling:
         if not kinds:
             found.unknown = True
         for kind in kinds:
-            if isinstance(kind, Class):
-                found.classes.append(kind)
-            elif kind in _BROAD:
-                found.unknown = True
+            found.classes.append(kind)
+            found.unknown = found.unknown or kind in _BROAD
 
     def _classes(self, handler: ExceptionHandler) -> Iterator[Class | str]:
         """Yield what a handler is registered for; if that is a variable, what it takes."""
@@ -327,7 +343,7 @@ class _Handling:
             if isinstance(option, Instance):
                 yield option.cls
 
-    def _goes_on_and_catches(self, function: Function, cls: Class) -> bool:
+    def _goes_on_and_catches(self, function: Function, cls: Class | str) -> bool:
         """Whether a middleware catches ``cls`` around the call that goes on to the application."""
         where = Where(function.module, function)
         for node, _ in self.app.calls.of_kind(function, s.Try):
@@ -341,7 +357,7 @@ class _Handling:
                 return True
         return False
 
-    def _route_class_catches(self, given: Place, cls: Class) -> bool:
+    def _route_class_catches(self, given: Place, cls: Class | str) -> bool:
         where = Where(given.module, given.function)
         found = self.app.types.of(given.node, where)  # type: ignore[arg-type]
         for option in alternatives(found):
@@ -492,6 +508,59 @@ CASES = (
         @app.get("/a")
         def a(code: str):
             raise InvalidCoupon(code)
+        """,
+    ),
+    case(
+        "an endpoint that refuses with an exception of Python",
+        """
+        from fastapi import FastAPI, HTTPException
+
+        app = FastAPI()
+        other = FastAPI()
+        KINDS = {"a", "b"}
+
+        @other.exception_handler(ValueError)
+        def refuse(request, exc): ...
+
+        def answering(function):
+            async def wrapper(*args, **kwargs):
+                try:
+                    return await function(*args, **kwargs)
+                except ValueError as e:
+                    raise HTTPException(422) from e
+            return wrapper
+
+        @app.get("/kinds/{kind}")
+        async def by_kind(kind: str) -> str:
+            if kind not in KINDS:
+                raise ValueError(f"unknown kind {kind}")  # <-
+            return kind
+
+        @app.get("/answered/{kind}")
+        @answering
+        async def answered(kind: str) -> str:
+            if kind not in KINDS:
+                raise ValueError(f"unknown kind {kind}")
+            return kind
+
+        @other.get("/handled/{kind}")
+        async def handled(kind: str) -> str:
+            if kind not in KINDS:
+                raise ValueError(f"unknown kind {kind}")
+            return kind
+
+        @app.get("/caught/{kind}")
+        async def caught(kind: str) -> str:
+            try:
+                if kind not in KINDS:
+                    raise KeyError(kind)
+            except LookupError:
+                return ""
+            return kind
+
+        @app.get("/broken")
+        async def broken() -> str:
+            raise RuntimeError("never here")
         """,
     ),
     case(

@@ -14,7 +14,7 @@ from typing import TypeAlias, TypeGuard, Union
 import msgspec
 
 from fastwright.app.calls import CallSite, Execution
-from fastwright.app.guards import Guarded, Guards, is_in
+from fastwright.app.guards import Facts, Guards, is_in
 from fastwright.app.model import App
 from fastwright.app.on_loop import Loop
 from fastwright.app.scopes import Bound, Where
@@ -72,10 +72,24 @@ def _walks(site: CallSite, loop: s.While) -> PerItem | None:
     found = walked(loop)
     if found is None or _PIECES.search(found[0].id) or _is_remembered(site.around, loop):
         return None
+    if any(_ends(statement) for statement in loop.body):
+        return None
     names = computed(s.walk_scope(*loop.body), found[1])
     if not _mentions(site.node, names):
         return None
     return PerItem(loop, found[0], frozenset(names), found[2])
+
+
+def _ends(statement: s.Stmt) -> bool:
+    """Whether a loop's body returns on its first turn: ``while stack: if item := stack.pop(): return``."""
+    if isinstance(statement, s.Return):
+        return True
+    if isinstance(statement, s.If):
+        return any(
+            isinstance(branch.test, s.Name) and any(map(_ends, branch.body))
+            for branch in statement.branches
+        )
+    return isinstance(statement, (s.Try, s.With)) and any(map(_ends, statement.body))
 
 
 def _repeats(app: App, site: CallSite, loop: s.For | s.Comp, memory: Memory) -> PerItem | None:
@@ -445,7 +459,7 @@ class Handed(msgspec.Struct, frozen=True):
     """Names around the function that depend on the item."""
 
 
-_Key: TypeAlias = tuple[int, int, frozenset[str], frozenset[Guarded], frozenset[Handed]]
+_Key: TypeAlias = tuple[int, int, frozenset[str], Facts, frozenset[Handed]]
 _NOTHING: frozenset[Handed] = frozenset()
 
 
@@ -456,6 +470,7 @@ class _Call(msgspec.Struct, frozen=True, eq=False):
     target: Function
     given: frozenset[str]
     handed: frozenset[Handed]
+    facts: Facts
     further: int
     """How much further away it is: a function that was handed over belongs to who hands it over."""
 
@@ -485,7 +500,7 @@ class Leading:
         """
         if site.around.deferred:
             return None
-        for call in self._followed(site, set(names), _NOTHING):
+        for call in self._followed(site, set(names), _NOTHING, frozenset()):
             found = self._first(call, 0)
             if found is not None and found[2] <= _CONDITIONS:
                 return found[0], found[1]
@@ -493,14 +508,13 @@ class Leading:
 
     def _first(self, call: _Call, depth: int) -> tuple[Chain, Execution, int] | None:
         function = call.target
-        skipped = self.guards.skipped(call.site, function)
-        key = (id(function.node), depth, call.given, skipped, call.handed)
+        key = (id(function.node), depth, call.given, call.facts, call.handed)
         if key in self._known or depth > _DEPTH or not (call.given or call.handed):
             return self._known.get(key)
         self._known[key] = None
         if not function.decorator_names.isdisjoint(_CACHING):
             return None
-        found = self._search(function, call, skipped, depth)
+        found = self._search(function, call, depth)
         self._known[key] = found
         return found
 
@@ -527,18 +541,19 @@ class Leading:
         return found
 
     def _followed(
-        self, site: CallSite, names: set[str], handed: frozenset[Handed]
+        self, site: CallSite, names: set[str], handed: frozenset[Handed], facts: Facts
     ) -> Iterator[_Call]:
         """Yield what a call runs: the functions of the project, or one that was handed over."""
         for target in site.targets:
             passed = self._handed(site, target, names, handed)
-            yield _Call(site, target, _depending(site, target, names), passed, 1)
+            known = self.guards.facts(site, target, facts)
+            yield _Call(site, target, _depending(site, target, names), passed, known, 1)
         if isinstance(site.node.func, s.Name):
             for each in handed:
                 if each.parameter == site.node.func.id:
                     bound = msgspec.structs.replace(site, targets=(each.function,))
                     given = _depending(bound, each.function, names) | each.captured
-                    yield _Call(bound, each.function, given, _NOTHING, 0)
+                    yield _Call(bound, each.function, given, _NOTHING, frozenset(), 0)
 
     def _handed(
         self, site: CallSite, target: Function, names: set[str], handed: frozenset[Handed]
@@ -585,9 +600,9 @@ class Leading:
         self,
         function: Function,
         call: _Call,
-        skipped: frozenset[Guarded],
         depth: int,
     ) -> tuple[Chain, Execution, int] | None:
+        skipped = self.guards.skipped(function, call.facts)
         names = self._names(function, call.given)
         best: tuple[Chain, Execution, int] | None = None
         for execution in self.app.calls.executions(function):
@@ -608,7 +623,7 @@ class Leading:
         for site, read in self._calls(function):
             if (names | callable_).isdisjoint(read) or is_in(site.node, skipped):
                 continue
-            for inner in self._followed(site, names, call.handed):
+            for inner in self._followed(site, names, call.handed, call.facts):
                 found = self._first(inner, depth + inner.further)
                 if found is not None:
                     cost = found[2] + len(site.around.branches)

@@ -15,6 +15,7 @@ endpoint, and in background tasks, for which nobody waits, nothing is said.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -47,6 +48,7 @@ _FAR = 5
 _MORE = 8
 """Further statements of a loop that are named."""
 _STATEMENTS = ("select", "insert", "update", "delete", "with")
+_OUTSIDE = re.compile(r"_*(upload|download|send|transcribe|embed)(_|$)")
 _GROUPING = frozenset({"items", "values", "groupby"})
 
 
@@ -79,7 +81,7 @@ def check(app: App) -> Iterator[Hit]:
                 continue
             if _is_for_groups(repeated, found[1]) or _handles_groups(app, site, repeated):
                 continue
-            if found[0] and _fails_alone(site, repeated):
+            if _fails_alone(site, repeated) or _is_for_more(app, site, repeated, found[0]):
                 continue
             hits = found_in.setdefault(id(repeated.loop), [])
             hits.append(_Found(site, repeated, *found))
@@ -89,9 +91,34 @@ def check(app: App) -> Iterator[Hit]:
             yield _hit(app, running, step.function, hits[0], others)
 
 
+def _is_for_more(app: App, site: CallSite, repeated: PerItem, chain: Chain) -> bool:
+    """``for file in files: upload(file)``: beside what leaves the machine, the query is the least."""
+    loop = repeated.loop
+    here = (
+        (inner, loop.start)
+        for inner in app.calls.sites(site.caller)
+        if loop.start <= inner.node.start < loop.end
+    )
+    below = (
+        (inner, 0)
+        for step in (site, *chain)
+        for target in step.targets[:1]
+        for inner in app.calls.sites(target)
+    )
+    return any(
+        _OUTSIDE.match(s.last_name(inner.node.func) or "")
+        and not any(branch.start > start for branch in inner.around.branches)
+        for inner, start in (*here, *below)
+    )
+
+
 def _fails_alone(site: CallSite, repeated: PerItem) -> bool:
     """``for item in items: try: work(item) except ...``: what each turn does is a unit of its own."""
-    return any(each.start > repeated.loop.start and each.handlers for each in site.around.tries)
+    return any(
+        each.start > repeated.loop.start
+        and any(not isinstance(h.body[-1], (s.Raise, s.Return)) for h in each.handlers if h.body)
+        for each in site.around.tries
+    )
 
 
 class _Leads:

@@ -215,7 +215,8 @@ class _Raising:
         for site in app.calls.sites(function) if calls else ():
             for target in site.targets:
                 ways = self._of(target, calls - 1)
-                skipped = self._guards.skipped(site, target) if ways else frozenset()
+                facts = self._guards.facts(site, target) if ways else frozenset()
+                skipped = self._guards.skipped(target, facts)
                 for status, way in ways.items():
                     inner = way.calls[0].node if way.calls else way.raised.node
                     if status in found or is_in(inner, skipped):

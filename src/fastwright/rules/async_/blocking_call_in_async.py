@@ -41,7 +41,7 @@ _FILES = frozenset({"builtins.open", "pathlib.Path.open", "pathlib.Path.read_tex
 _IN_MEMORY = ("/proc/", "/sys/", "/dev/", "/run/", "/var/run/")
 """Files that the kernel makes up: reading them waits for no disk."""
 _SEVERAL = 2
-_MORE = 6
+_MORE = 8
 """Further calls of what blocks that are shown: each has to be mended."""
 
 _MOVABLE = (
@@ -114,7 +114,7 @@ def _hit(on: _Loop, step: Step, why: str, sites: list[CallSite]) -> Hit:
     chain = (
         *of_entry(entry),
         *of_step(step),
-        *(evidence(site.module, site.node, _named(app, site)) for site in sites[:4]),
+        *(evidence(site.module, site.node, _named(app, site)) for site in sites[:_MORE]),
         *(
             evidence(site.module, site.node, f"also calls {step.function.qualname}")
             for site in on.other_calls(step)[:_MORE]

@@ -958,6 +958,55 @@ CASES = (
         """,
     ),
     case(
+        "what a constant rules out on the way; work beside which the query is the least",
+        """
+        from enum import Enum
+        from fastapi import FastAPI
+        from sqlmodel import Field, Session, SQLModel
+
+        class Kind(Enum):
+            LOG = "log"
+            PAGE = "page"
+
+        class Item(SQLModel, table=True):
+            id: int | None = Field(default=None, primary_key=True)
+
+        app = FastAPI()
+
+        def upload(item: Item) -> None: ...
+
+        def save(session: Session, key: int, kind: Kind) -> None:
+            write(session, key, kind)
+
+        def write(session: Session, key: int, kind: Kind) -> None:
+            if kind != Kind.LOG:
+                session.get(Item, key)
+            session.add(Item(id=key))
+
+        @app.post("/logs")
+        def logs(session: Session, keys: list[int]) -> None:
+            for key in keys:
+                save(session, key, Kind.LOG)
+
+        @app.post("/pages")
+        def pages(session: Session, keys: list[int]) -> None:
+            for key in keys:
+                save(session, key, Kind.PAGE)  # <-
+
+        @app.post("/uploads")
+        def uploads(session: Session, keys: list[int]) -> None:
+            for key in keys:
+                upload(session.get(Item, key))
+
+        @app.post("/some")
+        def some(session: Session, keys: list[int]) -> None:
+            for key in keys:
+                item = session.get(Item, key)  # <-
+                if item.id == 7:
+                    upload(item)
+        """,
+    ),
+    case(
         "what a loop over a few things gathers is few",
         """
         from fastapi import FastAPI, Request

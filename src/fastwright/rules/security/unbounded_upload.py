@@ -197,12 +197,17 @@ def _with_near(app: App, functions: list[Function]) -> list[Function]:
 
 def _limits(app: App, function: Function, before: CallSite | None) -> bool:
     """Whether a function looks at a size, before a call that it makes where one is given."""
-    node = function.node
-    end = node.end if before is None else before.node.start
-    if _LIMIT.search(function.module.source, node.start, end):
+    node, source = function.node, function.module.source
+    if before is not None:
+        # a constant that is only set limits nothing, and what is measured with len() has been read
+        return any(
+            _LIMIT.search(source, looking.start, looking.end)
+            for looking, _ in app.calls.nodes(function)
+            if isinstance(looking, (s.Compare, s.Call)) and looking.end <= before.node.start
+        )
+    if _LIMIT.search(source, node.start, node.end):
         return True
-    # what is measured with len() has been read
-    return before is None and any(
+    return any(
         _is_length(side)
         for compare, _ in app.calls.of_kind(function, s.Compare)
         if compare.ops[0] in {">", ">=", "<", "<="}
@@ -301,6 +306,24 @@ CASES = (
         @app.post("/d")
         async def d(file: bytes = File()) -> int:
             return len(file)
+        """,
+    ),
+    case(
+        "a limit that is set and looked at when everything is in memory",
+        """
+        from fastapi import FastAPI, UploadFile
+
+        app = FastAPI()
+
+        @app.post("/texts")
+        async def texts(files: list[UploadFile]) -> list[str]:
+            max_file_size = 10 * 1024 * 1024
+            found = []
+            for file in files:
+                content = await file.read()  # <-
+                if len(content) <= max_file_size:
+                    found.append(content.decode())
+            return found
         """,
     ),
     case(

@@ -119,7 +119,9 @@ def hydroid(*, environment: bool) -> Callable[[Subject], Iterator[Report]]:
 
     def run(subject: Subject) -> Iterator[Report]:
         command = [installed("hydroid"), "--no-cache", "--cpu", "--format", "json"]
-        if environment:
+        if (
+            environment and subject.environment.is_dir()
+        ):  # one application cannot be installed apart
             command += ["--python", str(subject.environment)]
         for found in answer([*command, str(subject.root)])["diagnostics"]:
             places = [found["location"], *(link["location"] for link in found["chain"])]

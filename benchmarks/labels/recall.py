@@ -38,7 +38,9 @@ def main() -> int:
         "--list", action="store_true", help="list what was missed, and what is false"
     )
     options = parser.parse_args()
-    totals = {category: Score() for category in CATEGORIES}
+    totals = {
+        held_out: {category: Score() for category in CATEGORIES} for held_out in (False, True)
+    }
     problems = read_problems()
     for part in read_slices():
         if options.names and part.name not in options.names:
@@ -47,7 +49,7 @@ def main() -> int:
         mine = [problem for problem in problems if problem.slice == part.name]
         scores, missed, wrong = score(part, mine, reports(application.source))
         for category, found in scores.items():
-            totals[category].add(found)
+            totals[part.held_out][category].add(found)
         if options.list:
             for problem in missed:
                 print(
@@ -55,7 +57,9 @@ def main() -> int:
                 )
             for report in wrong:
                 print(f"false {part.application} {report.category} {report.file}:{report.first}")
-    print(table(totals))
+    for held_out, title in ((False, "Slices that rules were learned from"), (True, "Held out")):
+        if any(found.found + found.missed for found in totals[held_out].values()):
+            print(f"{title}\n\n{table(totals[held_out])}\n")
     return 0
 
 

@@ -46,6 +46,8 @@ class Slice:
     files: dict[str, list[tuple[int, int]]]
     categories: frozenset[str] = frozenset(CATEGORIES)
     """The categories of which all problems were labelled."""
+    held_out: bool = False
+    """Whether it was labelled after the rules had been made: what they miss here, they were not taught."""
 
     def holds(self, report: Report) -> bool:
         """Whether a report is about lines that were read, and as far as is known reached from here."""
@@ -142,6 +144,7 @@ def read_slices() -> list[Slice]:
             tuple(about["routers"]),
             {file: [(a, b) for a, b in ranges] for file, ranges in about["files"].items()},
             frozenset(about.get("categories", CATEGORIES)),
+            about.get("held_out", False),
         )
         for name, about in sorted(data.items())
     ]

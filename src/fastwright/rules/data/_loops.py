@@ -265,6 +265,8 @@ def _is_bounded_call(app: App, call: s.Call, where: Where, depth: int) -> bool:
         if inner is None and isinstance(call.func, s.Attribute):
             inner = call.func.value
         return inner is not None and is_bounded(app, inner, where, depth + 1)
+    if name == "get" and isinstance(call.func, s.Attribute):  # Config.get("servers", [])
+        return bool(_FIXED.search(s.last_name(call.func.value) or ""))
     return bool(_PIECES.search(name)) or _returns_few(app, call, where, depth)
 
 

@@ -993,6 +993,14 @@ CASES = (
             for key in keys:
                 save(session, key, Kind.PAGE)  # <-
 
+        class Config:
+            @classmethod
+            def get(cls, key: str, default: list[int]) -> list[int]: ...
+
+        @app.get("/servers")
+        def servers(session: Session) -> list[Item | None]:
+            return [session.get(Item, key) for key in Config.get("servers", [])]
+
         @app.post("/uploads")
         def uploads(session: Session, keys: list[int]) -> None:
             for key in keys:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fastwright.report.report import Report
     from fastwright.review.result import RuleFailure
     from fastwright.review.run import Options
+    from fastwright.steps.step import Done, Left
 
 _RECURSION = 20_000
 """Nested code is read by nested calls; a Python frame is cheap today."""
@@ -181,6 +182,46 @@ def _map(arguments: argparse.Namespace) -> int:
     return CLEAN
 
 
+def _fix(arguments: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from fastwright.report import steps_json, steps_text
+    from fastwright.report.output import write
+    from fastwright.review.run import Options
+    from fastwright.steps.fixes import Choice, fixes
+    from fastwright.steps.run import Writing, run, undo
+    from fastwright.steps.tree import Tree
+
+    if arguments.undo:
+        undone = undo(Path(arguments.path))
+        if undone is None:
+            print("There is no run to undo.")
+            return CLEAN
+        print(steps_text.undone(undone))
+        return CLEAN
+    options = Options(cache=not arguments.no_cache, jobs=arguments.jobs)
+    tree = Tree.open(Path(arguments.path), options)
+    select = None if arguments.select is None else tuple(arguments.select)
+    choice = Choice(select, tuple(arguments.ignore or ()), arguments.contract_changes)
+    writing = Writing(arguments.diff, arguments.commit, arguments.allow_dirty)
+    as_text = arguments.format == "text"
+    to_screen = as_text and not arguments.diff
+
+    def tell(each: Done | Left) -> None:
+        if to_screen:
+            print(steps_text.line(each), flush=True)
+
+    outcome = run(tree, fixes(tree, choice), writing, tell)
+    if not as_text:
+        write(steps_json.render(outcome), arguments.output)
+    elif arguments.diff:
+        write(steps_text.diff(outcome.changes), arguments.output)
+        _complain(steps_text.summary(outcome))
+    else:
+        print(steps_text.summary(outcome))
+    return FOUND if arguments.diff and outcome.changes else CLEAN
+
+
 def _explain(arguments: argparse.Namespace) -> int:
     from fastwright.report.explain import page
     from fastwright.report.output import write, write_markdown
@@ -268,6 +309,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"fastwright {VERSION}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_review(commands)
+    _add_fix(commands)
     _add_map(commands)
     _add_explain(commands)
     return parser
@@ -326,6 +368,35 @@ def _add_review(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     parser.add_argument("--quiet", action="store_true", help="one line for each finding, no more")
     parser.add_argument("--stdin-filename", metavar="FILE", help="the file that standard input is")
+    _add_reading(parser)
+
+
+def _add_fix(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    about = "mend what has a safe fix, in verified steps"
+    parser = _command(commands, "fix", about, _fix, ("text", "json"))
+    parser.add_argument("path", nargs="?", default=".", help="folder or file")
+    chosen = parser.add_argument_group(
+        "which fixes", "RULES: names, families, severities, default or all, separated by commas"
+    )
+    chosen.add_argument(
+        "--select", type=_names, metavar="RULES", action="extend", help="only of these"
+    )
+    chosen.add_argument(
+        "--ignore", type=_names, metavar="RULES", action="extend", help="not of these"
+    )
+    chosen.add_argument(
+        "--contract-changes",
+        action="store_true",
+        help="also fixes that change the API, in the way that their rules say",
+    )
+    parser.add_argument("--diff", action="store_true", help="show the difference, write nothing")
+    parser.add_argument("--commit", action="store_true", help="one git commit for each step")
+    parser.add_argument(
+        "--allow-dirty", action="store_true", help="also beside changes that are not committed"
+    )
+    parser.add_argument(
+        "--undo", action="store_true", help="bring back every file as it was before the last run"
+    )
     _add_reading(parser)
 
 

@@ -112,7 +112,7 @@ def test_imports_are_added_where_such_imports_stand(name: str) -> None:
     source, wanted, expected = IMPORTS[name]
     needed = (Import("a.py", *wanted),) if wanted else ()
     assert (
-        apply({"a.py": source.encode()}, [fix(imports=needed)], own="shop")
+        apply({"a.py": source.encode()}, [fix(imports=needed)], own={"shop"})
         .changed.get("a.py", source.encode())
         .decode()
         == expected

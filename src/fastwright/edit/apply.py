@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
@@ -20,11 +20,11 @@ class Applied(msgspec.Struct, frozen=True):
     """Fixes that another one stood in the way of: they may be possible in a second run."""
 
 
-def apply(sources: Mapping[str, bytes], fixes: Iterable[Fix], own: str = "") -> Applied:
+def apply(sources: Mapping[str, bytes], fixes: Iterable[Fix], own: Collection[str] = ()) -> Applied:
     """Return sources with fixes made, in the order given; one that overlaps an earlier one is left.
 
-    ``sources`` holds, by path, every file that an edit names. ``own`` is the name of the project's
-    top-level package, for the order of imports.
+    ``sources`` holds, by path, every file that an edit names. ``own`` are the names of the project's
+    top-level packages, for the order of imports.
     """
     taken: dict[str, dict[Edit, None]] = {}
     made: list[Fix] = []

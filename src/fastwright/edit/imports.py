@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TypeAlias
 
 from fastwright.edit import source as at
@@ -18,10 +18,10 @@ Statement: TypeAlias = "s.Import | s.ImportFrom"
 _WORD = re.compile(r"\w+")
 
 
-def add_imports(source: bytes, wanted: Iterable[Import], own: str) -> bytes:
+def add_imports(source: bytes, wanted: Iterable[Import], own: Collection[str]) -> bytes:
     """Return a source with the imports that it needs, each where such imports stand.
 
-    ``own`` is the name of the project's own top-level package: its imports come last.
+    ``own`` are the names of the project's own top-level packages: their imports come last.
     """
     for needed in sorted(set(wanted), key=lambda one: (one.module, one.name or "")):
         header, facts = read(source)
@@ -89,7 +89,7 @@ def _used(facts: Facts) -> set[str]:
 
 
 def _with(
-    source: bytes, statements: list[Statement], facts: Facts, needed: Import, own: str
+    source: bytes, statements: list[Statement], facts: Facts, needed: Import, own: Collection[str]
 ) -> bytes:
     if needed.name is not None:
         for statement in statements:
@@ -165,17 +165,17 @@ def _behind_docstring(source: bytes, facts: Facts) -> int:
 # --------------------------------------------------------------------- in order
 
 
-def _key(module: str, own: str, *, is_from: bool) -> tuple[int, bool, str]:
+def _key(module: str, own: Collection[str], *, is_from: bool) -> tuple[int, bool, str]:
     """Return where an import stands: its section, plain imports first, by module."""
     top = module.partition(".")[0]
     if top == "__future__":
         return 0, is_from, module
     if top in sys.stdlib_module_names:
         return 1, is_from, module
-    return (3 if top == own else 2), is_from, module
+    return (3 if top in own else 2), is_from, module
 
 
-def _statement_key(statement: Statement, own: str) -> tuple[int, bool, str]:
+def _statement_key(statement: Statement, own: Collection[str]) -> tuple[int, bool, str]:
     if isinstance(statement, s.Import):
         return _key(statement.names[0].name, own, is_from=False)
     if statement.level:

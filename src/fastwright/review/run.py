@@ -14,6 +14,7 @@ import msgspec
 
 from fastwright.app.load import Loaded, load
 from fastwright.app.model import App
+from fastwright.edit.fix import Fix
 from fastwright.project.cache import FOLDER, Cache
 from fastwright.project.config import FailOn
 from fastwright.project.discover import Project, open_project
@@ -60,6 +61,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     profile: bool = False
     """Ask every rule anew, in one process, to know what each costs."""
 
+    def choosing(self, select: tuple[str, ...] | None, ignore: tuple[str, ...] = ()) -> Options:
+        """Return the same with another choice of rules."""
+        return msgspec.structs.replace(self, select=select, ignore=ignore)
+
 
 class Outcome(NamedTuple):
     """A review, the sources to show it with, and from which severity on it fails."""
@@ -69,12 +74,14 @@ class Outcome(NamedTuple):
     fail_on: FailOn
 
 
-class _Found(NamedTuple):
+class Found(NamedTuple):
     """What the rules say of one tree: findings, how many comments hide, and what went wrong."""
 
     loaded: Loaded
     chosen: Chosen
     findings: tuple[Finding, ...]
+    fixes: dict[Finding, Fix]
+    """How findings can be mended, for those that can."""
     suppressed: int
     failures: tuple[RuleFailure, ...]
     statistics: tuple[RuleStatistic, ...]
@@ -86,6 +93,15 @@ class _Ran(NamedTuple):
     findings: list[Finding]
     failures: list[RuleFailure]
     seconds: dict[str, float]
+    fixes: dict[Finding, Fix]
+
+    def add(self, rule: RegisteredRule, hits: Iterable[Hit]) -> None:
+        """Take in what a rule has found."""
+        for hit in hits:
+            finding = _finding(rule, hit)
+            self.findings.append(finding)
+            if hit.fix is not None:
+                self.fixes[finding] = hit.fix
 
 
 def review(options: Options) -> Outcome:
@@ -111,8 +127,8 @@ def _review_loose(options: Options, content: bytes) -> Outcome:
 def _review(project: Project, options: Options) -> Outcome:
     started = perf_counter()
     given = {} if options.content is None else {project.target: options.content}
-    sources = _sources(project, given)
-    found = _find(project, options, sources, given)
+    sources = sources_of(project, given)
+    found = find(project, options, sources, given)
     looked = perf_counter()
     kept, held, stale = _hold_back(found, project, options, sources)
     done = perf_counter()
@@ -146,7 +162,7 @@ def load_project(
 
     ``folder`` is where the cache is, by default where the configuration says.
     """
-    where = folder or _cache_folder(project)
+    where = folder or cache_folder(project)
     key = module_rules.cache_key(project.versions)
     return load(
         project,
@@ -157,14 +173,16 @@ def load_project(
     )
 
 
-def _cache_folder(project: Project) -> Path:
+def cache_folder(project: Project) -> Path:
+    """Return where the cache of a project is."""
     return project.root / (project.config.cache_dir or FOLDER)
 
 
 # ---------------------------------------------------------------------- sources
 
 
-def _sources(project: Project, given: Mapping[str, bytes]) -> Sources:
+def sources_of(project: Project, given: Mapping[str, bytes]) -> Sources:
+    """Return the lines of the project's files, with ``given`` in place of what is on the disk."""
     on_disk = project.root
     return Sources(lambda file: given[file] if file in given else (on_disk / file).read_bytes())
 
@@ -172,19 +190,23 @@ def _sources(project: Project, given: Mapping[str, bytes]) -> Sources:
 # -------------------------------------------------------------------- the rules
 
 
-def _find(
+def find(
     project: Project,
     options: Options,
     sources: Sources,
     given: Mapping[str, bytes],
     cache: Path | None = None,
-) -> _Found:
-    """Return what the selected rules say of the files that were asked about."""
+) -> Found:
+    """Return what the selected rules say of the files that were asked about.
+
+    ``given`` is read in place of what is on the disk; ``cache`` is where the cache is, by default where
+    the configuration says.
+    """
     loaded = load_project(project, options, given, cache)
     app = loaded.app
     chosen = _choose(project, options, app.modules)
     jobs = options.jobs or project.config.jobs or os.cpu_count() or 1
-    ran = _Ran([], [], {})
+    ran = _Ran([], [], {}, {})
     if app.is_fastapi:
         ran = _run(project, loaded, chosen, 1 if options.profile else jobs, anew=options.profile)
     if app.is_fastapi and options.profile:
@@ -199,7 +221,7 @@ def _find(
     kept, hidden = suppress(findings, comments, sources, known_rules(), chosen)
     statistics = _statistics(chosen, findings, ran.seconds) if app.is_fastapi else ()
     failures = tuple(sorted(ran.failures, key=lambda failure: (failure.rule, failure.file or "")))
-    return _Found(loaded, chosen, sort_findings(kept), hidden, failures, statistics)
+    return Found(loaded, chosen, sort_findings(kept), ran.fixes, hidden, failures, statistics)
 
 
 def _choose(project: Project, options: Options, files: Iterable[str]) -> Chosen:
@@ -229,7 +251,7 @@ def _run(project: Project, loaded: Loaded, chosen: Chosen, jobs: int, *, anew: b
     for path, data in loaded.notes.items():
         for note in module_rules.read_notes(data):
             if note.rule in wanted:
-                ran.findings.extend(_finding(rules()[note.rule], hit) for hit in note.hits)
+                ran.add(rules()[note.rule], note.hits)
                 if note.failure is not None:
                     ran.failures.append(RuleFailure(note.rule, note.failure, path))
     return ran
@@ -247,7 +269,7 @@ def _run_app_rules(
         and module_rules.applies(rule, loaded.app.versions)
     ]
     broken = [RuleFailure(name, failure) for name, failure in registry().failures.items()]
-    ran = _Ran([], broken, {})
+    ran = _Ran([], broken, {}, {})
     memory = Memory(loaded, project.config, [rule.name for rule in asked])
     recalled = said = None if anew else memory.recall()
     if said is None:
@@ -260,7 +282,7 @@ def _run_app_rules(
     if not ran.failures and (recalled is None or loaded.edited):
         memory.keep(said)
     for name, hits in said.items():
-        ran.findings.extend(_finding(rules()[name], hit) for hit in hits)
+        ran.add(rules()[name], hits)
     return ran
 
 
@@ -297,7 +319,7 @@ def _statistics(
 
 
 def _hold_back(
-    found: _Found, project: Project, options: Options, sources: Sources
+    found: Found, project: Project, options: Options, sources: Sources
 ) -> tuple[tuple[Finding, ...], list[HeldBack], int]:
     """Return the findings that remain, what was held back, and how many entries are stale."""
     kept, stale = found.findings, 0
@@ -344,7 +366,7 @@ def _since(
     with change.before(project.root, revision) as old:
         tree = Project(old.root, project.target, project.config)
         old_sources = Sources.below(old.root)
-        before = _find(tree, options, old_sources, {}, _cache_folder(project) / "base")
+        before = find(tree, options, old_sources, {}, cache_folder(project) / "base")
         known = fingerprint.count(before.findings, old_sources)
     return fingerprint.subtract(findings, sources, change.follow(known, old.renamed))
 

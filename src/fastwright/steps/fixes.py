@@ -1,0 +1,139 @@
+"""Fixes as steps: one for each rule, its fixes together; one that fails does not hold up the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from fastwright.edit.apply import Applied, apply
+from fastwright.edit.fix import Applicability, Fix
+from fastwright.project.errors import FastwrightError
+from fastwright.review.run import Found
+from fastwright.rules.finding import Finding
+from fastwright.rules.registry import rules
+from fastwright.steps.step import Done, Left, Step
+from fastwright.steps.tree import Tree
+from fastwright.steps.verify import Verdict, verify
+
+_ROUNDS = 5
+"""How often a rule is asked again: fixes that stood in each other's way are made one after the other."""
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """Which fixes are made."""
+
+    select: tuple[str, ...] | None = None
+    ignore: tuple[str, ...] = ()
+    contract_changes: bool = False
+    """Also those that change the contract in the way that they declare."""
+
+    @property
+    def kinds(self) -> frozenset[Applicability]:
+        """What is made; a suggestion never is."""
+        return frozenset({"safe", "contract"} if self.contract_changes else {"safe"})
+
+
+def fixes(tree: Tree, choice: Choice) -> Iterator[tuple[Tree, Done] | Left]:
+    """Make the fixes of every rule; yield each step with the tree after it, and what is left alone."""
+    found = tree.find(choice.select, choice.ignore)
+    for rule in sorted({finding.rule for finding in _wanted(found, choice.kinds)}):
+        for each in _of_rule(tree, rule, choice.kinds):
+            if isinstance(each, tuple):
+                tree = each[0]
+            yield each
+
+
+def _wanted(found: Found, kinds: frozenset[Applicability]) -> dict[Finding, Fix]:
+    return {
+        finding: fix
+        for finding in found.findings
+        if (fix := found.fixes.get(finding)) is not None and fix.applicability in kinds
+    }
+
+
+def _of_rule(
+    tree: Tree, rule: str, kinds: frozenset[Applicability]
+) -> Iterator[tuple[Tree, Done] | Left]:
+    """Make the fixes of one rule, as one step, or as few as stand in each other's way."""
+    told: set[str] = set()
+    for _ in range(_ROUNDS):
+        attempt = _Attempt(tree, rule)
+        step, after, verdict = attempt.most(_wanted(tree.find((rule,)), kinds))
+        for left in attempt.left:
+            if left.place not in told:
+                told.add(left.place)
+                yield left
+        if step is None:
+            return
+        tree = after
+        yield tree, Done(step, ("parses", "model"), verdict.contract)
+
+
+class _Attempt:
+    """Finds out which fixes of a rule may stand together, all seen from the same tree."""
+
+    def __init__(self, tree: Tree, rule: str) -> None:
+        self._tree = tree
+        self._rule = rule
+        self.left: list[Left] = []
+
+    def most(self, wanted: Mapping[Finding, Fix]) -> tuple[Step | None, Tree, Verdict]:
+        """Return the step that makes as many of the fixes as can be made, None where it is none."""
+        step, after, verdict = self._try(wanted)
+        if verdict.reason is None:
+            return (step if step.changes else None), after, verdict
+        good = self._good(wanted)
+        return self.most(good) if good else (None, self._tree, verdict)
+
+    def _good(self, wanted: Mapping[Finding, Fix]) -> dict[Finding, Fix]:
+        """Return fixes that can be made together; the others are left, each with its reason."""
+        _, _, verdict = self._try(wanted)
+        if verdict.reason is None:
+            return dict(wanted)
+        if len(wanted) == 1:
+            (finding,) = wanted
+            place = f"{finding.place.file}:{finding.place.line}"
+            self.left.append(Left(self._rule, place, verdict.reason))
+            return {}
+        items = list(wanted.items())
+        half = len(items) // 2
+        first = self._good(dict(items[:half]))
+        second = self._good(dict(items[half:]))
+        both = {**first, **second}
+        if self._try(both)[2].reason is None:
+            return both
+        return first or second  # the others in the next round
+
+    def _try(self, wanted: Mapping[Finding, Fix]) -> tuple[Step, Tree, Verdict]:
+        step = self._step(wanted)
+        try:
+            applied = self._applied(wanted)
+            changes = self._tree.changes(applied.changed)
+        except FastwrightError as error:
+            return step, self._tree, Verdict(error.message)
+        places = sorted(
+            f"{finding.place.file}:{finding.place.line}"
+            for finding, fix in wanted.items()
+            if fix in applied.made
+        )
+        step = msgspec.structs.replace(step, changes=changes, places=tuple(places))
+        after = self._tree.after(changes)
+        return step, after, verify(step, self._tree, after)
+
+    def _applied(self, wanted: Mapping[Finding, Fix]) -> Applied:
+        files = {edit.file for fix in wanted.values() for edit in fix.edits}
+        files |= {needed.file for fix in wanted.values() for needed in fix.imports}
+        sources = {file: self._tree.text(file) for file in files}
+        return apply(sources, wanted.values(), self._tree.packages)
+
+    def _step(self, wanted: Mapping[Finding, Fix]) -> Step:
+        rule = rules()[self._rule].rule
+        kinds = {fix.applicability for fix in wanted.values()}
+        return Step(
+            self._rule,
+            rule.summary,
+            rule.mend,
+            "contract" if "contract" in kinds else "safe",
+            (),
+        )

@@ -1,0 +1,97 @@
+"""Tree: a project as it is on the disk, or as it would be with changes that are not written yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+
+from fastwright.app.model import App
+from fastwright.edit.encoding import as_written
+from fastwright.edit.transaction import Change
+from fastwright.project.discover import Project, open_project
+from fastwright.project.errors import FastwrightError
+from fastwright.read.reader import Unreadable, to_utf8
+from fastwright.review.run import Found, Options, cache_folder, find, load_project, sources_of
+from fastwright.verify.model import Contract, contract
+
+
+class Tree:
+    """The files of a project, its application and what the rules say of it."""
+
+    def __init__(self, project: Project, given: Mapping[str, bytes], options: Options) -> None:
+        self.project = project
+        self.given = dict(given)
+        """What takes the place of what is on the disk, by path."""
+        self._options = options
+
+    @classmethod
+    def open(cls, path: Path, options: Options) -> Tree:
+        """Return the project at a path, as it is on the disk."""
+        return cls(open_project(path), {}, options)
+
+    @property
+    def cache(self) -> Path:
+        """The folder of the project's cache."""
+        return cache_folder(self.project)
+
+    @cached_property
+    def app(self) -> App:
+        """The linked application."""
+        return load_project(self.project, self._options, self.given).app
+
+    @cached_property
+    def contract(self) -> Contract:
+        """What a client sees of the application."""
+        return contract(self.app)
+
+    @cached_property
+    def broken(self) -> frozenset[str]:
+        """Files with code that is no Python."""
+        return frozenset(path for path, module in self.app.modules.items() if module.header.broken)
+
+    @cached_property
+    def packages(self) -> frozenset[str]:
+        """The names of the project's own top-level packages and modules."""
+        names = (self.project.index.name(file.path) for file in self.project.files)
+        return frozenset(name.partition(".")[0] for name in names)
+
+    def find(self, select: tuple[str, ...] | None, ignore: tuple[str, ...] = ()) -> Found:
+        """Return what some rules say."""
+        sources = sources_of(self.project, self.given)
+        return find(self.project, self._options.choosing(select, ignore), sources, self.given)
+
+    def raw(self, file: str) -> bytes | None:
+        """Return a file's bytes, None where there is no such file."""
+        if file in self.given:
+            return self.given[file]
+        path = self.project.root / file
+        return path.read_bytes() if path.is_file() else None
+
+    def text(self, file: str) -> bytes:
+        """Return a file as UTF-8, as edits count in it.
+
+        Raises FastwrightError for a file that cannot be brought back to the bytes that it had.
+        """
+        raw = self.raw(file) or b""
+        source = to_utf8(raw)
+        if isinstance(source, Unreadable):
+            raise FastwrightError(f"{file}: {source.reason}")
+        if as_written(source, raw) != raw:
+            raise FastwrightError(
+                f"{file}: holds bytes that are not of its encoding", "Save it as UTF-8 first."
+            )
+        return source
+
+    def changes(self, sources: Mapping[str, bytes]) -> tuple[Change, ...]:
+        """Return the changes that bring files to new sources (UTF-8), in their own encodings."""
+        found = []
+        for file, source in sorted(sources.items()):
+            before = self.raw(file)
+            found.append(Change(file, before, as_written(source, before or b"")))
+        return tuple(change for change in found if change.before != change.after)
+
+    def after(self, changes: Iterable[Change]) -> Tree:
+        """Return the tree with changes made."""
+        given = {**self.given, **{c.path: c.after for c in changes if c.after is not None}}
+        return Tree(self.project, given, self._options)

@@ -222,6 +222,31 @@ def _fix(arguments: argparse.Namespace) -> int:
     return FOUND if arguments.diff and outcome.changes else CLEAN
 
 
+def _contract(arguments: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from fastwright.report import contract_text
+    from fastwright.report.output import write
+    from fastwright.steps import contract
+    from fastwright.verify.difference import difference
+
+    project = Path(arguments.path)
+    reading = contract.Reading(arguments.python, arguments.application)
+    now = contract.contract_of(project, reading)
+    if arguments.action == "save":
+        contract.save_contract(now, Path(arguments.other or "openapi.json"))
+        return CLEAN
+    saved = Path(arguments.other or "HEAD")
+    if saved.is_file():
+        before = contract.saved_contract(saved)
+    else:
+        before = contract.contract_at(project, arguments.other or "HEAD", reading)
+    changes = difference(before, now)
+    shown = contract_text.text if arguments.format == "text" else contract_text.document
+    write(shown(changes), arguments.output)
+    return FOUND if any(change.kind == "breaking" for change in changes) else CLEAN
+
+
 def _explain(arguments: argparse.Namespace) -> int:
     from fastwright.report.explain import page
     from fastwright.report.output import write, write_markdown
@@ -311,6 +336,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_review(commands)
     _add_fix(commands)
     _add_map(commands)
+    _add_contract(commands)
     _add_explain(commands)
     return parser
 
@@ -410,6 +436,36 @@ def _add_map(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     only.add_argument("--table", metavar="TABLE", help="all that touches one table")
     _add_reading(parser)
+
+
+def _add_contract(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from pathlib import Path
+
+    about = "the API contract (OpenAPI), and what a change does to it; imports the application"
+    parser = _command(commands, "contract", about, _contract, ("text", "json"))
+    parser.add_argument("action", choices=("save", "diff"))
+    parser.add_argument(
+        "other",
+        nargs="?",
+        metavar="FILE|REV",
+        help="save: the file to write (openapi.json); diff: a saved contract or a git revision (HEAD)",
+    )
+    parser.add_argument("--path", default=".", metavar="PATH", help="folder of the application")
+    _add_importing(parser, Path)
+
+
+def _add_importing(parser: argparse.ArgumentParser, path: type[Path]) -> None:
+    parser.add_argument(
+        "--python",
+        type=path,
+        metavar="PATH",
+        help="interpreter that has what the application needs",
+    )
+    parser.add_argument(
+        "--application",
+        metavar="MODULE:NAME",
+        help="the application, or the function that makes it",
+    )
 
 
 def _add_explain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -10,7 +10,7 @@ from fastwright.version import VERSION
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from fastwright.project.errors import FastwrightError
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fastwright.review.result import RuleFailure
     from fastwright.review.run import Options
     from fastwright.steps.step import Done, Left
+    from fastwright.steps.tree import Tree
 
 _RECURSION = 20_000
 """Nested code is read by nested calls; a Python frame is cheap today."""
@@ -185,11 +186,10 @@ def _map(arguments: argparse.Namespace) -> int:
 def _fix(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
-    from fastwright.report import steps_json, steps_text
-    from fastwright.report.output import write
+    from fastwright.report import steps_text
     from fastwright.review.run import Options
     from fastwright.steps.fixes import Choice, fixes
-    from fastwright.steps.run import Writing, run, undo
+    from fastwright.steps.run import undo
     from fastwright.steps.tree import Tree
 
     if arguments.undo:
@@ -203,6 +203,33 @@ def _fix(arguments: argparse.Namespace) -> int:
     tree = Tree.open(Path(arguments.path), options)
     select = None if arguments.select is None else tuple(arguments.select)
     choice = Choice(select, tuple(arguments.ignore or ()), arguments.contract_changes)
+    return _make(arguments, tree, fixes(tree, choice))
+
+
+def _refactor(arguments: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from fastwright.recipes.recipe import Target
+    from fastwright.recipes.registry import find_recipe
+    from fastwright.review.run import Options
+    from fastwright.steps.recipes import refactor
+    from fastwright.steps.tree import Tree
+
+    recipe = find_recipe(arguments.recipe)
+    path, _, name = arguments.target.partition("::")
+    tree = Tree.open(Path(path), Options(cache=not arguments.no_cache, jobs=arguments.jobs))
+    target = Target(tree.project.target or None, name or None, arguments.to)
+    return _make(arguments, tree, refactor(tree, recipe, target))
+
+
+def _make(
+    arguments: argparse.Namespace, tree: Tree, steps: Iterable[tuple[Tree, Done] | Left]
+) -> int:
+    """Run steps, and show what comes of them."""
+    from fastwright.report import steps_json, steps_text
+    from fastwright.report.output import write
+    from fastwright.steps.run import Writing, run
+
     writing = Writing(arguments.diff, arguments.commit, arguments.allow_dirty)
     as_text = arguments.format == "text"
     to_screen = as_text and not arguments.diff
@@ -211,7 +238,7 @@ def _fix(arguments: argparse.Namespace) -> int:
         if to_screen:
             print(steps_text.line(each), flush=True)
 
-    outcome = run(tree, fixes(tree, choice), writing, tell)
+    outcome = run(tree, steps, writing, tell)
     if not as_text:
         write(steps_json.render(outcome), arguments.output)
     elif arguments.diff:
@@ -335,6 +362,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_review(commands)
     _add_fix(commands)
+    _add_refactor(commands)
     _add_map(commands)
     _add_contract(commands)
     _add_explain(commands)
@@ -415,14 +443,39 @@ def _add_fix(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         action="store_true",
         help="also fixes that change the API, in the way that their rules say",
     )
+    _add_writing(parser)
+    parser.add_argument(
+        "--undo", action="store_true", help="bring back every file as it was before the last run"
+    )
+    _add_reading(parser)
+
+
+def _add_writing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--diff", action="store_true", help="show the difference, write nothing")
     parser.add_argument("--commit", action="store_true", help="one git commit for each step")
     parser.add_argument(
         "--allow-dirty", action="store_true", help="also beside changes that are not committed"
     )
+
+
+def _add_refactor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    about = "one refactoring of several files, in verified steps"
+    parser = _command(commands, "refactor", about, _refactor, ("text", "json"))
+    parser.add_argument("recipe", metavar="RECIPE", help="its name; a wrong one lists them")
     parser.add_argument(
-        "--undo", action="store_true", help="bring back every file as it was before the last run"
+        "target",
+        nargs="?",
+        default=".",
+        metavar="TARGET",
+        help="folder, file, or file.py::function (default: the application in this folder)",
     )
+    parser.add_argument(
+        "--to",
+        choices=("layered", "clean"),
+        default="layered",
+        help="the architecture that is wanted",
+    )
+    _add_writing(parser)
     _add_reading(parser)
 
 

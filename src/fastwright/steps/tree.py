@@ -6,11 +6,14 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 
+import msgspec
+
 from fastwright.app.model import App
 from fastwright.edit.encoding import as_written
 from fastwright.edit.transaction import Change
 from fastwright.project.discover import Project, open_project
 from fastwright.project.errors import FastwrightError
+from fastwright.project.files import SourceFile, kind_of
 from fastwright.read.reader import Unreadable, to_utf8
 from fastwright.review.run import Found, Options, cache_folder, find, load_project, sources_of
 from fastwright.verify.model import Contract, contract
@@ -19,11 +22,18 @@ from fastwright.verify.model import Contract, contract
 class Tree:
     """The files of a project, its application and what the rules say of it."""
 
-    def __init__(self, project: Project, given: Mapping[str, bytes], options: Options) -> None:
+    def __init__(
+        self,
+        project: Project,
+        given: Mapping[str, bytes],
+        options: Options,
+        gone: frozenset[str] = frozenset(),
+    ) -> None:
         self.project = project
         self.given = dict(given)
         """What takes the place of what is on the disk, by path."""
         self._options = options
+        self._gone = gone
 
     @classmethod
     def open(cls, path: Path, options: Options) -> Tree:
@@ -63,6 +73,8 @@ class Tree:
 
     def raw(self, file: str) -> bytes | None:
         """Return a file's bytes, None where there is no such file."""
+        if file in self._gone:
+            return None
         if file in self.given:
             return self.given[file]
         path = self.project.root / file
@@ -93,5 +105,26 @@ class Tree:
 
     def after(self, changes: Iterable[Change]) -> Tree:
         """Return the tree with changes made."""
-        given = {**self.given, **{c.path: c.after for c in changes if c.after is not None}}
-        return Tree(self.project, given, self._options)
+        made = list(changes)
+        gone = {change.path for change in made if change.after is None}
+        contents = {change.path: change.after for change in made if change.after is not None}
+        given = {path: content for path, content in self.given.items() if path not in gone}
+        project = self.project
+        if gone or any(change.before is None for change in made):
+            project = with_files(project, contents, gone)
+        left = (self._gone | gone) - set(contents)
+        return Tree(project, {**given, **contents}, self._options, left)
+
+
+def with_files(project: Project, contents: Mapping[str, bytes], gone: set[str]) -> Project:
+    """Return a project with other files: some new, some not there any more."""
+    files = {file.path: file for file in project.files if file.path not in gone}
+    for path, content in contents.items():
+        if path.endswith(".py") and path not in files:
+            files[path] = SourceFile(path, kind_of(path), len(content), 0, 0, 0)
+    listing = msgspec.structs.replace(
+        project.listing, files=tuple(file for _, file in sorted(files.items()))
+    )
+    found = Project(project.root, project.target, project.config, project.within)
+    found.__dict__["listing"] = listing  # what is asked of the disk otherwise
+    return found

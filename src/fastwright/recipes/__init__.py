@@ -1,0 +1,1 @@
+"""Recipes: refactorings of several files, one file for each."""

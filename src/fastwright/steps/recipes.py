@@ -1,0 +1,83 @@
+"""Recipes as steps: each change that a recipe proposes is one, verified on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from fastwright.edit.apply import apply
+from fastwright.edit.fix import Applicability, Fix
+from fastwright.edit.transaction import Change
+from fastwright.project.errors import FastwrightError
+from fastwright.recipes.recipe import Proposal, Stopped, Target
+from fastwright.recipes.registry import RegisteredRecipe
+from fastwright.steps.step import Done, Left, Step
+from fastwright.steps.tree import Tree
+from fastwright.steps.verify import Verdict, verify
+
+_MOST = 10_000
+"""Steps of one recipe; one that goes on for longer does not end."""
+
+
+def refactor(
+    tree: Tree, registered: RegisteredRecipe, target: Target
+) -> Iterator[tuple[Tree, Done] | Left]:
+    """Make the changes that a recipe proposes, one by one; the application is read again after each."""
+    refused: set[str] = set()
+    told: set[str] = set()
+    for _ in range(_MOST):
+        made = False
+        for planned in registered.recipe.plan(tree.app, target):
+            if isinstance(planned, Stopped):
+                left = Left(registered.name, planned.place, planned.reason)
+                if f"{left.place}{left.reason}" not in told:
+                    told.add(f"{left.place}{left.reason}")
+                    yield left
+                continue
+            if planned.title in refused:
+                continue
+            step, after, verdict = attempt(tree, registered, planned)
+            if verdict.reason is None and not step.changes:
+                refused.add(planned.title)  # it says nothing new
+                continue
+            if verdict.reason is not None:
+                refused.add(planned.title)
+                place = planned.places[0] if planned.places else planned.title
+                yield Left(registered.name, place, verdict.reason)
+                continue
+            tree, made = after, True
+            yield tree, Done(step, ("parses", "model"), verdict.contract)
+            break  # what else was planned is about an application that is gone
+        if not made:
+            return
+
+
+def attempt(
+    tree: Tree, registered: RegisteredRecipe, proposal: Proposal
+) -> tuple[Step, Tree, Verdict]:
+    """Return the step that a proposal makes, the tree after it, and whether it may stand."""
+    recipe = registered.recipe
+    kind: Applicability = "contract" if recipe.contract else "safe"
+    step = Step(registered.name, proposal.title, recipe.why, kind, (), proposal.places)
+    try:
+        changes = _changes(tree, proposal)
+    except FastwrightError as error:
+        return step, tree, Verdict(error.message)
+    step = msgspec.structs.replace(step, changes=changes)
+    after = tree.after(changes)
+    return step, after, verify(step, tree, after)
+
+
+def _changes(tree: Tree, proposal: Proposal) -> tuple[Change, ...]:
+    fix = Fix("safe", proposal.edits, proposal.imports)
+    files = {edit.file for edit in fix.edits} | {needed.file for needed in fix.imports}
+    sources = {file: tree.text(file) for file in files}
+    for path, source in proposal.new.items():
+        if tree.raw(path) is not None:
+            raise FastwrightError(f"{path}: is there already")
+        sources[path] = source.encode()
+    changed = {path: text.encode() for path, text in proposal.new.items()}
+    changed |= apply(sources, (fix,), tree.packages).changed
+    gone = tuple(Change(path, tree.raw(path), None) for path in proposal.gone)
+    return (*tree.changes(changed), *gone)

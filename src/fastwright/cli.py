@@ -10,7 +10,7 @@ from fastwright.version import VERSION
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from fastwright.project.errors import FastwrightError
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fastwright.review.result import RuleFailure
     from fastwright.review.run import Options
     from fastwright.steps.step import Done, Left
-    from fastwright.steps.tree import Tree
+    from fastwright.steps.tree import Steps, Tree
 
 _RECURSION = 20_000
 """Nested code is read by nested calls; a Python frame is cheap today."""
@@ -222,15 +222,21 @@ def _refactor(arguments: argparse.Namespace) -> int:
     return _make(arguments, tree, refactor(tree, recipe, target))
 
 
-def _make(
-    arguments: argparse.Namespace, tree: Tree, steps: Iterable[tuple[Tree, Done] | Left]
-) -> int:
+def _make(arguments: argparse.Namespace, tree: Tree, steps: Steps) -> int:
     """Run steps, and show what comes of them."""
     from fastwright.report import steps_json, steps_text
     from fastwright.report.output import write
+    from fastwright.steps.contract import Reading
     from fastwright.steps.run import Writing, run
 
-    writing = Writing(arguments.diff, arguments.commit, arguments.allow_dirty)
+    writing = Writing(
+        arguments.diff,
+        arguments.commit,
+        arguments.allow_dirty,
+        arguments.verify or tree.project.config.verify,
+        Reading(arguments.python, arguments.application),
+        arguments.timeout,
+    )
     as_text = arguments.format == "text"
     to_screen = as_text and not arguments.diff
 
@@ -456,6 +462,18 @@ def _add_writing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-dirty", action="store_true", help="also beside changes that are not committed"
     )
+    verified = parser.add_argument_group(
+        "verifying", "each step is verified by the model; beyond that, your code is run"
+    )
+    verified.add_argument(
+        "--verify",
+        choices=("model", "contract", "tests"),
+        help="how far: contract imports the application, tests runs its tests as well",
+    )
+    _add_importing(verified)
+    verified.add_argument(
+        "--timeout", type=_positive, default=600, metavar="S", help="of the tests, in seconds"
+    )
 
 
 def _add_refactor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -492,7 +510,6 @@ def _add_map(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def _add_contract(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from pathlib import Path
 
     about = "the API contract (OpenAPI), and what a change does to it; imports the application"
     parser = _command(commands, "contract", about, _contract, ("text", "json"))
@@ -504,13 +521,15 @@ def _add_contract(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         help="save: the file to write (openapi.json); diff: a saved contract or a git revision (HEAD)",
     )
     parser.add_argument("--path", default=".", metavar="PATH", help="folder of the application")
-    _add_importing(parser, Path)
+    _add_importing(parser)
 
 
-def _add_importing(parser: argparse.ArgumentParser, path: type[Path]) -> None:
+def _add_importing(parser: argparse._ActionsContainer) -> None:
+    from pathlib import Path
+
     parser.add_argument(
         "--python",
-        type=path,
+        type=Path,
         metavar="PATH",
         help="interpreter that has what the application needs",
     )

@@ -77,6 +77,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="ke
     """What the project knows of its own libraries."""
     baseline: str | None = None
     """A baseline file that is used when ``--baseline`` is not given."""
+    verify: Literal["model", "contract", "tests"] = "model"
+    """How far each step of ``fix`` and ``refactor`` is verified. ``contract`` and ``tests`` run the
+    project's code: they import the application, and run its tests."""
     cache_dir: str | None = None
     """Where facts are kept; ``.fastwright_cache`` in the root otherwise."""
     jobs: Annotated[int, msgspec.Meta(ge=1)] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
@@ -13,7 +13,7 @@ from fastwright.review.run import Found
 from fastwright.rules.finding import Finding
 from fastwright.rules.registry import rules
 from fastwright.steps.step import Done, Left, Step
-from fastwright.steps.tree import Tree
+from fastwright.steps.tree import Steps, Tree
 from fastwright.steps.verify import Verdict, verify
 
 _ROUNDS = 5
@@ -34,14 +34,12 @@ class Choice(msgspec.Struct, frozen=True):
         return frozenset({"safe", "contract"} if self.contract_changes else {"safe"})
 
 
-def fixes(tree: Tree, choice: Choice) -> Iterator[tuple[Tree, Done] | Left]:
+def fixes(tree: Tree, choice: Choice) -> Steps:
     """Make the fixes of every rule; yield each step with the tree after it, and what is left alone."""
     found = tree.find(choice.select, choice.ignore)
     for rule in sorted({finding.rule for finding in _wanted(found, choice.kinds)}):
-        for each in _of_rule(tree, rule, choice.kinds):
-            if isinstance(each, tuple):
-                tree = each[0]
-            yield each
+        tree = yield from _of_rule(tree, rule, choice.kinds)
+    return tree
 
 
 def _wanted(found: Found, kinds: frozenset[Applicability]) -> dict[Finding, Fix]:
@@ -52,9 +50,7 @@ def _wanted(found: Found, kinds: frozenset[Applicability]) -> dict[Finding, Fix]
     }
 
 
-def _of_rule(
-    tree: Tree, rule: str, kinds: frozenset[Applicability]
-) -> Iterator[tuple[Tree, Done] | Left]:
+def _of_rule(tree: Tree, rule: str, kinds: frozenset[Applicability]) -> Steps:
     """Make the fixes of one rule, as one step, or as few as stand in each other's way."""
     told: set[str] = set()
     for _ in range(_ROUNDS):
@@ -65,9 +61,11 @@ def _of_rule(
                 told.add(left.place)
                 yield left
         if step is None:
-            return
+            break
+        if (yield after, Done(step, ("parses", "model"), verdict.contract)) is False:
+            break
         tree = after
-        yield tree, Done(step, ("parses", "model"), verdict.contract)
+    return tree
 
 
 class _Attempt:

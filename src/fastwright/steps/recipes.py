@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import msgspec
 
 from fastwright.edit.apply import apply
@@ -13,16 +11,14 @@ from fastwright.project.errors import FastwrightError
 from fastwright.recipes.recipe import Proposal, Stopped, Target
 from fastwright.recipes.registry import RegisteredRecipe
 from fastwright.steps.step import Done, Left, Step
-from fastwright.steps.tree import Tree
+from fastwright.steps.tree import Steps, Tree
 from fastwright.steps.verify import Verdict, verify
 
 _MOST = 10_000
 """Steps of one recipe; one that goes on for longer does not end."""
 
 
-def refactor(
-    tree: Tree, registered: RegisteredRecipe, target: Target
-) -> Iterator[tuple[Tree, Done] | Left]:
+def refactor(tree: Tree, registered: RegisteredRecipe, target: Target) -> Steps:
     """Make the changes that a recipe proposes, one by one; the application is read again after each."""
     refused: set[str] = set()
     told: set[str] = set()
@@ -46,11 +42,14 @@ def refactor(
                 place = planned.places[0] if planned.places else planned.title
                 yield Left(registered.name, place, verdict.reason)
                 continue
+            if (yield after, Done(step, ("parses", "model"), verdict.contract)) is False:
+                refused.add(planned.title)
+                continue
             tree, made = after, True
-            yield tree, Done(step, ("parses", "model"), verdict.contract)
             break  # what else was planned is about an application that is gone
         if not made:
-            return
+            break
+    return tree
 
 
 def attempt(

@@ -13,8 +13,10 @@ from fastwright.project.discover import open_project
 from fastwright.project.errors import FastwrightError
 from fastwright.review.run import cache_folder
 from fastwright.steps import git
+from fastwright.steps.contract import Reading
+from fastwright.steps.levels import Level, Levels
 from fastwright.steps.step import Done, Left, Outcome
-from fastwright.steps.tree import Tree
+from fastwright.steps.tree import Steps, Tree
 
 
 class Writing(msgspec.Struct, frozen=True):
@@ -26,41 +28,101 @@ class Writing(msgspec.Struct, frozen=True):
     """One git commit for each."""
     allow_dirty: bool = False
     """Also where there are changes that are not committed."""
+    level: Level = "model"
+    """How far each step is verified; beyond the model, the user's code is run."""
+    reading: Reading = Reading()
+    seconds: float = 600
+    """How long the tests may take."""
 
 
 Tell = Callable[["Done | Left"], None]
 """Takes each step as it is made."""
 
 
-def run(
-    tree: Tree, steps: Iterable[tuple[Tree, Done] | Left], writing: Writing, tell: Tell
-) -> Outcome:
+def run(tree: Tree, steps: Steps, writing: Writing, tell: Tell) -> Outcome:
     """Make steps and return what came of them.
 
-    Raises FastwrightError, with that step not written, where a file cannot be changed; the steps
-    before it stand, and can be undone.
+    A step that fails where it is verified on the disk is taken back, and the run goes on. Raises
+    FastwrightError, with that step not written, where a file cannot be changed; the steps before it
+    stand, and can be undone.
     """
-    root = tree.project.root
-    store = Store(root, tree.cache)
-    if not writing.dry:
-        store.recover()
-        _refuse_dirty(root, writing)
-    name = time.strftime("%Y%m%d-%H%M%S")
+    if writing.dry:
+        return _shown(steps, tell)
+    store = Store(tree.project.root, tree.cache)
+    store.recover()
+    _refuse_dirty(tree.project.root, writing)
+    written = _Written(tree, store, writing)
+    done: list[Done] = []
+    left: list[Left] = []
+    accepted: bool | None = None
+    while (each := _next(steps, accepted)) is not None:
+        accepted = None
+        if isinstance(each, tuple):
+            made = written.take(each[1])
+            accepted = isinstance(made, Done)
+        else:
+            made = each
+        if isinstance(made, Done):
+            done.append(made)
+        else:
+            left.append(made)
+        tell(made)
+    return Outcome(tuple(done), tuple(left), _together(done), written=True)
+
+
+def _shown(steps: Steps, tell: Tell) -> Outcome:
+    """Return what steps would do."""
     done: list[Done] = []
     left: list[Left] = []
     for each in steps:
-        if isinstance(each, Left):
+        if isinstance(each, tuple):
+            done.append(each[1])
+            tell(each[1])
+        else:
             left.append(each)
             tell(each)
-            continue
-        made = each[1]
-        if not writing.dry:
-            store.write(name, len(done), made.step.changes)
-        if writing.commit and not writing.dry:
-            made = msgspec.structs.replace(made, commit=git.commit(root, made))
-        done.append(made)
-        tell(made)
-    return Outcome(tuple(done), tuple(left), _together(done), not writing.dry)
+    return Outcome(tuple(done), tuple(left), _together(done))
+
+
+def _next(steps: Steps, accepted: bool | None) -> tuple[Tree, Done] | Left | None:  # noqa: FBT001
+    try:
+        return steps.send(accepted)
+    except StopIteration:
+        return None
+
+
+class _Written:
+    """Writes steps, and takes back those that fail on the disk."""
+
+    def __init__(self, tree: Tree, store: Store, writing: Writing) -> None:
+        self._root = tree.project.root
+        self._store = store
+        self._writing = writing
+        self._levels = Levels(tree, writing.level, writing.reading, writing.seconds)
+        self._name = time.strftime("%Y%m%d-%H%M%S")
+        self._count = 0
+
+    def take(self, done: Done) -> Done | Left:
+        """Write a step, verify it and commit it, as far as that is asked for."""
+        self._write(done.step.changes)
+        verdict = self._levels.check(done)
+        if verdict.reason is not None:
+            self._write([Change(c.path, c.after, c.before) for c in done.step.changes])
+            place = done.step.places[0] if done.step.places else done.step.title
+            return Left(done.step.name, place, f"{verdict.reason}; taken back")
+        told = {*done.contract}
+        done = msgspec.structs.replace(
+            done,
+            verified=(*done.verified, *self._levels.names),
+            contract=(*done.contract, *(line for line in verdict.contract if line not in told)),
+        )
+        if self._writing.commit:
+            done = msgspec.structs.replace(done, commit=git.commit(self._root, done))
+        return done
+
+    def _write(self, changes: Iterable[Change]) -> None:
+        self._store.write(self._name, self._count, changes)
+        self._count += 1
 
 
 def _refuse_dirty(root: Path, writing: Writing) -> None:

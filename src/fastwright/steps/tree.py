@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 
@@ -16,6 +17,8 @@ from fastwright.project.errors import FastwrightError
 from fastwright.project.files import SourceFile, kind_of
 from fastwright.read.reader import Unreadable, to_utf8
 from fastwright.review.run import Found, Options, cache_folder, find, load_project, sources_of
+from fastwright.steps.step import Done, Left
+from fastwright.steps.style import in_style
 from fastwright.verify.model import Contract, contract
 
 
@@ -96,11 +99,13 @@ class Tree:
         return source
 
     def changes(self, sources: Mapping[str, bytes]) -> tuple[Change, ...]:
-        """Return the changes that bring files to new sources (UTF-8), in their own encodings."""
+        """Return the changes that bring files to new sources (UTF-8), in their own style and encoding."""
         found = []
         for file, source in sorted(sources.items()):
             before = self.raw(file)
-            found.append(Change(file, before, as_written(source, before or b"")))
+            old = None if before is None else self.text(file)
+            styled = source if source == old else in_style(self.project.root, file, old, source)
+            found.append(Change(file, before, as_written(styled, before or b"")))
         return tuple(change for change in found if change.before != change.after)
 
     def after(self, changes: Iterable[Change]) -> Tree:
@@ -114,6 +119,11 @@ class Tree:
             project = with_files(project, contents, gone)
         left = (self._gone | gone) - set(contents)
         return Tree(project, {**given, **contents}, self._options, left)
+
+
+Steps: TypeAlias = "Generator[tuple[Tree, Done] | Left, bool | None, Tree]"
+"""Yields each step, with the tree after it, and what is left alone; takes False for a step that was
+taken back, and returns the last tree."""
 
 
 def with_files(project: Project, contents: Mapping[str, bytes], gone: set[str]) -> Project:

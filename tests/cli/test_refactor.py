@@ -1,0 +1,64 @@
+"""`fastwright refactor` as a user meets it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fastwright.cli import main
+
+MAIN = """\
+from fastapi import Depends, FastAPI
+
+app = FastAPI()
+
+
+def page(limit: int = 10) -> int:
+    return limit
+
+
+@app.get("/items")
+def items(limit: int = Depends(page)) -> list[str]:
+    return []
+
+
+@app.get("/things")
+def things(limit: int = Depends(page)) -> list[str]:
+    return []
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "shop"\n')
+    (tmp_path / "main.py").write_text(MAIN)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_whole_application(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["refactor", "annotated-dependencies"]) == 0
+    assert "2 places in 1 file  verified: parses, model" in capsys.readouterr().out
+    assert (project / "main.py").read_text().count("Annotated[int, Depends(page)]") == 2
+    assert main(["refactor", "annotated-dependencies"]) == 0
+    assert capsys.readouterr().out == "Nothing to change.\n"
+
+
+def test_one_function(project: Path) -> None:
+    assert main(["refactor", "annotated-dependencies", "main.py::items"]) == 0
+    after = (project / "main.py").read_text()
+    assert "def items(limit: Annotated[int, Depends(page)])" in after
+    assert "def things(limit: int = Depends(page))" in after
+
+
+def test_a_recipe_that_is_none(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["refactor", "annotated-dependency"]) == 2
+    said = capsys.readouterr().err
+    assert "Did you mean 'annotated-dependencies'?" in said
+
+
+def test_diff(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["refactor", "annotated-dependencies", "--diff"]) == 1
+    assert "+from typing import Annotated" in capsys.readouterr().out
+    assert (project / "main.py").read_text() == MAIN

@@ -118,6 +118,7 @@ def _review(arguments: argparse.Namespace) -> int:
         prefix=prefix(outcome.review.root, start),
         quiet=arguments.quiet,
         statistics=arguments.statistics or arguments.profile,
+        mended=outcome.mended,
     )
     _show(report, arguments.format, arguments.output)
     if outcome.review.failures:
@@ -143,6 +144,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         cache=not arguments.no_cache,
         jobs=arguments.jobs,
         profile=arguments.profile,
+        show_fixes=arguments.show_fixes,
     )
 
 
@@ -425,6 +427,9 @@ def _add_review(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "--profile",
         action="store_true",
         help="ask every rule anew, one after the other, and show what each costs",
+    )
+    parser.add_argument(
+        "--show-fixes", action="store_true", help="what the fix of each finding makes of your code"
     )
     parser.add_argument("--quiet", action="store_true", help="one line for each finding, no more")
     parser.add_argument("--stdin-filename", metavar="FILE", help="the file that standard input is")

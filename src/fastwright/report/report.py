@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from fastwright.review.mended import Mended
 from fastwright.review.result import SEVERITIES, Review, count_severities
 from fastwright.review.sources import Sources
 from fastwright.rules.finding import Finding, Severity
@@ -27,6 +28,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The way from where the user stands to the root, ending in a slash, or empty."""
     quiet: bool = False
     statistics: bool = False
+    mended: Mapping[Finding, tuple[Mended, ...]] = {}
+    """What fixes would make of the code, where that is to be shown."""
 
 
 class FamilyCount(NamedTuple):

@@ -25,7 +25,10 @@ _VISIBLE = {
 
 
 class Span(NamedTuple):
-    """Text in one style. Styles: title, error, warning, info, path, rule, dim, code, caret."""
+    """Text in one style.
+
+    Styles: title, error, warning, info, path, rule, dim, code, caret, added, removed.
+    """
 
     text: str
     style: str = ""

@@ -20,6 +20,8 @@ _STYLES = {
     "rule": "cyan",
     "dim": "dim",
     "caret": "bold red",
+    "added": "green",
+    "removed": "red",
     "good": "green",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from difflib import unified_diff
 from itertools import groupby
 from textwrap import wrap
 
@@ -17,6 +18,7 @@ from fastwright.report.report import (
     worst_rules,
 )
 from fastwright.report.styled import Line, line, pad, plain
+from fastwright.review.mended import Mended
 from fastwright.review.result import SEVERITIES, Review
 from fastwright.rules.finding import Evidence, Finding
 
@@ -122,11 +124,24 @@ def _finding(finding: Finding, report: Report, *, first: bool) -> Iterator[Line]
     if finding.evidence:
         yield ()
         yield from _chain(finding.evidence, report)
+    for mended in report.mended.get(finding, ()):
+        yield ()
+        yield from _fix(mended)
     rule = report.rules.get(finding.rule)
     if first and rule is not None:
         yield ()
         yield from _paragraph("why   ", why(rule), "  ")
         yield from _paragraph("mend  ", " ".join(rule.rule.mend.split()), "  ")
+
+
+def _fix(mended: Mended) -> Iterator[Line]:
+    """Yield what a fix takes away and brings, with a line around it."""
+    before, after = (text.decode().splitlines() for text in (mended.before, mended.after))
+    yield line("  ", ("fix   ", "dim"), (mended.file, "path"))
+    for text in list(unified_diff(before, after, n=1, lineterm=""))[2:]:
+        style = {"+": "added", "-": "removed", "@": "dim"}.get(text[:1], "code")
+        shown = text.rpartition("@@")[0] + "@@" if text.startswith("@@") else text
+        yield line("    ", (shown, style))
 
 
 def _chain(evidence: tuple[Evidence, ...], report: Report) -> Iterator[Line]:

@@ -24,6 +24,7 @@ from fastwright.read.facts import Suppression
 from fastwright.review import baseline, change, fingerprint, module_rules
 from fastwright.review.app_rules import run_app_rules
 from fastwright.review.catalogue import known_rules
+from fastwright.review.mended import Mended, mended
 from fastwright.review.result import (
     BrokenFile,
     HeldBack,
@@ -60,6 +61,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     jobs: int | None = None
     profile: bool = False
     """Ask every rule anew, in one process, to know what each costs."""
+    show_fixes: bool = False
+    """Also say what the fix of each finding would make of the code."""
 
     def choosing(self, select: tuple[str, ...] | None, ignore: tuple[str, ...] = ()) -> Options:
         """Return the same with another choice of rules."""
@@ -72,6 +75,8 @@ class Outcome(NamedTuple):
     review: Review
     sources: Sources
     fail_on: FailOn
+    mended: Mapping[Finding, tuple[Mended, ...]]
+    """What fixes would make of the code, where that was asked for."""
 
 
 class Found(NamedTuple):
@@ -149,6 +154,7 @@ def _review(project: Project, options: Options) -> Outcome:
         ),
         sources,
         options.fail_on or project.config.fail_on,
+        mended(found.loaded.app, kept, found.fixes) if options.show_fixes else {},
     )
 
 

@@ -43,6 +43,9 @@ _SHOWN = frozenset({"alias", "title", "description", "examples", "example", "dep
                     "json_schema_extra", "discriminator", "max_digits", "decimal_places",
                     "frozen", "openapi_examples", "convert_underscores", "exclude"})  # fmt: skip
 """Arguments of Query, Field and the like that clients can see, or that change what is let in."""
+_CONSTRAINED = {"constr": "builtins.str", "conint": "builtins.int", "confloat": "builtins.float",
+                "condecimal": "decimal.Decimal", "conbytes": "builtins.bytes",
+                "condate": "datetime.date"}  # fmt: skip
 _SPECIAL = frozenset({"special", "unknown"})
 
 
@@ -110,6 +113,7 @@ class _Reader:
 
     def __init__(self, app: App) -> None:
         self._app = app
+        self._is_v1 = app.versions.at_least("pydantic", "2") is False
         self._seen: set[int] = set()
         self.waiting: list[Class] = []
 
@@ -144,9 +148,7 @@ class _Reader:
         parts = [self._type(parameter.type, module, node.annotation)]
         default = None if parameter.required else _default(node.default, parameter.marker)
         parts.append(_presence(module, default))
-        if parameter.marker is not None:
-            parts += _constraints(module, parameter.marker)
-        return ", ".join(parts)
+        return ", ".join([*parts, *_constraints(module, node.annotation, parameter.marker)])
 
     # ------------------------------------------------------------------ schemas
 
@@ -166,15 +168,19 @@ class _Reader:
             if isinstance(default, s.Call) and s.last_name(default.func) == "Field"
             else None
         )
-        parts.append(_presence(module, _default(default, marker)))
-        if marker is not None:
-            parts += _constraints(module, marker)
-        return ", ".join(parts)
+        value = _default(default, marker)
+        if value is None and self._is_v1 and may_be_null(described.node.annotation):
+            parts.append("default None")  # as Pydantic 1 reads it
+        else:
+            parts.append(_presence(module, value))
+        return ", ".join([*parts, *_constraints(module, described.node.annotation, marker)])
 
     # -------------------------------------------------------------------- types
 
     def _type(self, found: Type, module: Module, node: s.Expr | None) -> str:
         """Write a type; where a part of it is not known, as the source does."""
+        if isinstance(node, s.Call) and (base := _CONSTRAINED.get(s.last_name(node.func) or "")):
+            return base
         written = self._written(found)
         if written is not None:
             return written
@@ -223,6 +229,23 @@ class _Reader:
         return f"{found.kind}[{element}]"
 
 
+def may_be_null(annotation: s.Expr) -> bool:
+    """Whether an annotation lets None in: ``Optional[str]``, ``str | None``, ``Any``."""
+    if isinstance(annotation, s.Subscript):
+        name = s.last_name(annotation.value)
+        inner = annotation.slice
+        parts = inner.elts if isinstance(inner, s.Tuple) else [inner]
+        return name == "Optional" or (name == "Union" and any(map(_is_none, parts)))
+    if isinstance(annotation, s.BinOp) and annotation.op == "|":
+        sides = (annotation.left, annotation.right)
+        return any(_is_none(side) or may_be_null(side) for side in sides)
+    return s.last_name(annotation) == "Any"
+
+
+def _is_none(node: s.Expr) -> bool:
+    return isinstance(node, s.Constant) and node.kind == "none"
+
+
 def _bare(node: s.Expr) -> s.Expr:
     """Return ``int`` of ``Annotated[int, Query(ge=1)]``."""
     if isinstance(node, s.Subscript) and s.last_name(node.value) == "Annotated":
@@ -252,10 +275,19 @@ def _is_ellipsis(node: s.Expr) -> bool:
     return isinstance(node, s.Constant) and node.kind == "ellipsis"
 
 
-def _constraints(module: Module, marker: s.Call) -> list[str]:
+def _constraints(module: Module, annotation: s.Expr | None, marker: s.Call | None) -> list[str]:
+    """Return what limits a value: of ``Field(ge=1)``, ``Annotated[int, Field(ge=1)]``, ``conint(ge=1)``."""
+    calls = [annotation] if isinstance(annotation, s.Call) else []
+    if isinstance(annotation, s.Subscript) and s.last_name(annotation.value) == "Annotated":
+        inner = annotation.slice
+        metadata = inner.elts[1:] if isinstance(inner, s.Tuple) else []
+        calls += [part for part in metadata if isinstance(part, s.Call)]
+    if marker is not None:
+        calls.append(marker)
     found = {
         _SAME_WORDS.get(keyword.arg, keyword.arg): _text(module, keyword.value)
-        for keyword in marker.keywords
+        for call in calls
+        for keyword in call.keywords
         if keyword.arg is not None and _SAME_WORDS.get(keyword.arg, keyword.arg) in _SHOWN
     }
     return [f"{name}={value}" for name, value in sorted(found.items())]

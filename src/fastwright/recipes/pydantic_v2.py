@@ -1,0 +1,336 @@
+"""What is left of Pydantic 1 becomes Pydantic 2.
+
+Validators, `class Config`, `.dict()` and its like, arguments of `Field` that were renamed, `__root__`, `BaseSettings`,
+`GenericModel`, and constrained types (`constr(...)` becomes `Annotated[str, StringConstraints(...)]`). In a project that still runs on
+version 1 also fields that may be null and were optional for that reason: they get `= None`, as version 1 read them.
+
+Left alone, with the line: types with validators of their own (`__get_validators__`), which need a
+`__get_pydantic_core_schema__` that only their author knows, and what the rules `pydantic-v1-*` cannot mend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from fastwright.app.model import App
+from fastwright.edit.builders import insert, replace
+from fastwright.edit.fix import Edit, Import
+from fastwright.edit.names import bring
+from fastwright.edit.source import text
+from fastwright.project.versions import Versions
+from fastwright.read import syntax as s
+from fastwright.read.module import Module
+from fastwright.recipes._from_rules import planned_by
+from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
+from fastwright.rules.schema._pydantic import is_v2, model_classes, serves_both
+from fastwright.verify.model import may_be_null
+
+_RULES = (
+    "pydantic-v1-base-settings",
+    "pydantic-v1-config",
+    "pydantic-v1-field-argument",
+    "pydantic-v1-method",
+    "pydantic-v1-root-model",
+    "pydantic-v1-validator",
+)
+_CONSTRAINED = {
+    "constr": ("str", "StringConstraints"),
+    "conint": ("int", "Field"),
+    "confloat": ("float", "Field"),
+    "condecimal": ("Decimal", "Field"),
+    "conbytes": ("bytes", "Field"),
+    "condate": ("date", "Field"),
+}
+"""Function of Pydantic 1 -> the type that it constrains, and what holds the constraints in 2."""
+_RENAMED = {"regex": "pattern"}
+_ORIGINS = {"Decimal": "decimal", "date": "datetime"}
+_STRICT = "strict"
+
+
+def plan(app: App, target: Target) -> Iterator[Planned]:
+    """Yield one change for each kind of leftover."""
+    was_v1 = not is_v2(app)
+    seen = _on_v2(app) if was_v1 else app
+    if was_v1:
+        yield from _optional(seen, target)
+    yield from planned_by(seen, target, _RULES, frozenset({"safe", "contract"}))
+    for module in app.sources:
+        if (
+            target.holds(module.path)
+            and "pydantic" in module.header.marks
+            and not serves_both(module)
+        ):
+            yield from _constrained(module)
+            yield from _generic(module)
+            yield from _own_types(module)
+
+
+def _on_v2(app: App) -> App:
+    """Return the application as one that runs on Pydantic 2, which it is to become."""
+    found = {name: known for name, known in app.versions.found.items() if name != "pydantic"}
+    two = Versions.of({"pydantic": "2.0"}).found
+    versions = msgspec.structs.replace(app.versions, found={**found, **two})
+    return App(app.modules, app.index, versions)
+
+
+# ---------------------------------------------------------------------- fields
+
+
+def _optional(app: App, target: Target) -> Iterator[Planned]:
+    """``name: Optional[str]`` had None as its default in version 1; in version 2 it must be sent."""
+    edits: list[Edit] = []
+    places: list[str] = []
+    for cls in model_classes(app):
+        if not target.holds(cls.module.path) or serves_both(cls.module):
+            continue
+        for node in cls.node.body:
+            if (
+                isinstance(node, s.AnnAssign)
+                and node.value is None
+                and isinstance(node.target, s.Name)
+                and may_be_null(node.annotation)
+            ):
+                edits.append(insert(cls.module, node.annotation.end, " = None"))
+                places.append(f"{cls.module.path}:{cls.module.line(node)}")
+    if edits:
+        title = "fields that may be null keep None as their default"
+        yield Proposal(f"{title}: {', '.join(places)}", tuple(edits), places=tuple(places))
+
+
+# ----------------------------------------------------------------------- types
+
+
+def _constrained(module: Module) -> Iterator[Planned]:
+    """``constr(min_length=1)`` as an annotation becomes ``Annotated[str, StringConstraints(...)]``."""
+    edits: list[Edit] = []
+    imports: list[Import] = []
+    places: list[str] = []
+    for call in _annotations_called(module):
+        written = module.qualify(call.func) or ""
+        name = written.removeprefix("pydantic.")
+        if not written.startswith("pydantic.") or name not in _CONSTRAINED:
+            continue
+        place = f"{module.path}:{module.line(call)}"
+        changed = _annotated(module, call, name)
+        if changed is None:
+            yield Stopped(
+                place, f"{name} with arguments that are not read, or names that are taken"
+            )
+            continue
+        edits.append(changed[0])
+        imports += changed[1]
+        places.append(place)
+    if edits:
+        title = f"constrained types of {module.path} with Annotated"
+        yield Proposal(title, tuple(edits), tuple(imports), places=tuple(places))
+
+
+def _annotations_called(module: Module) -> Iterator[s.Call]:
+    """Yield the calls that stand in annotations, where a type is meant."""
+    for node in module.walk():
+        annotation = node.annotation if isinstance(node, (s.AnnAssign, s.Parameter)) else None
+        if annotation is not None:
+            yield from (part for part in s.walk(annotation) if isinstance(part, s.Call))
+
+
+def _annotated(module: Module, call: s.Call, name: str) -> tuple[Edit, tuple[Import, ...]] | None:
+    base, holder = _CONSTRAINED[name]
+    if call.args or any(keyword.arg in {None, _STRICT} for keyword in call.keywords):
+        return None
+    brought = [bring(module, "typing", "Annotated"), bring(module, "pydantic", holder)]
+    if base in _ORIGINS:
+        brought.append(bring(module, _ORIGINS[base], base))
+    if any(each is None for each in brought):
+        return None
+    named = [each for each in brought if each is not None]
+    arguments = ", ".join(
+        f"{_RENAMED.get(keyword.arg or '', keyword.arg)}={text(module, keyword.value)}"
+        for keyword in call.keywords
+    )
+    kind = named[2].name if base in _ORIGINS else base
+    written = f"{named[0].name}[{kind}, {named[1].name}({arguments})]" if arguments else kind
+    needed = named if arguments else named[2:]
+    imports = tuple(one for each in needed for one in each.imports)
+    return replace(module, call, written), imports
+
+
+def _generic(module: Module) -> Iterator[Planned]:
+    """``GenericModel`` is a plain ``BaseModel`` in version 2."""
+    edits: list[Edit] = []
+    places: list[str] = []
+    brought = bring(module, "pydantic", "BaseModel")
+    for node in module.walk():
+        if not isinstance(node, s.ClassDef) or brought is None:
+            continue
+        for base in node.bases:
+            if module.qualify(base) == "pydantic.generics.GenericModel":
+                edits.append(replace(module, base, brought.name))
+                places.append(f"{module.path}:{module.line(node)}")
+    if edits and brought is not None:
+        title = f"generic models of {module.path} are BaseModel"
+        yield Proposal(title, tuple(edits), brought.imports, places=tuple(places))
+
+
+def _own_types(module: Module) -> Iterator[Planned]:
+    for node in module.walk():
+        if isinstance(node, s.FunctionDef) and node.name in {
+            "__get_validators__",
+            "__modify_schema__",
+        }:
+            new = (
+                "__get_pydantic_core_schema__"
+                if "valid" in node.name
+                else "__get_pydantic_json_schema__"
+            )
+            place = f"{module.path}:{module.line(node)}"
+            yield Stopped(
+                place, f"{node.name} becomes {new}, which only the type's author can write"
+            )
+
+
+RECIPE = Recipe(
+    summary="Pydantic 1 to Pydantic 2",
+    why="Pydantic 2 runs what is left of version 1 with warnings, or not at all; version 3 drops it.",
+    plan=plan,
+    references=("https://docs.pydantic.dev/latest/migration/",),
+)
+
+CASES = (
+    Case(
+        "models of a project that runs on version 1",
+        {
+            "models.py": """\
+from typing import Any, Generic, List, Optional, TypeVar
+
+from fastapi import FastAPI
+from pydantic import BaseModel, Field, constr, validator
+from pydantic.generics import GenericModel
+
+T = TypeVar("T")
+app = FastAPI()
+
+
+class Item(BaseModel):
+    name: constr(min_length=1, regex="^[a-z]+$")
+    note: Optional[str]
+    extra: Any
+    tags: List[str] = Field([], min_items=1)
+
+    class Config:
+        orm_mode = True
+
+    @validator("name")
+    def lower(cls, value):
+        return value.lower()
+
+
+class Page(GenericModel, Generic[T]):
+    items: List[T]
+
+
+@app.post("/items")
+def create(item: Item) -> dict:
+    return item.dict()
+"""
+        },
+        {
+            "models.py": """\
+from typing import Annotated, Any, Generic, List, Optional, TypeVar
+
+from fastapi import FastAPI
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+
+T = TypeVar("T")
+app = FastAPI()
+
+
+class Item(BaseModel):
+    name: Annotated[str, StringConstraints(min_length=1, pattern="^[a-z]+$")]
+    note: Optional[str] = None
+    extra: Any = None
+    tags: List[str] = Field([], min_length=1)
+
+    model_config = ConfigDict(from_attributes=True)
+
+    @field_validator("name")
+    @classmethod
+    def lower(cls, value):
+        return value.lower()
+
+
+class Page(BaseModel, Generic[T]):
+    items: List[T]
+
+
+@app.post("/items")
+def create(item: Item) -> dict:
+    return item.model_dump()
+"""
+        },
+        installed={"pydantic": "1.10.2"},
+    ),
+    Case(
+        "numbers and money; a type of one's own is left alone",
+        {
+            "models.py": """\
+from fastapi import FastAPI
+from pydantic import BaseModel, condecimal, conint
+
+app = FastAPI()
+
+
+class Order(BaseModel):
+    quantity: conint(gt=0, le=10)
+    price: condecimal(max_digits=10, decimal_places=2)
+
+
+class Slug(str):
+    @classmethod
+    def __get_validators__(cls):
+        yield cls
+"""
+        },
+        {
+            "models.py": """\
+from decimal import Decimal
+from typing import Annotated
+
+from fastapi import FastAPI
+from pydantic import BaseModel, Field
+
+app = FastAPI()
+
+
+class Order(BaseModel):
+    quantity: Annotated[int, Field(gt=0, le=10)]
+    price: Annotated[Decimal, Field(max_digits=10, decimal_places=2)]
+
+
+class Slug(str):
+    @classmethod
+    def __get_validators__(cls):
+        yield cls
+"""
+        },
+        stopped=("models.py:14", "models.py:17"),
+        installed={"pydantic": "2.14"},
+    ),
+    Case(
+        "fields that may be null, in a project that runs on version 2, are required as they are",
+        {
+            "models.py": """\
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+app = FastAPI()
+
+
+class Item(BaseModel):
+    note: str | None
+"""
+        },
+        installed={"pydantic": "2.14"},
+    ),
+)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fastwright.report.report import Report
     from fastwright.review.result import RuleFailure
     from fastwright.review.run import Options
+    from fastwright.steps.run import Writing
     from fastwright.steps.step import Done, Left
     from fastwright.steps.tree import Steps, Tree
 
@@ -224,21 +225,39 @@ def _refactor(arguments: argparse.Namespace) -> int:
     return _make(arguments, tree, refactor(tree, recipe, target))
 
 
+def _restructure(arguments: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from fastwright.report import restructure_text, steps_text
+    from fastwright.report.output import write
+    from fastwright.review.run import Options
+    from fastwright.steps.restructure import restructure, state
+    from fastwright.steps.run import run
+    from fastwright.steps.step import Done
+    from fastwright.steps.tree import Tree
+
+    arguments.diff = arguments.plan
+    options = Options(cache=not arguments.no_cache, jobs=arguments.jobs)
+    tree = Tree.open(Path(arguments.path), options)
+    before = state(tree)
+    steps = restructure(tree, arguments.to, contract_changes=arguments.contract_changes)
+
+    def tell(each: Done | Left) -> None:
+        if isinstance(each, Done):  # what was left alone comes in a table at the end
+            print(steps_text.line(each), flush=True)
+
+    outcome, after = run(tree, steps, _writing(arguments, tree), tell)
+    write(restructure_text.text(before, state(after), outcome), arguments.output)
+    print(steps_text.summary(outcome))
+    return CLEAN
+
+
 def _make(arguments: argparse.Namespace, tree: Tree, steps: Steps) -> int:
     """Run steps, and show what comes of them."""
     from fastwright.report import steps_json, steps_text
     from fastwright.report.output import write
-    from fastwright.steps.contract import Reading
-    from fastwright.steps.run import Writing, run
+    from fastwright.steps.run import run
 
-    writing = Writing(
-        arguments.diff,
-        arguments.commit,
-        arguments.allow_dirty,
-        arguments.verify or tree.project.config.verify,
-        Reading(arguments.python, arguments.application),
-        arguments.timeout,
-    )
     as_text = arguments.format == "text"
     to_screen = as_text and not arguments.diff
 
@@ -246,7 +265,7 @@ def _make(arguments: argparse.Namespace, tree: Tree, steps: Steps) -> int:
         if to_screen:
             print(steps_text.line(each), flush=True)
 
-    outcome = run(tree, steps, writing, tell)
+    outcome, _ = run(tree, steps, _writing(arguments, tree), tell)
     if not as_text:
         write(steps_json.render(outcome), arguments.output)
     elif arguments.diff:
@@ -255,6 +274,20 @@ def _make(arguments: argparse.Namespace, tree: Tree, steps: Steps) -> int:
     else:
         print(steps_text.summary(outcome))
     return FOUND if arguments.diff and outcome.changes else CLEAN
+
+
+def _writing(arguments: argparse.Namespace, tree: Tree) -> Writing:
+    from fastwright.steps.contract import Reading
+    from fastwright.steps.run import Writing
+
+    return Writing(
+        arguments.diff,
+        arguments.commit,
+        arguments.allow_dirty,
+        arguments.verify or tree.project.config.verify,
+        Reading(arguments.python, arguments.application),
+        arguments.timeout,
+    )
 
 
 def _contract(arguments: argparse.Namespace) -> int:
@@ -371,6 +404,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_review(commands)
     _add_fix(commands)
     _add_refactor(commands)
+    _add_restructure(commands)
     _add_map(commands)
     _add_contract(commands)
     _add_explain(commands)
@@ -461,8 +495,11 @@ def _add_fix(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     _add_reading(parser)
 
 
-def _add_writing(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--diff", action="store_true", help="show the difference, write nothing")
+def _add_writing(parser: argparse.ArgumentParser, *, diff: bool = True) -> None:
+    if diff:
+        parser.add_argument(
+            "--diff", action="store_true", help="show the difference, write nothing"
+        )
     parser.add_argument("--commit", action="store_true", help="one git commit for each step")
     parser.add_argument(
         "--allow-dirty", action="store_true", help="also beside changes that are not committed"
@@ -499,6 +536,25 @@ def _add_refactor(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         help="the architecture that is wanted",
     )
     _add_writing(parser)
+    _add_reading(parser)
+
+
+def _add_restructure(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    about = "all refactorings in order, on a whole application, in verified steps"
+    parser = _command(commands, "restructure", about, _restructure, ("text",))
+    parser.add_argument("path", nargs="?", default=".", help="folder of the application")
+    parser.add_argument(
+        "--to", choices=("layered", "clean"), required=True, help="the architecture that is wanted"
+    )
+    parser.add_argument(
+        "--plan", action="store_true", help="show what would be done, write nothing"
+    )
+    parser.add_argument(
+        "--contract-changes",
+        action="store_true",
+        help="also what changes the API, in the way that it declares",
+    )
+    _add_writing(parser, diff=False)
     _add_reading(parser)
 
 

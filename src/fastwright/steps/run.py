@@ -39,8 +39,8 @@ Tell = Callable[["Done | Left"], None]
 """Takes each step as it is made."""
 
 
-def run(tree: Tree, steps: Steps, writing: Writing, tell: Tell) -> Outcome:
-    """Make steps and return what came of them.
+def run(tree: Tree, steps: Steps, writing: Writing, tell: Tell) -> tuple[Outcome, Tree]:
+    """Make steps and return what came of them, and the tree after the last one.
 
     A step that fails where it is verified on the disk is taken back, and the run goes on. Raises
     FastwrightError, with that step not written, where a file cannot be changed; the steps before it
@@ -55,7 +55,7 @@ def run(tree: Tree, steps: Steps, writing: Writing, tell: Tell) -> Outcome:
     done: list[Done] = []
     left: list[Left] = []
     accepted: bool | None = None
-    while (each := _next(steps, accepted)) is not None:
+    while not isinstance(each := _next(steps, accepted), Tree):
         accepted = None
         if isinstance(each, tuple):
             made = written.take(each[1])
@@ -67,28 +67,30 @@ def run(tree: Tree, steps: Steps, writing: Writing, tell: Tell) -> Outcome:
         else:
             left.append(made)
         tell(made)
-    return Outcome(tuple(done), tuple(left), _together(done), written=True)
+    return Outcome(tuple(done), tuple(left), _together(done), written=True), each
 
 
-def _shown(steps: Steps, tell: Tell) -> Outcome:
+def _shown(steps: Steps, tell: Tell) -> tuple[Outcome, Tree]:
     """Return what steps would do."""
     done: list[Done] = []
     left: list[Left] = []
-    for each in steps:
+    while not isinstance(each := _next(steps, None), Tree):
         if isinstance(each, tuple):
             done.append(each[1])
             tell(each[1])
         else:
             left.append(each)
             tell(each)
-    return Outcome(tuple(done), tuple(left), _together(done))
+    return Outcome(tuple(done), tuple(left), _together(done)), each
 
 
-def _next(steps: Steps, accepted: bool | None) -> tuple[Tree, Done] | Left | None:  # noqa: FBT001
+def _next(steps: Steps, accepted: bool | None) -> tuple[Tree, Done] | Left | Tree:  # noqa: FBT001
+    """Return what comes next, the last tree where nothing does."""
     try:
         return steps.send(accepted)
-    except StopIteration:
-        return None
+    except StopIteration as stop:
+        last: Tree = stop.value
+        return last
 
 
 class _Written:

@@ -1,0 +1,77 @@
+"""Restructure: all recipes in order on a whole application, and what that made of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import msgspec
+
+from fastwright.recipes.recipe import Style, Target
+from fastwright.recipes.registry import recipes
+from fastwright.steps.fixes import Choice, fixes
+from fastwright.steps.recipes import refactor
+from fastwright.steps.step import Outcome
+from fastwright.steps.tree import Steps, Tree
+
+ORDER = (
+    "pydantic-v2",
+    "annotated-dependencies",
+    "break-cycle",
+    "split-module",
+    "unblock",
+    "eager-load",
+    "response-schemas",
+    "extract-service",
+    "domain-errors",
+    "extract-repository",
+    "unit-of-work",
+    "ports-and-adapters",
+    "paginate",
+    "app-factory",
+)
+"""First what makes the code readable for the others, then from the outside in, then the set-up."""
+_CLEAN = frozenset({"ports-and-adapters"})
+"""Only where the domain is to know nothing of what is outside."""
+
+
+class State(msgspec.Struct, frozen=True):
+    """An application in numbers: what a person looks at first, before and after."""
+
+    routes: int
+    layers: dict[str, int]
+    """How many modules each layer has."""
+    findings: dict[str, int]
+    """How many findings each rule has."""
+
+
+def restructure(tree: Tree, style: Style, *, contract_changes: bool) -> Steps:
+    """Make the fixes and every recipe, in order, until none of them has anything to do."""
+    tree = yield from fixes(tree, Choice(contract_changes=contract_changes))
+    for name in ORDER:
+        registered = recipes().get(name)
+        if registered is None or (name in _CLEAN and style != "clean"):
+            continue
+        if registered.recipe.contract and not contract_changes:
+            continue
+        tree = yield from refactor(tree, registered, Target(style=style))
+    return (yield from fixes(tree, Choice(contract_changes=contract_changes)))
+
+
+def state(tree: Tree) -> State:
+    """Return an application in numbers."""
+    return State(len(tree.app.routes), _layers(tree), _findings(tree))
+
+
+def _layers(tree: Tree) -> dict[str, int]:
+    counted = Counter(layer.name for layer in tree.app.layers.values())
+    return dict(sorted(counted.items()))
+
+
+def _findings(tree: Tree) -> dict[str, int]:
+    counted = Counter(finding.rule for finding in tree.find(None).findings)
+    return dict(sorted(counted.items()))
+
+
+def left_alone(outcome: Outcome) -> list[tuple[str, str, str]]:
+    """Return what was left alone, each reason once at each place: step, place, reason."""
+    return sorted({(left.name, left.place, left.reason) for left in outcome.left})

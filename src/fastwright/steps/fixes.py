@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 
 import msgspec
 
@@ -17,7 +17,7 @@ from fastwright.steps.tree import Steps, Tree
 from fastwright.steps.verify import Verdict, verify
 
 _ROUNDS = 5
-"""How often a rule is asked again: fixes that stood in each other's way are made one after the other."""
+"""How often rules are asked again: for fixes that stood in each other's way, or that come of others."""
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -36,9 +36,18 @@ class Choice(msgspec.Struct, frozen=True):
 
 def fixes(tree: Tree, choice: Choice) -> Steps:
     """Make the fixes of every rule; yield each step with the tree after it, and what is left alone."""
-    found = tree.find(choice.select, choice.ignore)
-    for rule in sorted({finding.rule for finding in _wanted(found, choice.kinds)}):
-        tree = yield from _of_rule(tree, rule, choice.kinds)
+    told: set[tuple[str, str]] = set()
+    taken_back: set[str] = set()
+    for _ in range(_ROUNDS):  # what one rule mends may be what another one waits for
+        before = tree
+        found = tree.find(choice.select, choice.ignore)
+        names = {finding.rule for finding in _wanted(found, choice.kinds)}
+        for rule in sorted(names - taken_back):
+            tree, stands = yield from _of_rule(tree, rule, choice.kinds, told)
+            if not stands:
+                taken_back.add(rule)
+        if tree is before:
+            break
     return tree
 
 
@@ -50,22 +59,26 @@ def _wanted(found: Found, kinds: frozenset[Applicability]) -> dict[Finding, Fix]
     }
 
 
-def _of_rule(tree: Tree, rule: str, kinds: frozenset[Applicability]) -> Steps:
-    """Make the fixes of one rule, as one step, or as few as stand in each other's way."""
-    told: set[str] = set()
+def _of_rule(
+    tree: Tree, rule: str, kinds: frozenset[Applicability], told: set[tuple[str, str]]
+) -> Generator[tuple[Tree, Done] | Left, bool | None, tuple[Tree, bool]]:
+    """Make the fixes of one rule, as one step, or as few as stand in each other's way.
+
+    Returns the tree after them, and whether they stand: a step may be taken back.
+    """
     for _ in range(_ROUNDS):
         attempt = _Attempt(tree, rule)
         step, after, verdict = attempt.most(_wanted(tree.find((rule,)), kinds))
         for left in attempt.left:
-            if left.place not in told:
-                told.add(left.place)
+            if (rule, left.reason) not in told:  # places move, reasons stay
+                told.add((rule, left.reason))
                 yield left
         if step is None:
             break
         if (yield after, Done(step, ("parses", "model"), verdict.contract)) is False:
-            break
+            return tree, False
         tree = after
-    return tree
+    return tree, True
 
 
 class _Attempt:

@@ -255,12 +255,15 @@ def _bare(node: s.Expr) -> s.Expr:
 
 
 def _default(default: s.Expr | None, marker: s.Call | None) -> s.Expr | None:
-    """Return the value that stands for what is not sent, None where it must be sent."""
-    if default is None or default is not marker:
-        if default is None and marker is not None:
-            return marker.argument(0, "default") or marker.keyword("default_factory")
+    """Return the value that stands for what is not sent, None where it must be sent.
+
+    Where a factory makes it, the marker itself: a value that has no text.
+    """
+    if default is not None and default is not marker:
         return default
-    return marker.argument(0, "default") or marker.keyword("default_factory")
+    if marker is None:
+        return None
+    return marker if marker.keyword("default_factory") else marker.argument(0, "default")
 
 
 def _presence(module: Module, default: s.Expr | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from fastwright.app.model import App
 from fastwright.edit.fix import Applicability, Edit, Fix, Import
@@ -12,11 +12,22 @@ from fastwright.rules.registry import rules
 
 
 def planned_by(
-    app: App, target: Target, names: Iterable[str], kinds: frozenset[Applicability]
+    app: App,
+    target: Target,
+    names: Iterable[str],
+    kinds: frozenset[Applicability],
+    covered: Collection[str] = (),
 ) -> Iterator[Planned]:
-    """Yield, for each rule, its fixes together, and what it reports and cannot mend."""
+    """Yield, for each rule, its fixes together, and what it reports and cannot mend.
+
+    ``covered``: places (``file:line``) that another proposal sees to.
+    """
     for name in names:
-        hits = [hit for hit in hits_of(app, name) if _is_asked(hit, target)]
+        hits = [
+            hit
+            for hit in hits_of(app, name)
+            if _is_asked(hit, target) and f"{hit.place.file}:{hit.place.line}" not in covered
+        ]
         mended = [(hit, hit.fix) for hit in hits if hit.fix and hit.fix.applicability in kinds]
         for hit in hits:
             if hit.fix is None or hit.fix.applicability not in kinds:

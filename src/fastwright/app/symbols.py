@@ -29,6 +29,9 @@ class ModuleNames(Protocol):
     def resolve(self, dotted: str, importer: str) -> str | None:
         """Return the path of the module ``dotted`` as seen from the file ``importer``."""
 
+    def name(self, path: str) -> str:
+        """Return the dotted name under which a file is imported."""
+
     def is_package_dir(self, dotted: str, importer: str) -> bool:
         """Return whether ``dotted`` is a folder of the project without an ``__init__``."""
 

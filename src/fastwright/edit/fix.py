@@ -22,11 +22,15 @@ class Edit(msgspec.Struct, frozen=True, order=True):
 
 
 class Import(msgspec.Struct, frozen=True, order=True):
-    """A file needs ``from module import name``, or ``import module`` where ``name`` is None."""
+    """A file needs ``from module import name``, or ``import module`` where ``name`` is None.
+
+    ``alias``: under another name, ``as alias``.
+    """
 
     file: str
     module: str
     name: str | None = None
+    alias: str | None = None
 
 
 class Fix(msgspec.Struct, frozen=True):

@@ -91,7 +91,9 @@ def _used(facts: Facts) -> set[str]:
 def _with(
     source: bytes, statements: list[Statement], facts: Facts, needed: Import, own: Collection[str]
 ) -> bytes:
-    if needed.name is not None:
+    if any(_has(statement, needed) for statement in statements):
+        return source
+    if needed.name is not None and needed.alias is None:
         for statement in statements:
             if _takes(statement, needed):
                 return _merged(source, statement, needed.name)
@@ -99,9 +101,14 @@ def _with(
     line = (
         f"from {needed.module} import {needed.name}" if needed.name else f"import {needed.module}"
     )
+    line += f" as {needed.alias}" if needed.alias else ""
     key = _key(needed.module, own, is_from=needed.name is not None)
     keys = [_statement_key(statement, own) for statement in statements]
     before = [number for number, other in enumerate(keys) if other <= key]
+    first = statements[before[-1] + 1 : before[-1] + 2] if before else []
+    if first and keys[before[-1]][0] != key[0] == keys[before[-1] + 1][0]:
+        offset = at.line_start(source, first[0].start)  # the first of a group that is there
+        return source[:offset] + (line + end).encode() + source[offset:]
     if before:
         previous = statements[before[-1]]
         offset = at.next_line(source, previous.end - 1)
@@ -119,6 +126,17 @@ def _with(
         offset = _behind_docstring(source, facts)
         text = (end if offset else "") + line + end + ("" if offset else end)
     return source[:offset] + text.encode() + source[offset:]
+
+
+def _has(statement: Statement, needed: Import) -> bool:
+    """Whether a statement imports it already, under that name."""
+    if isinstance(statement, s.ImportFrom):
+        wanted, origin = needed.name, statement.module if statement.level == 0 else None
+    else:
+        wanted, origin = needed.module, None if needed.name else needed.module
+    return origin == needed.module and any(
+        alias.name == wanted and alias.asname == needed.alias for alias in statement.names
+    )
 
 
 def _takes(statement: Statement, needed: Import) -> bool:

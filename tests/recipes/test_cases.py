@@ -32,7 +32,8 @@ def made(files: Mapping[str, str], app: App, proposal: Proposal) -> dict[str, st
     found = {**files, **proposal.new}
     sources = {path: text.encode() for path, text in found.items()}
     fix = Fix("safe", proposal.edits, proposal.imports)
-    applied = apply(sources, (fix,), packages(app))
+    own = packages(app) | {path.partition("/")[0].removesuffix(".py") for path in proposal.new}
+    applied = apply(sources, (fix,), own)
     assert not applied.left
     found |= {path: source.decode() for path, source in applied.changed.items()}
     return {path: text for path, text in found.items() if path not in proposal.gone}

@@ -77,6 +77,7 @@ def _changes(tree: Tree, proposal: Proposal) -> tuple[Change, ...]:
             raise FastwrightError(f"{path}: is there already")
         sources[path] = source.encode()
     changed = {path: text.encode() for path, text in proposal.new.items()}
-    changed |= apply(sources, (fix,), tree.packages).changed
+    own = tree.packages | {path.partition("/")[0].removesuffix(".py") for path in proposal.new}
+    changed |= apply(sources, (fix,), own).changed
     gone = tuple(Change(path, tree.raw(path), None) for path in proposal.gone)
     return (*tree.changes(changed), *gone)

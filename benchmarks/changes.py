@@ -2,17 +2,22 @@
 
     python -m benchmarks.changes [--recipe NAME | --restructure layered|clean] [APPLICATION ...]
 
-For each application: steps that were made, what was left alone because verifying failed, files that do not
-compile any more with CPython, and steps of a second run (goal: none of either). Nothing is written.
+For each application: steps that were made, what was left alone and what was refused because verifying failed, files
+that do not compile any more with CPython or read names that nothing binds (Ruff's F821), and steps of a second run
+(goal: none of the last three). Nothing is written.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import subprocess
 import sys
 import time
 from collections import Counter
 from typing import NamedTuple
+
+from ruff import find_ruff_bin
 
 from benchmarks.corpus import Application, chosen
 from fastwright.read.reader import Unreadable, to_utf8
@@ -104,8 +109,33 @@ def run(planned: Steps) -> Run:
 
 
 def broken(before: Tree, after: Tree, files: set[str]) -> int:
-    """Count the files that compiled before and do not any more."""
-    return sum(compiles(before, file) and not compiles(after, file) for file in files)
+    """Count the files that compiled before and do not any more, or that have names which are not bound."""
+    return sum(
+        (compiles(before, file) and not compiles(after, file))
+        or unbound(after, file) > unbound(before, file)
+        for file in files
+    )
+
+
+def unbound(tree: Tree, file: str) -> int:
+    """Count the names of a file that nothing binds."""
+    command = [
+        find_ruff_bin(),
+        "check",
+        "--isolated",
+        "--select",
+        "F821",
+        "--output-format",
+        "json",
+    ]
+    source = to_utf8(tree.raw(file) or b"")
+    done = subprocess.run(
+        [*command, "--stdin-filename", file, "-"],
+        input=b"" if isinstance(source, Unreadable) else source,
+        check=False,
+        capture_output=True,
+    )
+    return len(json.loads(done.stdout or b"[]"))
 
 
 def compiles(tree: Tree, file: str) -> bool:

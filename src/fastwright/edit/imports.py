@@ -113,9 +113,9 @@ def _with(
         previous = statements[before[-1]]
         offset = at.next_line(source, previous.end - 1)
         text = line + end if keys[before[-1]][0] == key[0] else end + line + end
-        if len(before) < len(statements) and keys[before[-1]][0] != key[0]:
-            following = statements[before[-1] + 1]
-            blank = source[offset : following.start].startswith((b"\n", b"\r\n"))
+        following = statements[before[-1] + 1 : before[-1] + 2]
+        if following and keys[before[-1]][0] != key[0]:
+            blank = source[offset : following[0].start].startswith((b"\n", b"\r\n"))
             text = text if blank else text + end
         if offset == len(source) and not source.endswith(b"\n"):
             text = end + text

@@ -117,7 +117,7 @@ class _Extraction:
             edits.append(Edit(path, end, end, f"\n\n{function}"))
         else:
             new |= self._packages(path)
-            logger = f"\n{_LOGGER_LINE}\n" if self._logs(moved) else ""
+            logger = "".join(f"\n{name} = {_LOGGER}\n" for name in self._loggers(moved))
             new[path] = f'"""The business of {self._domain()}."""\n{logger}\n\n{function}'
         package, _, name = self._app.index.name(path).rpartition(".")
         other = alias if alias != name else None
@@ -165,7 +165,7 @@ class _Extraction:
 
     def _results(self, moved: list[s.Stmt], kept: list[s.Stmt]) -> list[str]:
         """Return the names that the moved code makes and the rest reads."""
-        made = _bound(moved)
+        made = _left_behind(moved)
         read = [n.id for n in s.walk(*kept) if isinstance(n, s.Name)]
         return list(dict.fromkeys(name for name in read if name in made))
 
@@ -262,8 +262,10 @@ class _Extraction:
         if there is not None and f"{node.id} = {_LOGGER}".encode() not in there.source:
             raise _Stop(node, f"{path} has no {node.id}")
 
-    def _logs(self, moved: list[s.Stmt]) -> bool:
-        return any(isinstance(n, s.Name) and self._is_logger(n.id) for n in s.walk(*moved))
+    def _loggers(self, moved: list[s.Stmt]) -> list[str]:
+        """Return the loggers that the moved code writes to: its new file has one of that name."""
+        named = {n.id for n in s.walk(*moved) if isinstance(n, s.Name)}
+        return sorted(name for name in named if self._is_logger(name))
 
     # ------------------------------------------------------------ where it goes
 
@@ -352,9 +354,6 @@ def _awaits(statements: list[s.Stmt]) -> bool:
     )
 
 
-_LOGGER_LINE = f"logger = {_LOGGER}"
-
-
 def _import(path: str, local: str, origin: str) -> Import:
     """Return the import that binds ``local`` to what it is in the file that it comes from."""
     module, _, name = origin.rpartition(".")
@@ -364,29 +363,42 @@ def _import(path: str, local: str, origin: str) -> Import:
 
 
 def _bound(statements: list[s.Stmt]) -> set[str]:
-    """Return the names that statements bind: assigned, looped over, imported, caught, defined."""
+    """Return every name that statements bind, in whatever scope."""
     found: set[str] = set()
     for node in s.walk(*statements):
-        if isinstance(node, (s.Assign, s.AnnAssign, s.AugAssign, s.For, s.NamedExpr)):
-            targets = node.targets if isinstance(node, s.Assign) else [node.target]
-            found.update(part.id for t in targets for part in s.walk(t) if isinstance(part, s.Name))
-        elif isinstance(node, s.With):
-            variables = [
-                item.optional_vars for item in node.items if item.optional_vars is not None
-            ]
-            found.update(p.id for v in variables for p in s.walk(v) if isinstance(p, s.Name))
-        elif isinstance(node, s.Comp):
-            generators = node.generators
-            found.update(
-                p.id for g in generators for p in s.walk(g.target) if isinstance(p, s.Name)
-            )
-        elif isinstance(node, (s.FunctionDef, s.ClassDef, s.Parameter)):
+        found |= _by(node)
+        if isinstance(node, s.Comp):
+            found |= {name for generator in node.generators for name in _targets(generator.target)}
+        elif isinstance(node, s.Parameter) or (
+            isinstance(node, s.ExceptHandler) and node.name is not None
+        ):
             found.add(node.name)
-        elif isinstance(node, s.ExceptHandler):
-            found.update([node.name] if node.name else [])
-        elif isinstance(node, (s.Import, s.ImportFrom)):
-            found.update(alias.asname or alias.name.partition(".")[0] for alias in node.names)
     return found
+
+
+def _left_behind(statements: list[s.Stmt]) -> set[str]:
+    """Return the names that are there after statements have run: not those of handlers and loops in lists."""
+    return {name for node in s.walk_scope(*statements) for name in _by(node)}
+
+
+def _by(node: s.Node) -> set[str]:
+    """Return the names that a statement binds around it: assigned, looped over, imported, defined."""
+    if isinstance(node, s.Assign):
+        return {name for target in node.targets for name in _targets(target)}
+    if isinstance(node, (s.AnnAssign, s.AugAssign, s.For, s.NamedExpr)):
+        return _targets(node.target)
+    if isinstance(node, s.With):
+        variables = [item.optional_vars for item in node.items if item.optional_vars is not None]
+        return {name for variable in variables for name in _targets(variable)}
+    if isinstance(node, (s.FunctionDef, s.ClassDef)):
+        return {node.name}
+    if isinstance(node, (s.Import, s.ImportFrom)):
+        return {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+    return set()
+
+
+def _targets(node: s.Expr) -> set[str]:
+    return {part.id for part in s.walk(node) if isinstance(part, s.Name)}
 
 
 RECIPE = Recipe(

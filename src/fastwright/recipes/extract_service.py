@@ -369,10 +369,8 @@ def _bound(statements: list[s.Stmt]) -> set[str]:
         found |= _by(node)
         if isinstance(node, s.Comp):
             found |= {name for generator in node.generators for name in _targets(generator.target)}
-        elif isinstance(node, s.Parameter):
-            found |= {node.name}
-        elif isinstance(node, s.ExceptHandler) and node.name is not None:
-            found |= {node.name}
+        named = node.name if isinstance(node, (s.Parameter, s.ExceptHandler)) else None
+        found |= {named} if named is not None else set()
     return found
 
 

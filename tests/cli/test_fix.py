@@ -191,3 +191,35 @@ def test_json(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert step["name"] == "unannotated-dependency"
     assert step["verified"] == ["parses", "model"]
     assert step["places"] == ["main.py:13"]
+
+
+def test_what_an_earlier_run_found_is_fixed_as_well(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is remembered between runs holds no edits."""
+    (project / "main.py").write_text(SWALLOWING)
+    select = ("--select", "catch-all-hides-http")
+    for _ in range(2):
+        assert main(["review", *select]) == 1
+        capsys.readouterr()
+        assert main(["review", "--show-fixes", *select]) == 1
+        assert "+    except HTTPException:" in capsys.readouterr().out
+        assert main(["fix", "--diff", *select]) == 1
+        assert "+    except HTTPException:" in capsys.readouterr().out
+
+
+SWALLOWING = """\
+from fastapi import FastAPI, HTTPException
+
+app = FastAPI()
+
+
+@app.get("/items/{key}")
+def item(key: int) -> int:
+    try:
+        if key < 0:
+            raise HTTPException(404)
+        return 10 // key
+    except Exception:
+        raise HTTPException(500, "Sorry")
+"""

@@ -85,3 +85,9 @@ def test_main_job_on_a_fresh_machine(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "problems in" in done.stdout
     assert "OrderService" in done.stdout, "problems that need the whole application"
+
+
+def test_every_recipe_is_named() -> None:
+    from fastwright.recipes.registry import recipes
+
+    assert all(f"`{name}`" in README for name in recipes())

@@ -63,10 +63,12 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Ask every rule anew, in one process, to know what each costs."""
     show_fixes: bool = False
     """Also say what the fix of each finding would make of the code."""
+    edits: bool = False
+    """Fixes are needed with their edits: what was said in an earlier run does not hold those."""
 
     def choosing(self, select: tuple[str, ...] | None, ignore: tuple[str, ...] = ()) -> Options:
-        """Return the same with another choice of rules."""
-        return msgspec.structs.replace(self, select=select, ignore=ignore)
+        """Return the same with another choice of rules, for fixes that are to be made."""
+        return msgspec.structs.replace(self, select=select, ignore=ignore, edits=True)
 
 
 class Outcome(NamedTuple):
@@ -214,7 +216,8 @@ def find(
     jobs = options.jobs or project.config.jobs or os.cpu_count() or 1
     ran = _Ran([], [], {}, {})
     if app.is_fastapi:
-        ran = _run(project, loaded, chosen, 1 if options.profile else jobs, anew=options.profile)
+        anew = options.profile or options.show_fixes or options.edits
+        ran = _run(project, loaded, chosen, 1 if options.profile else jobs, anew=anew)
     if app.is_fastapi and options.profile:
         ran.seconds.update(module_rules.costs(app.modules.values(), app.versions, chosen.rules()))
     findings = [

@@ -221,7 +221,7 @@ def _refactor(arguments: argparse.Namespace) -> int:
     recipe = find_recipe(arguments.recipe)
     path, _, name = arguments.target.partition("::")
     tree = Tree.open(Path(path), Options(cache=not arguments.no_cache, jobs=arguments.jobs))
-    target = Target(tree.project.target or None, name or None, arguments.to)
+    target = Target(tree.project.target or None, name or None, arguments.to, arguments.by)
     return _make(arguments, tree, refactor(tree, recipe, target))
 
 
@@ -534,6 +534,12 @@ def _add_refactor(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         choices=("layered", "clean"),
         default="layered",
         help="the architecture that is wanted",
+    )
+    parser.add_argument(
+        "--by",
+        choices=("kind", "domain"),
+        default="kind",
+        help="what split-module parts a file by (default: kind)",
     )
     _add_writing(parser)
     _add_reading(parser)

@@ -41,7 +41,8 @@ def apply(sources: Mapping[str, bytes], fixes: Iterable[Fix], own: Collection[st
     for file in sorted(files):
         wanted = [needed for fix in made for needed in fix.imports if needed.file == file]
         after = add_imports(edited(sources[file], taken.get(file, ())), wanted, own)
-        if not file.endswith("__init__.py"):  # there, importing is offering
+        is_module = file.endswith(".py") and not file.endswith("__init__.py")
+        if is_module:  # in a package's, importing is offering
             after = prune_imports(sources[file], after)
         if after != sources[file]:
             changed[file] = after

@@ -31,6 +31,9 @@ def bring(module: Module, origin: str, name: str | None = None) -> Brought | Non
     if name and parent is not None:
         return Brought(f"{parent}.{name}", ())
     written = name or origin
+    first = origin.partition(".")[0]
+    if name is None and bound.get(first) == first:  # `import a.b` beside `import a.c`
+        return Brought(origin, (Import(module.path, origin),))
     if is_taken(module, written.partition(".")[0]):
         return None
     return Brought(written, (Import(module.path, origin, name),))

@@ -29,6 +29,8 @@ class Target(msgspec.Struct, frozen=True):
     """The qualified name: ``create_order``, ``OrderService.create``."""
     style: Style = "layered"
     """Which architecture is wanted, where that makes a difference."""
+    by: Literal["kind", "domain"] = "kind"
+    """What a module is split by: the kind of things in it, or what they are about."""
 
     def holds(self, file: str, name: str | None = None) -> bool:
         """Whether something is asked about: a place in a file, in a function of that qualified name."""

@@ -5,6 +5,8 @@ in Rust and without making dictionaries first. The two classes, which serialise 
 into dictionaries, are slower than that, and have been deprecated since FastAPI 0.131: making one warns with
 `FastAPIDeprecationWarning`.
 
+Left alone: a line on which `pyright: ignore[reportDeprecated]` says that it is meant.
+
 Who answers with dictionaries that no schema describes and needs orjson for speed writes a response class of
 their own, of five lines.
 """
@@ -17,6 +19,7 @@ from fastwright.app.canonical import canonical
 from fastwright.edit.builders import delete_argument, replace
 from fastwright.edit.fix import Fix
 from fastwright.edit.names import bring
+from fastwright.edit.source import text_behind
 from fastwright.project.versions import Versions
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
@@ -37,6 +40,8 @@ def check(module: Module, _versions: Versions) -> Iterator[Hit]:
         return
     for node, how in _uses(module):
         name = module.qualify(node)
+        if "reportDeprecated" in text_behind(module, node):
+            continue  # somebody has looked at it, and keeps it
         if name is not None and canonical(name) in _DEPRECATED:
             written = s.last_name(node)
             message = f"{written} is deprecated since FastAPI 0.131: {how}"
@@ -142,5 +147,19 @@ CASES = (
         def items() -> dict[str, int]:
             return {"a": 1}
         """,
+    ),
+    case(
+        "kept on purpose",
+        """
+        from fastapi import FastAPI
+        from fastapi.responses import ORJSONResponse
+
+        app = FastAPI()
+
+        @app.get("/items")
+        def items():
+            return ORJSONResponse({"a": 1})  # pyright: ignore[reportDeprecated]  # agreed
+        """,
+        fastapi="0.131.0",
     ),
 )

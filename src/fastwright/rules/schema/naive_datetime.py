@@ -45,6 +45,8 @@ _TZ_AT = {"now": 0, "fromtimestamp": 1}
 """Where the zone is given."""
 _DEFAULTS = frozenset({"default", "default_factory", "insert_default", "onupdate"})
 _FIELDS = frozenset({"Field", "Column", "mapped_column"})
+_FAR = 2
+"""Through how many variables a time is followed."""
 _PASSING = frozenset({"isoformat", "replace", "str"})
 """Methods and functions whose result is the same time, still without a zone."""
 
@@ -83,7 +85,7 @@ class _Reader:
             at = above
         return None
 
-    def use(self, value: s.Node, *, follow: bool = True) -> _Use:
+    def use(self, value: s.Node, *, follow: int = _FAR) -> _Use:
         """Return what becomes of a value."""
         above = self.parents.get(id(value))
         match above:
@@ -112,7 +114,7 @@ class _Reader:
             case _:
                 return _OTHER
 
-    def _attribute(self, above: s.Attribute, *, follow: bool) -> _Use:
+    def _attribute(self, above: s.Attribute, *, follow: int) -> _Use:
         call = self.parents.get(id(above))
         if not isinstance(call, s.Call) or call.func is not above:
             return _FINE  # .year: a number
@@ -122,7 +124,7 @@ class _Reader:
             return _OTHER
         return self.use(call, follow=follow) if above.attr in _PASSING else _FINE
 
-    def _operation(self, value: s.Node, above: s.BinOp, *, follow: bool) -> _Use:
+    def _operation(self, value: s.Node, above: s.BinOp, *, follow: int) -> _Use:
         other = above.right if value is above.left else above.left
         if above.op == "-" and not _is_delta(other):
             return _FINE  # how long it took
@@ -186,8 +188,10 @@ class _Reader:
             return _Use("stored", f"the answer of {function.name}")
         return _OTHER
 
-    def _assigned(self, above: s.Assign | s.AnnAssign, *, follow: bool) -> _Use:
+    def _assigned(self, above: s.Assign | s.AnnAssign, *, follow: int) -> _Use:
         target = above.target if isinstance(above, s.AnnAssign) else above.targets[0]
+        if isinstance(target, s.Attribute) and target.attr.startswith("_"):
+            return _OTHER  # private: no field of a model
         if isinstance(target, s.Attribute):
             where = Where(self.module, self.function(above))
             for option in alternatives(self.app.types.of(target.value, where)):
@@ -200,7 +204,7 @@ class _Reader:
             if function is None:
                 return self._attribute_of_class(above, target)
             if follow:
-                return self._local(function, target.id)
+                return self._local(function, target.id, follow - 1)
         return _OTHER
 
     def _attribute_of_class(self, above: s.Node, target: s.Name) -> _Use:
@@ -212,13 +216,13 @@ class _Reader:
                     return _Use("stored", f"the default of {target.id}")
         return _OTHER
 
-    def _local(self, function: Function, name: str) -> _Use:
+    def _local(self, function: Function, name: str, follow: int) -> _Use:
         """What becomes of a local variable: stored anywhere, fine everywhere, or something else."""
         bounds = self.app.types.locals.of(function).get(name, [])
         if len(bounds) != 1:
             return _OTHER
         uses = [
-            self.use(node, follow=False)
+            self.use(node, follow=follow)
             for node in s.walk(*function.node.body)
             if isinstance(node, s.Name) and node.id == name and not self._is_target(node)
         ]
@@ -426,6 +430,30 @@ CASES = (
             clean(local)
             took = (datetime.utcnow() - started).total_seconds()
             return {"path": path, "aware": aware, "text": text, "o": other, "read": read, "t": took}
+        """,
+    ),
+    case(
+        "an offset is put behind it further down, and a private attribute",
+        """
+        from datetime import datetime, timedelta
+        from typing import Any
+        from fastapi import FastAPI
+        from pydantic import BaseModel
+
+        app = FastAPI()
+
+        class Store(BaseModel):
+            _renew_at: Any = None
+
+            def login(self) -> None:
+                self._renew_at = datetime.now() + timedelta(seconds=60)
+
+        @app.get("/spend")
+        def spend() -> dict[str, str]:
+            end = datetime.utcnow()
+            start = end - timedelta(days=30)
+            first = start.isoformat() + "+00:00"
+            return {"start": first, "end": end.isoformat() + "+00:00"}
         """,
     ),
     case(

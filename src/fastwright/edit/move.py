@@ -25,6 +25,8 @@ from fastwright.read.module import Module
 
 _WIDTH = 100
 _PATCHES = frozenset({"setattr", "delattr", "patch", "object", "multiple", "setitem"})
+_HEADING = re.compile(rb"^(?:#.*\r?\n)*#[^\n]*[-=#*~]{8,}[^\n]*\r?\n(?:#.*\r?\n)*", re.MULTILINE)
+"""Comments that part a file."""
 _LOGGER = "logging.getLogger(__name__)"
 
 
@@ -366,12 +368,29 @@ class Move:
         for number in self.taken:
             start, end = self._range(number)
             edits.append(Edit(self.origin.path, start, at.blank_lines(source, end), ""))
+        edits += self._headings()
         for name, statement in self.loggers.items():
             if name not in self.reading[self.origin.path]:
                 end = at.next_line(source, statement.end - 1)
                 start = at.line_start(source, statement.start)
                 edits.append(Edit(self.origin.path, start, at.blank_lines(source, end), ""))
         return edits
+
+    def _headings(self) -> Iterator[Edit]:
+        """Yield the edits that take headings away (`# ---- tables ----`) under which little is left."""
+        source, found = self.origin.source, []
+        for number in range(len(self._body)):
+            start = self._range(number)[0]
+            floor = at.next_line(source, self._body[number - 1].end - 1) if number else 0
+            block = _HEADING.search(source, floor, start)
+            if block is not None:
+                found.append((number, block.start(), block.end()))
+        for place, (number, start, end) in enumerate(found):
+            last = found[place + 1][0] if place + 1 < len(found) else len(self._body)
+            if number in self.taken and 2 * sum(n in self.taken for n in range(number, last)) >= (
+                last - number
+            ):
+                yield Edit(self.origin.path, start, at.blank_lines(source, end), "")
 
     # -------------------------------------------------------------- the references
 

@@ -367,7 +367,9 @@ class Move:
         edits = []
         for number in self.taken:
             start, end = self._range(number)
-            edits.append(Edit(self.origin.path, start, at.blank_lines(source, end), ""))
+            parted = not source[at.line_start(source, start - 1) : start].strip() if start else True
+            kept = end if not parted else at.blank_lines(source, end)
+            edits.append(Edit(self.origin.path, start, kept, ""))
         edits += self._headings()
         for name, statement in self.loggers.items():
             if name not in self.reading[self.origin.path]:

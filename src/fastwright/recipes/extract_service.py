@@ -6,8 +6,10 @@ background tasks stay in the endpoint, with what they need returned to them. Par
 
 An `HTTPException` goes along; the recipe `domain-errors` turns it into an error of the application afterwards.
 
-Left alone, with the line: generators, bodies that use the request before the end, names that the router's file defines itself, types that
-cannot be written in another file, and early returns before statements that stay. Without a target, only what the rule `fat-endpoint` reports.
+What the body reads of the router's own file (constants, small functions, classes) moves along first; schemas go to where schemas are.
+
+Left alone, with the line: generators, bodies that use the request before the end, types that cannot be written in another file, and early
+returns before statements that stay. Without a target, only what the rule `fat-endpoint` reports.
 """
 
 from __future__ import annotations
@@ -19,19 +21,25 @@ from posixpath import basename, dirname, join
 import msgspec
 
 from fastwright.app.model import App
+from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function
 from fastwright.app.types import Instance, Type
-from fastwright.edit.builders import first_byte
+from fastwright.edit.builders import behind_imports, first_byte
 from fastwright.edit.fix import Edit, Import
+from fastwright.edit.move import Move, Part, Unmovable
 from fastwright.edit.names import is_taken, module_level_imports
+from fastwright.edit.reads import binds, reads
 from fastwright.edit.source import indentation, line_start, next_line, text
 from fastwright.read import syntax as s
+from fastwright.read.module import Module
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
 from fastwright.rules.architecture.fat_endpoint import weigh
 
 _HTTP = ("fastapi.Request", "fastapi.responses.", "fastapi.BackgroundTasks", "fastapi.UploadFile",
          "fastapi.websockets.")  # fmt: skip
 _ROUTERS = frozenset({"routers", "router", "routes", "api", "endpoints", "views", "controllers"})
+_IMPORTS = (s.Import, s.ImportFrom)
+_MOVABLE = (s.FunctionDef, s.ClassDef, s.Assign, s.AnnAssign, s.TypeAliasStmt)
 _LOGGER = "logging.getLogger(__name__)"
 
 
@@ -43,12 +51,13 @@ class _Need(msgspec.Struct, frozen=True):
 
 
 class _Stop(Exception):  # noqa: N818 - what stops it is no error
-    """What keeps an endpoint as it is."""
+    """What keeps an endpoint as it is; ``local``: a name of its file that would have to move first."""
 
-    def __init__(self, node: s.Node, reason: str) -> None:
+    def __init__(self, node: s.Node, reason: str, local: str | None = None) -> None:
         super().__init__(reason)
         self.node = node
         self.reason = reason
+        self.local = local
 
 
 def plan(app: App, target: Target) -> Iterator[Planned]:
@@ -58,14 +67,24 @@ def plan(app: App, target: Target) -> Iterator[Planned]:
             continue
         asked = target.name is not None
         if (asked or weigh(app, endpoint).is_fat) and not _is_thin(endpoint):
-            try:
-                proposal = _Extraction(app, endpoint).proposal()
-            except _Stop as stop:
-                place = f"{endpoint.module.path}:{endpoint.module.line(stop.node)}"
-                yield Stopped(place, f"{endpoint.qualname}: {stop.reason}")
-            else:
-                if proposal is not None:
-                    yield proposal
+            yield from _planned(app, endpoint)
+
+
+def _planned(app: App, endpoint: Function) -> Iterator[Planned]:
+    extraction = _Extraction(app, endpoint)
+    try:
+        proposal = extraction.proposal()
+    except _Stop as stop:
+        try:
+            along = extraction.along(stop.local) if stop.local is not None else None
+        except Unmovable as unmovable:
+            yield Stopped(unmovable.place, f"{endpoint.qualname}: {unmovable.reason}")
+        else:
+            place = f"{endpoint.module.path}:{endpoint.module.line(stop.node)}"
+            yield along or Stopped(place, f"{endpoint.qualname}: {stop.reason}")
+    else:
+        if proposal is not None:
+            yield proposal
 
 
 def _is_thin(endpoint: Function) -> bool:
@@ -108,13 +127,14 @@ class _Extraction:
         alias = stem if stem.endswith("service") else f"{stem}_service"
         if is_taken(self._module, alias):
             raise _Stop(node, f"{alias} means something else here")
-        returned, of_return = self._returned(results, path)
+        returned, of_return = self._returned(results, kept, path)
         function = self._function(moved, parameters, results, returned)
         edits = [self._replaced(moved, kept, alias, [name for name, _ in parameters], results)]
         new: dict[str, str] = {}
         if exists:
             end = len(self._app.modules[path].source)
             edits.append(Edit(path, end, end, f"\n\n{function}"))
+            edits += self._loggers_there(moved, self._app.modules[path])
         else:
             new |= self._packages(path)
             logger = "".join(f"\n{name} = {_LOGGER}\n" for name in self._loggers(moved))
@@ -199,9 +219,13 @@ class _Extraction:
         needed = [need for need in self._names([annotation], path) if need.needed is not None]
         return text(self._module, annotation), [n.needed for n in needed if n.needed is not None]
 
-    def _returned(self, results: list[str], path: str) -> tuple[str, list[Import]]:
+    def _returned(
+        self, results: list[str], kept: list[s.Stmt], path: str
+    ) -> tuple[str, list[Import]]:
         """Return `` -> Order`` where the endpoint says so and it can be written in the other file."""
         annotation = self._endpoint.node.returns
+        if len(results) == 1:
+            return self._made(results[0], kept, path)
         if results or annotation is None:
             return "", []
         try:
@@ -212,14 +236,29 @@ class _Extraction:
             each for each in needed if each is not None
         ]
 
-    def _class(self, node: s.Parameter, kind: Instance, path: str) -> tuple[str, list[Import]]:
+    def _made(self, name: str, kept: list[s.Stmt], path: str) -> tuple[str, list[Import]]:
+        """Return the type of what the service makes, where it is one of the application's classes."""
+        used = next(n for n in s.walk(*kept) if isinstance(n, s.Name) and n.id == name)
+        kind = self._app.types.of(used, Where(self._module, self._endpoint))
+        if not isinstance(kind, Instance) or not isinstance(kind.cls, Class) or kind.args:
+            return "", []
+        try:
+            written, imports = self._class(self._endpoint.node, kind, path)
+        except _Stop:
+            return "", []
+        return f" -> {written}", imports
+
+    def _class(
+        self, node: s.Parameter | s.FunctionDef, kind: Instance, path: str
+    ) -> tuple[str, list[Import]]:
         if isinstance(kind.cls, Class):
             if kind.cls.outer is not None or "." in kind.cls.qualname:
                 raise _Stop(node, f"the type of {node.name} cannot be imported")
             if kind.cls.module.path == path:
                 return kind.cls.name, []
             if kind.cls.module.path == self._module.path:
-                raise _Stop(node, f"the type of {node.name} is defined in the router's file")
+                reason = f"the type of {node.name} is defined in the router's file"
+                raise _Stop(node, reason, kind.cls.name)
             return kind.cls.name, [Import(path, kind.cls.module.name, kind.cls.name)]
         origin, _, name = kind.cls.rpartition(".")
         if origin in {"builtins", ""}:
@@ -240,14 +279,80 @@ class _Extraction:
                 continue
             seen.add(node.id)
             if node.id in bound:
-                yield _Need(node.id, _import(path, node.id, bound[node.id]))
+                yield _Need(node.id, self._import(path, node.id, bound[node.id]))
             elif hasattr(builtins, node.id):
                 continue
             elif self._is_logger(node.id):
                 yield _Need(node.id, Import(path, "logging"))
                 self._logger_there(node, path)
             else:
-                raise _Stop(node, f"{node.id} is defined in the router's file")
+                raise _Stop(node, f"{node.id} is defined in the router's file", node.id)
+
+    def _import(self, path: str, local: str, origin: str) -> Import | None:
+        """Return the import that a file needs for a name; none for what it defines itself."""
+        needed = _import(path, local, origin)
+        own = needed.module == self._app.index.name(path) and needed.name == local
+        return None if own and path in self._app.modules else needed
+
+    def along(self, name: str) -> Proposal | None:
+        """Return the change that moves a name of the router's file, and what it reads there, to the service.
+
+        None where it cannot be told. Raises Unmovable.
+        """
+        body = self._module.facts.body
+        by_name = {each: n for n, statement in enumerate(body) for each in binds(statement)}
+        loggers = {each for each in by_name if self._is_logger(each)}
+        others = {n.id for n in s.walk(*self._split()[0]) if isinstance(n, s.Name)}
+        wanted, waiting = set[int](), [name, *sorted(others & set(by_name) - loggers)]
+        while waiting:
+            number = by_name.get(waiting.pop())
+            if number is None or number in wanted or isinstance(body[number], _IMPORTS):
+                continue
+            if not isinstance(body[number], _MOVABLE) or id(body[number]) in self._served:
+                return None
+            wanted.add(number)
+            waiting += {read.name for read in reads(body[number])} - loggers
+        taken = {number: self._home(body[number]) for number in wanted}
+        parts = [self._part(path) for path in sorted(set(taken.values()))]
+        moved = Move(self._app.modules, self._module, parts, taken).made()
+        inits: dict[str, str] = {}
+        for path in moved.new:
+            inits |= self._packages(path)
+        title = f"what {self._endpoint.name} reads moves to {taken[by_name[name]]}"
+        place = f"{self._module.path}:{self._module.line(body[by_name[name]])}"
+        return Proposal(title, moved.edits, moved.imports, {**moved.new, **inits}, places=(place,))
+
+    @property
+    def _served(self) -> set[int]:
+        """The endpoints, and what makes routers and applications."""
+        found = {id(endpoint.node) for endpoint in self._app.endpoints}
+        calls = {id(router.node) for router in self._app.setup.routers}
+        calls |= {id(application.node) for application in self._app.applications}
+        for statement in self._module.facts.body:
+            if isinstance(statement, (s.Assign, s.AnnAssign)) and id(statement.value) in calls:
+                found.add(id(statement))
+        return found
+
+    def _home(self, statement: s.Stmt) -> str:
+        """Return where a statement of the router's file goes: schemas to the schemas, all else to the service."""
+        if isinstance(statement, s.ClassDef):
+            cls = self._app.linker.scope(self._module).names.get(statement.name)
+            if isinstance(cls, Class) and self._app.models.schema(cls) is not None:
+                return self._schemas()
+        return self._service()[0]
+
+    def _schemas(self) -> str:
+        folder, name = dirname(self._module.path), basename(self._module.path)
+        folder = dirname(folder) if basename(folder) in _ROUTERS else folder
+        if join(folder, "schemas", "__init__.py") in self._app.modules:
+            return join(folder, "schemas", name)
+        return join(folder, "schemas.py")
+
+    def _part(self, path: str) -> Part:
+        doc = f"The business of {self._domain()}."
+        if path == self._schemas():
+            doc = "What requests and answers look like."
+        return Part(path, self._app.index.name(path), doc)
 
     def _is_logger(self, name: str) -> bool:
         return any(
@@ -259,13 +364,22 @@ class _Extraction:
 
     def _logger_there(self, node: s.Name, path: str) -> None:
         there = self._app.modules.get(path)
-        if there is not None and f"{node.id} = {_LOGGER}".encode() not in there.source:
+        if there is None or f"{node.id} = {_LOGGER}".encode() in there.source:
+            return
+        if is_taken(there, node.id) or behind_imports(there, "") is None:
             raise _Stop(node, f"{path} has no {node.id}")
 
     def _loggers(self, moved: list[s.Stmt]) -> list[str]:
         """Return the loggers that the moved code writes to: its new file has one of that name."""
         named = {n.id for n in s.walk(*moved) if isinstance(n, s.Name)}
         return sorted(name for name in named if self._is_logger(name))
+
+    def _loggers_there(self, moved: list[s.Stmt], there: Module) -> Iterator[Edit]:
+        for name in self._loggers(moved):
+            if f"{name} = {_LOGGER}".encode() not in there.source:
+                edit = behind_imports(there, f"{name} = {_LOGGER}")
+                if edit is not None:
+                    yield edit
 
     # ------------------------------------------------------------ where it goes
 
@@ -593,7 +707,7 @@ def total(order: Order) -> int:
     return order.total
 
 
-def create_order(payload: OrderCreate, session: Session):
+def create_order(payload: OrderCreate, session: Session) -> Order:
     order = Order(note=payload.note, total=sum(payload.lines))
     session.add(order)
     session.commit()
@@ -674,7 +788,7 @@ async def rate(currency: str) -> float:
         target=Target("main.py", "rate"),
     ),
     Case(
-        "names of the router's own file, early returns before HTTP, and generators stop it",
+        "what it reads of the router's own file moves along",
         {
             "main.py": """\
 from fastapi import FastAPI, Response
@@ -706,7 +820,47 @@ def late(currency: str, response: Response) -> float:
     return float(found)
 """,
         },
-        stopped=("main.py:10",),
+        {
+            "main.py": """\
+from fastapi import FastAPI, Response
+from fastapi.responses import StreamingResponse
+
+import service
+
+app = FastAPI()
+
+
+@app.get("/rate/{currency}")
+def rate(currency: str) -> float:
+    return service.rate(currency)
+
+
+@app.get("/early/{currency}")
+def early(currency: str, response: Response) -> float:
+    if currency == "EUR":
+        return 1.0
+    found = len(currency)
+    response.headers["X-Found"] = str(found)
+    return float(found)
+
+
+@app.get("/late/{currency}")
+def late(currency: str, response: Response) -> float:
+    response.headers["X-Currency"] = currency
+    found = len(currency)
+    return float(found)
+""",
+            "service.py": """\
+\"\"\"The business of the endpoints.\"\"\"
+
+RATES = {"EUR": 1.0}
+
+
+def rate(currency: str) -> float:
+    found = RATES.get(currency)
+    return found or 0.0
+""",
+        },
         target=Target("main.py", "rate"),
     ),
     Case(

@@ -1076,7 +1076,7 @@ def with_vat(price: Decimal) -> Decimal:
     return price * (1 + VAT)
 """,
         },
-        target=Target(file=None, name=None, style="layered", by="domain"),
+        target=Target(by="domain"),
     ),
     Case(
         "references follow: imports, attributes, `__all__`, patches, entry points",

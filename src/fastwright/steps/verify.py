@@ -25,8 +25,16 @@ def verify(step: Step, before: Tree, after: Tree) -> Verdict:
     broken = sorted(after.broken - before.broken)
     if broken:
         return Verdict(f"{broken[0]} would not be Python any more")
+    ring = sorted(cycles(after) - cycles(before))
+    if ring:
+        return Verdict(f"modules would import each other: {ring[0]}")
     changed = [difference.told() for difference in differences(before.contract, after.contract)]
     if changed and step.applicability == "safe":
         more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
         return Verdict(f"the contract would change: {'; '.join(changed[:_NAMED])}{more}")
     return Verdict(None, tuple(changed))
+
+
+def cycles(tree: Tree) -> set[str]:
+    """Return the groups of modules that import each other, in words."""
+    return {finding.message for finding in tree.find(("import-cycle",)).findings}

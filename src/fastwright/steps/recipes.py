@@ -21,15 +21,12 @@ _MOST = 10_000
 def refactor(tree: Tree, registered: RegisteredRecipe, target: Target) -> Steps:
     """Make the changes that a recipe proposes, one by one; the application is read again after each."""
     refused: set[str] = set()
-    told: set[str] = set()
     for _ in range(_MOST):
         made = False
+        stopped: list[Left] = []
         for planned in registered.recipe.plan(tree.app, target):
             if isinstance(planned, Stopped):
-                left = Left(registered.name, planned.place, planned.reason)
-                if f"{left.place}{left.reason}" not in told:
-                    told.add(f"{left.place}{left.reason}")
-                    yield left
+                stopped.append(Left(registered.name, planned.place, planned.reason))
                 continue
             if planned.title in refused:
                 continue
@@ -47,7 +44,8 @@ def refactor(tree: Tree, registered: RegisteredRecipe, target: Target) -> Steps:
                 continue
             tree, made = after, True
             break  # what else was planned is about an application that is gone
-        if not made:
+        if not made:  # what is left alone stands where it will be found
+            yield from dict.fromkeys(stopped)
             break
     return tree
 

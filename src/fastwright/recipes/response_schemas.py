@@ -1,0 +1,936 @@
+"""Endpoints answer with a public schema instead of a table, rows or dictionaries.
+
+For each table that goes out a schema is written (`class CustomerPublic(SQLModel)`, on the table's own base class where that
+holds no secret; `BaseModel` with `from_attributes` for SQLAlchemy), beside the other schemas of the application. It has the table's columns but for
+secrets: passwords, tokens, hashes, keys. It takes the place of the table in return annotations and `response_model`; endpoints that return rows or
+dictionaries of columns and declare nothing get it as return annotation. A schema that is there already and has the same fields is used as it is.
+
+The contract changes by what is left out, and by schemas that were not declared before. Left alone, with the line: dictionaries whose values have no
+known type, several returns of different forms, times that no schema wrote until now (their text would change), and schemas of the
+wanted name with other fields.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from posixpath import dirname, join
+
+import msgspec
+
+from fastwright.app.model import App
+from fastwright.app.models import Column, Schema, Table
+from fastwright.app.scopes import Where
+from fastwright.app.symbols import Class, Function
+from fastwright.app.types import (
+    ClassObject,
+    Instance,
+    Literal,
+    NoneType,
+    Sequence,
+    Type,
+    alternatives,
+)
+from fastwright.edit.builders import insert, insert_after, replace
+from fastwright.edit.fix import Edit, Import
+from fastwright.edit.names import bring, is_taken, module_level_imports
+from fastwright.edit.source import next_sign, text
+from fastwright.read import syntax as s
+from fastwright.read.module import Module
+from fastwright.recipes._from_rules import hits_of
+from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
+from fastwright.verify.model import may_be_null
+
+_SECRET = re.compile(
+    r"(^|_)(password|passwd|passphrase|secret|token|salt|private_key|api_key|otp|cvv|ssn)"
+    r"(_hash|_hashed|_digest|_salt)?$|^hashed_|_hash$|^hash$"
+)
+_NO_SECRET = re.compile(r"(commit|content|file|image|blur|git|body|etag)_hash$")
+_SHOWN_ONCE = re.compile(r"Token|Key|Secret|Webhook|Credential")
+_SUFFIXES = ("Public", "Read", "Out", "Response", "Schema", "View")
+_KEPT = ("max_digits", "decimal_places", "max_length", "min_length", "gt", "ge", "lt", "le",
+         "multiple_of", "title", "description", "regex", "pattern", "alias")  # fmt: skip
+_PLAIN = {"builtins.str": "str", "builtins.int": "int", "builtins.bool": "bool",
+          "builtins.float": "float"}  # fmt: skip
+_TIMES = frozenset({"datetime.datetime", "datetime.time"})
+_COLUMN_TYPES = {"String": "str", "Text": "str", "Unicode": "str", "UnicodeText": "str",
+                 "Integer": "int", "BigInteger": "int", "SmallInteger": "int", "Boolean": "bool",
+                 "Float": "float"}  # fmt: skip
+
+
+class _Stop(Exception):  # noqa: N818 - what stops it is no error
+    """What keeps an answer as it is."""
+
+    def __init__(self, module: Module, node: s.Node, reason: str) -> None:
+        super().__init__(reason)
+        self.place = f"{module.path}:{module.line(node)}"
+        self.reason = reason
+
+
+class _Field(msgspec.Struct, frozen=True):
+    """A line of a schema, and what it needs: module and name."""
+
+    name: str
+    written: str
+    needed: tuple[tuple[str, str], ...] = ()
+
+
+class _Public(msgspec.Struct, frozen=True):
+    """A schema: one that is there, or the code and needs of a new one."""
+
+    name: str
+    module: str
+    """Its dotted name."""
+    path: str
+    code: str = ""
+    needed: tuple[tuple[str, str], ...] = ()
+
+
+class _Use(msgspec.Struct, frozen=True, eq=False):
+    """A place where a table stands as an answer: a name in it, or an endpoint without any."""
+
+    module: Module
+    name: s.Node | None
+    endpoint: Function
+    many: bool = False
+    optional: bool = False
+    """Whether there may be no row."""
+
+
+def plan(app: App, target: Target) -> Iterator[Planned]:
+    """Yield one change for each table that goes out, then one for each dictionary."""
+    uses: dict[int, tuple[Table, list[_Use]]] = {}
+    for table, use in [*_declared(app), *_undeclared(app)]:
+        if target.holds(use.module.path, use.endpoint.qualname):
+            uses.setdefault(id(table.cls.node), (table, []))[1].append(use)
+    for table, found in uses.values():
+        try:
+            yield _for_table(app, table, found)
+        except _Stop as stop:
+            yield Stopped(stop.place, stop.reason)
+    for endpoint, node in _dictionaries(app):
+        if target.takes(endpoint):
+            try:
+                yield _for_dictionary(app, endpoint, node)
+            except _Stop as stop:
+                yield Stopped(stop.place, stop.reason)
+
+
+# ------------------------------------------------------------------- what goes out
+
+
+def _declared(app: App) -> Iterator[tuple[Table, _Use]]:
+    """Yield each name of a table in a declared answer."""
+    places = {(hit.place.file, hit.place.line) for hit in hits_of(app, "orm-leak")}
+    seen: set[int] = set()
+    for route in app.routes:
+        node, where = route.response.node, route.response.where
+        if node is None or where is None or route.endpoint is None:
+            continue
+        for name in s.walk(node):
+            if id(name) in seen or not isinstance(name, (s.Name, s.Attribute)):
+                continue
+            seen.add(id(name))
+            symbol = app.linker.expression(name, where.module, where.function)
+            table = app.models.table(symbol) if isinstance(symbol, Class) else None
+            if table is not None and (where.module.path, where.module.line(node)) in places:
+                yield table, _Use(where.module, name, route.endpoint)
+
+
+def _undeclared(app: App) -> Iterator[tuple[Table, _Use]]:
+    """Yield each endpoint that returns rows and declares nothing."""
+    for endpoint, returned in _bare(app):
+        kinds = [_rows(app, app.types.of(node, _where(endpoint))) for node in returned]
+        tables = {id(kind[0].cls.node): kind for kind in kinds if kind is not None}
+        if len(tables) == 1 and all(kind is not None for kind in kinds):
+            table, many = next(iter(tables.values()))
+            if {kind[1] for kind in kinds if kind is not None} == {many}:
+                sure = many or all(_is_sure(app, endpoint, node) for node in returned)
+                yield table, _Use(endpoint.module, None, endpoint, many, not sure)
+
+
+def _dictionaries(app: App) -> Iterator[tuple[Function, s.Expr]]:
+    """Yield each endpoint that returns one dictionary of columns, or a list of such, and declares nothing."""
+    for endpoint, returned in _bare(app):
+        if len(returned) == 1:
+            node = returned[0]
+            if isinstance(node.elt if isinstance(node, s.Comp) else node, s.Dict):
+                yield endpoint, node
+
+
+def _bare(app: App) -> Iterator[tuple[Function, list[s.Expr]]]:
+    wanted = {(hit.place.file, hit.place.line) for hit in hits_of(app, "missing-response-schema")}
+    for endpoint in app.endpoints:
+        line = endpoint.module.facts.line(endpoint.node.name_start)
+        if (endpoint.module.path, line) in wanted:
+            returns = [node.value for node, _ in app.calls.of_kind(endpoint, s.Return)]
+            yield endpoint, [value for value in returns if value is not None]
+
+
+def _rows(app: App, kind: Type) -> tuple[Table, bool] | None:
+    """Return the table whose row a value is, and whether it is a list of rows."""
+    options = [option for option in alternatives(kind) if not isinstance(option, NoneType)]
+    if len(options) != 1:
+        return None
+    many = isinstance(options[0], Sequence)
+    row = options[0].element if isinstance(options[0], Sequence) else options[0]
+    if not isinstance(row, Instance) or not isinstance(row.cls, Class):
+        return None
+    table = app.models.table(row.cls)
+    return (table, many) if table is not None else None
+
+
+def _is_sure(app: App, endpoint: Function, node: s.Expr) -> bool:
+    """Whether a value is a row, and never None: made here, checked, or said to be one by what gives it."""
+    if isinstance(node, s.Await):
+        return _is_sure(app, endpoint, node.value)
+    if isinstance(node, s.Name):
+        bounds = app.types.locals.of(endpoint).get(node.id, [])
+        values = [bound.value for bound in bounds if bound.how == "assign" and not bound.path]
+        made = len(values) == len(bounds) and all(
+            value is not None and _is_sure(app, endpoint, value) for value in values
+        )
+        depends = any(bound.how == "parameter" for bound in bounds)
+        return (bool(bounds) and made) or depends or _is_checked(endpoint, node.id)
+    if not isinstance(node, s.Call):
+        return False
+    if isinstance(app.types.of(node.func, _where(endpoint)), ClassObject):
+        return True
+    if s.last_name(node.func) in {"model_validate", "one", "scalar_one", "get_one"}:
+        return True
+    site = next((each for each in app.calls.sites(endpoint) if each.node is node), None)
+    declared = [each.node.returns for each in site.targets] if site is not None else []
+    return bool(declared) and all(each is not None and not may_be_null(each) for each in declared)
+
+
+def _is_checked(endpoint: Function, name: str) -> bool:
+    """``if row is None: raise ...``, ``if not row: return ...``."""
+    for statement in endpoint.node.body:
+        if isinstance(statement, s.If) and isinstance(
+            statement.branches[0].body[-1], (s.Raise, s.Return)
+        ):
+            for test in _either(statement.branches[0].test):
+                if isinstance(test, s.Compare) and test.ops == ["is"]:
+                    if isinstance(test.left, s.Name) and test.left.id == name:
+                        return True
+                elif isinstance(test, s.UnaryOp) and test.op == "not":
+                    if isinstance(test.operand, s.Name) and test.operand.id == name:
+                        return True
+    return False
+
+
+def _either(test: s.Expr) -> list[s.Expr]:
+    """Return the tests of which one being true is enough."""
+    return test.values if isinstance(test, s.BoolOp) and test.op == "or" else [test]
+
+
+def _where(function: Function) -> Where:
+    return Where(function.module, function)
+
+
+# ---------------------------------------------------------------------- for tables
+
+
+def _for_table(app: App, table: Table, uses: list[_Use]) -> Proposal:
+    public = _public(app, table, uses)
+    edits, imports, new = _written(app, table.cls, public)
+    places = []
+    for use in uses:
+        place = use.name if use.name is not None else use.endpoint.node
+        places.append(f"{use.module.path}:{use.module.line(place)}")
+        brought = _bring(use.module, place, public)
+        imports += brought[1]
+        if use.name is not None:
+            edits.append(replace(use.module, use.name, brought[0]))
+        else:
+            written = f"list[{brought[0]}]" if use.many else brought[0]
+            written = f"{written} | None" if use.optional else written
+            edits.append(_returning(use.module, use.endpoint.node, written))
+    title = f"{public.name} goes out instead of {table.cls.name}"
+    return Proposal(title, tuple(edits), tuple(imports), new, places=tuple(places))
+
+
+def _public(app: App, table: Table, uses: list[_Use]) -> _Public:
+    cls, columns = table.cls, _public_columns(table)
+    if _SHOWN_ONCE.search(cls.name) and len(columns) < len(table.columns):
+        raise _Stop(cls.module, cls.node, f"{cls.name} may be meant to be shown once")
+    names = {column.name for column in columns}
+    for schema in app.schemas:
+        if schema.cls.name in {f"{cls.name}{suffix}" for suffix in _SUFFIXES}:
+            if set(schema.fields) == names:
+                return _Public(schema.cls.name, schema.cls.module.name, schema.cls.module.path)
+    name = f"{cls.name}Public"
+    if any(schema.cls.name == name for schema in app.schemas):
+        raise _Stop(cls.module, cls.node, f"there is a {name} already, with other fields")
+    is_sqlmodel = app.models.is_schema(cls)
+    if not is_sqlmodel:
+        _refuse_times(table, columns, uses)
+    base = _base(app, table, columns) if is_sqlmodel else None
+    inherited = set(base.fields) if base is not None else set()
+    fields = [_field(app, c, sqlmodel=is_sqlmodel) for c in columns if c.name not in inherited]
+    path = _path(app, cls)
+    needed = [need for each in fields for need in each.needed]
+    if base is not None:
+        head, above = base.cls.name, (base.cls.module.name, base.cls.name)
+    elif is_sqlmodel:
+        head, above = "SQLModel", ("sqlmodel", "SQLModel")
+    else:
+        head, above = "BaseModel", ("pydantic", "BaseModel")
+        needed.append(("pydantic", "ConfigDict"))
+    lines = [each.written for each in fields] or ["pass"]
+    if not is_sqlmodel:
+        lines = ["model_config = ConfigDict(from_attributes=True)", "", *lines]
+    body = "".join(f"    {line}\n" if line else "\n" for line in lines)
+    code = f"class {name}({head}):\n{body}"
+    return _Public(name, app.index.name(path), path, code, (above, *needed))
+
+
+def _public_columns(table: Table) -> list[Column]:
+    """Return the columns of a table that are no secrets."""
+    return [column for column in table.columns.values() if not _is_secret(column)]
+
+
+def _is_secret(column: Column) -> bool:
+    name = column.name.lower()
+    return bool(_SECRET.search(name)) and not _NO_SECRET.search(name)
+
+
+def _refuse_times(table: Table, columns: list[Column], uses: list[_Use]) -> None:
+    """A row without a schema is written by another encoder than one with: times differ."""
+    for use in uses:
+        for column in columns:
+            names = {s.last_name(n) for n in s.walk(column.node)}
+            if use.name is None and names & {"datetime", "DateTime", "time", "Time"}:
+                reason = f"{table.cls.name}.{column.name} is a time: its text would change"
+                raise _Stop(use.module, use.endpoint.node, reason)
+
+
+def _base(app: App, table: Table, columns: list[Column]) -> Schema | None:
+    """Return the class without secrets that a table has most of its fields from."""
+    names = {column.name for column in columns}
+    for cls in app.linker.mro(table.cls)[1:]:
+        schema = app.models.schema(cls) if isinstance(cls, Class) else None
+        if schema is not None and schema.fields and app.models.table(schema.cls) is None:
+            return schema if set(schema.fields) <= names else None
+    return None
+
+
+def _field(app: App, column: Column, *, sqlmodel: bool) -> _Field:
+    """Return a column as a line of a schema."""
+    module = column.owner.module
+    if isinstance(column.node, s.Assign):
+        return _old_field(column)
+    annotation: s.Expr = column.node.annotation
+    if isinstance(annotation, s.Subscript) and s.last_name(annotation.value) == "Mapped":
+        annotation = annotation.slice
+    if any(isinstance(n, s.Constant) and n.kind == "str" for n in s.walk(annotation)):
+        raise _Stop(module, column.node, f"the type of {column.name} stands in quotes")
+    written = text(module, annotation)
+    if column.primary_key:
+        written = re.sub(r"^Optional\[(.*)\]$|^(.*?)\s*\|\s*None$", r"\1\2", written)
+    kept = [
+        text(module, keyword)
+        for keyword in (column.call.keywords if column.call is not None and sqlmodel else [])
+        if keyword.arg in _KEPT
+    ]
+    needed = [_need(app, module, name) for name in _names_in(annotation, written)]
+    if kept:
+        needed.append(("sqlmodel", "Field"))
+    value = f" = Field({', '.join(kept)})" if kept else ""
+    return _Field(
+        column.name,
+        f"{column.name}: {written}{value}",
+        tuple(need for need in needed if need is not None),
+    )
+
+
+def _names_in(annotation: s.Expr, written: str) -> list[s.Name]:
+    """Return the names of an annotation that are still written."""
+    words = set(re.findall(r"\w+", written))
+    return [n for n in s.walk(annotation) if isinstance(n, s.Name) and n.id in words]
+
+
+def _need(app: App, module: Module, name: s.Name) -> tuple[str, str] | None:
+    """Return what a name of a module stands for: where it is imported from, None for builtins."""
+    bound = module_level_imports(module).get(name.id)
+    if bound is not None:
+        origin, _, what = bound.rpartition(".")
+        if what != name.id or not origin:
+            raise _Stop(module, name, f"{name.id} is imported in a way that is not copied")
+        return origin, what
+    if name.id in app.linker.scope(module).names:
+        return module.name, name.id
+    return None
+
+
+def _old_field(column: Column) -> _Field:
+    """``name = Column(String(50), nullable=False)``: the type by that of the column."""
+    module, call = column.owner.module, column.call
+    given = call.args if call is not None else []
+    kinds = [_COLUMN_TYPES.get(s.last_name(argument) or "") for argument in given]
+    kind = next((kind for kind in kinds if kind is not None), None)
+    if kind is None or call is None:
+        raise _Stop(module, column.node, f"the type of {column.name} is not known")
+    nullable = call.keyword("nullable")
+    optional = not column.primary_key and not (
+        isinstance(nullable, s.Constant) and nullable.value is False
+    )
+    return _Field(column.name, f"{column.name}: {kind}{' | None' if optional else ''}")
+
+
+def _path(app: App, cls: Class) -> str:
+    """Return the file where the schemas of a table stand, or would."""
+    near = [
+        schema.cls.module.path
+        for schema in app.schemas
+        if schema.cls.name.startswith(cls.name) and schema.cls.module.kind == "source"
+    ]
+    if near:
+        return max(near, key=lambda path: (near.count(path), path))
+    folder = dirname(cls.module.path)
+    for parent in (folder, dirname(folder)):
+        if join(parent, "schemas.py") in app.modules:
+            return join(parent, "schemas.py")
+        package = join(parent, "schemas", cls.module.path.rpartition("/")[2])
+        if package in app.modules:
+            return package
+    return cls.module.path
+
+
+# ------------------------------------------------------------------ for dictionaries
+
+
+def _for_dictionary(app: App, endpoint: Function, node: s.Expr) -> Proposal:
+    """Return the change that gives a dictionary its schema."""
+    module = endpoint.module
+    inner = node.elt if isinstance(node, s.Comp) else node
+    assert isinstance(inner, s.Dict)  # noqa: S101 - only such are handed in
+    fields = []
+    for key, value in zip(inner.keys, inner.values, strict=True):
+        name = s.string(key)
+        if name is None or not name.isidentifier():
+            raise _Stop(module, inner, "a key of the dictionary is not written out")
+        kind = app.types.of(value, _where(endpoint))
+        fields.append(_typed(module, name, value, kind))
+    words = endpoint.name.strip("_").split("_")
+    name = "".join(word.capitalize() for word in words) + "Response"
+    row = _row_of(app, endpoint, inner)
+    path = _path(app, row) if row is not None else module.path
+    head = (
+        ("sqlmodel", "SQLModel") if row and app.models.is_schema(row) else ("pydantic", "BaseModel")
+    )
+    body = "".join(f"    {each.written}\n" for each in fields)
+    needed = tuple(need for each in fields for need in each.needed)
+    public = _Public(
+        name, app.index.name(path), path, f"class {name}({head[1]}):\n{body}", (head, *needed)
+    )
+    edits, imports, new = _written(app, row, public)
+    brought = _bring(module, endpoint.node, public)
+    written = f"list[{brought[0]}]" if isinstance(node, s.Comp) else brought[0]
+    edits.append(_returning(module, endpoint.node, written))
+    place = f"{module.path}:{module.line(endpoint.node)}"
+    title = f"{endpoint.name} answers with {name}"
+    return Proposal(title, tuple(edits), (*imports, *brought[1]), new, places=(place,))
+
+
+def _row_of(app: App, endpoint: Function, node: s.Dict) -> Class | None:
+    for value in node.values:
+        if isinstance(value, s.Attribute):
+            found = _rows(app, app.types.of(value.value, _where(endpoint)))
+            if found is not None:
+                return found[0].cls
+    return None
+
+
+def _typed(module: Module, name: str, value: s.Expr, kind: Type) -> _Field:
+    """Return a field for a value of a known type. Raises _Stop for another one."""
+    options = alternatives(kind)
+    optional = any(isinstance(option, NoneType) for option in options) or (
+        isinstance(value, s.IfExp)
+        and any(isinstance(n, s.Constant) and n.kind == "none" for n in (value.body, value.orelse))
+    )
+    found: dict[str, tuple[tuple[str, str], ...]] = {}
+    for option in options:
+        if not isinstance(option, NoneType):
+            found |= _plain(module, name, value, option)
+    if len(found) != 1:
+        raise _Stop(module, value, f"the type of {name} is not known")
+    (written, needed), *_ = found.items()
+    return _Field(name, f"{name}: {written}{' | None' if optional else ''}", needed)
+
+
+def _plain(
+    module: Module, name: str, value: s.Expr, kind: Type
+) -> dict[str, tuple[tuple[str, str], ...]]:
+    if isinstance(kind, Literal):
+        return {type(kind.value).__name__: ()}
+    if isinstance(kind, Instance) and isinstance(kind.cls, str):
+        if kind.cls in _PLAIN:
+            return {_PLAIN[kind.cls]: ()}
+        if kind.cls == "decimal.Decimal":
+            return {"float": ()}  # as it is written where no schema says otherwise
+        if kind.cls == "uuid.UUID":
+            return {"UUID": (("uuid", "UUID"),)}
+        if kind.cls in _TIMES:
+            raise _Stop(module, value, f"{name} is a time: its text would change")
+    raise _Stop(module, value, f"the type of {name} is not known")
+
+
+# --------------------------------------------------------------------------- edits
+
+
+def _written(
+    app: App, beside: Class | None, public: _Public
+) -> tuple[list[Edit], list[Import], dict[str, str]]:
+    """Return what brings a new schema into its file."""
+    if not public.code:
+        return [], [], {}
+    module = app.modules[public.path]
+    if is_taken(module, public.name):
+        raise _Stop(module, module.facts.body[0], f"{public.name} means something else there")
+    imports: list[Import] = []
+    code = public.code
+    for origin, name in dict.fromkeys(public.needed):
+        if origin == module.name:
+            continue
+        brought = bring(module, origin, name)
+        if brought is None:
+            raise _Stop(module, module.facts.body[0], f"{name} means something else there")
+        imports += brought.imports
+        code = re.sub(rf"\b{name}\b(?!\s*:)", brought.name, code) if brought.name != name else code
+    last = module.facts.body[-1]
+    if beside is not None and beside.module is module:
+        last = beside.node
+    return [insert_after(module, last, f"\n\n{code}".rstrip("\n"))], imports, {}
+
+
+def _bring(module: Module, node: s.Node, public: _Public) -> tuple[str, tuple[Import, ...]]:
+    if module.path == public.path:
+        return public.name, ()
+    brought = bring(module, public.module, public.name)
+    if brought is None:
+        raise _Stop(module, node, f"{public.name} means something else here")
+    return brought.name, brought.imports
+
+
+def _returning(module: Module, node: s.FunctionDef, written: str) -> Edit:
+    """Return the edit that says what a function returns."""
+    source = module.source
+    place = node.params[-1].end if node.params else source.index(b"(", node.name_start) + 1
+    while source[place : place + 1] != b")":
+        place = next_sign(source, place, node.end)
+        if source[place : place + 1] == b",":
+            place += 1
+    return insert(module, place + 1, f" -> {written}")
+
+
+RECIPE = Recipe(
+    summary="public schemas instead of tables, rows and dictionaries",
+    why="A table as answer sends every column to the client, also the one that is added next year.",
+    plan=plan,
+    contract=True,
+    references=(
+        "https://fastapi.tiangolo.com/tutorial/response-model/",
+        "https://sqlmodel.tiangolo.com/tutorial/fastapi/multiple-models/",
+    ),
+)
+CASES = (
+    Case(
+        "a table as answer, rows without any: one schema without secrets",
+        {
+            "models.py": """\
+from decimal import Decimal
+
+from sqlmodel import Field, Session, SQLModel
+
+
+class UserBase(SQLModel):
+    name: str
+    email: str = Field(max_length=200)
+
+
+class User(UserBase, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    credit: Decimal = Field(default=0, max_digits=8, decimal_places=2)
+    password_hash: str
+    api_token: str = Field(index=True)
+
+
+def get_session() -> Session: ...
+""",
+            "main.py": """\
+from typing import Annotated
+
+from fastapi import Depends, FastAPI
+from sqlmodel import Session, select
+
+from models import User, get_session
+
+app = FastAPI()
+SessionDep = Annotated[Session, Depends(get_session)]
+
+
+@app.get("/users", response_model=list[User])
+def users(session: SessionDep):
+    return session.exec(select(User).limit(10)).all()
+
+
+@app.get("/users/{user_id}")
+def user(user_id: int, session: SessionDep) -> User | None:
+    return session.get(User, user_id)
+
+
+@app.get("/last")
+def last(
+    session: SessionDep,
+):
+    return session.exec(select(User)).first()
+""",
+        },
+        {
+            "models.py": """\
+from decimal import Decimal
+
+from sqlmodel import Field, Session, SQLModel
+
+
+class UserBase(SQLModel):
+    name: str
+    email: str = Field(max_length=200)
+
+
+class User(UserBase, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    credit: Decimal = Field(default=0, max_digits=8, decimal_places=2)
+    password_hash: str
+    api_token: str = Field(index=True)
+
+
+class UserPublic(UserBase):
+    id: int
+    credit: Decimal = Field(max_digits=8, decimal_places=2)
+
+
+def get_session() -> Session: ...
+""",
+            "main.py": """\
+from typing import Annotated
+
+from fastapi import Depends, FastAPI
+from sqlmodel import Session, select
+
+from models import User, UserPublic, get_session
+
+app = FastAPI()
+SessionDep = Annotated[Session, Depends(get_session)]
+
+
+@app.get("/users", response_model=list[UserPublic])
+def users(session: SessionDep):
+    return session.exec(select(User).limit(10)).all()
+
+
+@app.get("/users/{user_id}")
+def user(user_id: int, session: SessionDep) -> UserPublic | None:
+    return session.get(User, user_id)
+
+
+@app.get("/last")
+def last(
+    session: SessionDep,
+) -> UserPublic | None:
+    return session.exec(select(User)).first()
+""",
+        },
+    ),
+    Case(
+        "SQLAlchemy",
+        {
+            "main.py": """\
+from typing import Annotated
+
+from fastapi import Depends, FastAPI
+from sqlalchemy import String, select
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+
+class Base(DeclarativeBase): ...
+
+
+class Author(Base):
+    __tablename__ = "author"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str | None] = mapped_column(String(50))
+    hashed_password: Mapped[str]
+
+
+def get_session() -> Session: ...
+
+
+app = FastAPI()
+
+
+@app.get("/authors")
+def authors(session: Annotated[Session, Depends(get_session)]):
+    return session.scalars(select(Author).limit(10)).all()
+""",
+        },
+        {
+            "main.py": """\
+from typing import Annotated
+
+from fastapi import Depends, FastAPI
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import String, select
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+
+class Base(DeclarativeBase): ...
+
+
+class Author(Base):
+    __tablename__ = "author"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str | None] = mapped_column(String(50))
+    hashed_password: Mapped[str]
+
+
+class AuthorPublic(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    name: str | None
+
+
+def get_session() -> Session: ...
+
+
+app = FastAPI()
+
+
+@app.get("/authors")
+def authors(session: Annotated[Session, Depends(get_session)]) -> list[AuthorPublic]:
+    return session.scalars(select(Author).limit(10)).all()
+""",
+        },
+    ),
+    Case(
+        "a schema with these fields is there",
+        {
+            "main.py": """\
+from fastapi import Depends, FastAPI
+from sqlmodel import Field, Session, SQLModel, select
+
+
+class Team(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    name: str
+    secret: str
+
+
+class TeamRead(SQLModel):
+    id: int
+    name: str
+
+
+def get_session() -> Session: ...
+
+
+app = FastAPI()
+
+
+@app.get("/teams")
+def teams(session: Session = Depends(get_session)) -> list[Team]:
+    return session.exec(select(Team).limit(10)).all()
+""",
+        },
+        {
+            "main.py": """\
+from fastapi import Depends, FastAPI
+from sqlmodel import Field, Session, SQLModel, select
+
+
+class Team(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    name: str
+    secret: str
+
+
+class TeamRead(SQLModel):
+    id: int
+    name: str
+
+
+def get_session() -> Session: ...
+
+
+app = FastAPI()
+
+
+@app.get("/teams")
+def teams(session: Session = Depends(get_session)) -> list[TeamRead]:
+    return session.exec(select(Team).limit(10)).all()
+""",
+        },
+    ),
+    Case(
+        "a schema of that name has other fields",
+        {
+            "main.py": """\
+from fastapi import Depends, FastAPI
+from sqlmodel import Field, Session, SQLModel, select
+
+
+class Team(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    name: str
+    secret: str
+
+
+class TeamPublic(SQLModel):
+    name: str
+
+
+def get_session() -> Session: ...
+
+
+app = FastAPI()
+
+
+@app.get("/teams")
+def teams(session: Session = Depends(get_session)) -> list[Team]:
+    return session.exec(select(Team).limit(10)).all()
+""",
+        },
+        stopped=("main.py:5",),
+    ),
+    Case(
+        "a dictionary of columns",
+        {
+            "main.py": """\
+from decimal import Decimal
+
+from fastapi import Depends, FastAPI, HTTPException
+from sqlmodel import Field, Session, SQLModel
+
+
+class Product(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    name: str
+    price: Decimal
+    stock: int
+
+
+def get_session() -> Session: ...
+
+
+app = FastAPI()
+
+
+@app.get("/products/{product_id}")
+def get_product(product_id: int, session: Session = Depends(get_session)):
+    product = session.get(Product, product_id)
+    if product is None:
+        raise HTTPException(404)
+    return {"name": product.name, "price": product.price, "stock": product.stock, "sale": False}
+""",
+        },
+        {
+            "main.py": """\
+from decimal import Decimal
+
+from fastapi import Depends, FastAPI, HTTPException
+from sqlmodel import Field, Session, SQLModel
+
+
+class Product(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    name: str
+    price: Decimal
+    stock: int
+
+
+class GetProductResponse(SQLModel):
+    name: str
+    price: float
+    stock: int
+    sale: bool
+
+
+def get_session() -> Session: ...
+
+
+app = FastAPI()
+
+
+@app.get("/products/{product_id}")
+def get_product(product_id: int, session: Session = Depends(get_session)) -> GetProductResponse:
+    product = session.get(Product, product_id)
+    if product is None:
+        raise HTTPException(404)
+    return {"name": product.name, "price": product.price, "stock": product.stock, "sale": False}
+""",
+        },
+    ),
+    Case(
+        "a time that no schema wrote until now",
+        {
+            "main.py": """\
+from datetime import datetime
+
+from fastapi import Depends, FastAPI
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+
+class Base(DeclarativeBase): ...
+
+
+class Note(Base):
+    __tablename__ = "note"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+
+
+def get_session() -> Session: ...
+
+
+app = FastAPI()
+
+
+@app.get("/notes/{note_id}")
+def note(note_id: int, session: Session = Depends(get_session)):
+    return session.get(Note, note_id)
+""",
+        },
+        stopped=("main.py:23",),
+    ),
+    Case(
+        "public schemas, and a dictionary of constants",
+        {
+            "main.py": """\
+from fastapi import FastAPI
+from sqlmodel import Field, SQLModel
+
+app = FastAPI()
+
+
+class Team(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    name: str
+
+
+class TeamPublic(SQLModel):
+    name: str
+
+
+@app.get("/teams", response_model=list[TeamPublic])
+def teams() -> list[Team]: ...
+
+
+@app.get("/health")
+def health():
+    return {"status": "ok"}
+""",
+        },
+    ),
+)

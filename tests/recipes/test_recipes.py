@@ -48,7 +48,7 @@ def run(
     for _ in range(MOST):
         app = app_from(found, case.installed)
         planned = list(recipe.recipe.plan(app, case.target))
-        stopped |= {each.place for each in planned if isinstance(each, Stopped)}
+        stopped = {each.place for each in planned if isinstance(each, Stopped)}
         proposal = next((each for each in planned if isinstance(each, Proposal)), None)
         if proposal is None:
             return found, stopped

@@ -3,6 +3,9 @@
 `db: Session = Depends(get_db)` becomes `db: Annotated[Session, Depends(get_db)]`, and so do
 `Query(...)`, `Path(...)`, `Header(...)` and the other markers. Where a parameter that has no default any more would stand behind
 one that has, it moves before it; functions that other code of the project calls by position are left alone.
+
+A dependency that is written out more than once gets a name (`SessionDep = Annotated[Session, Depends(get_session)]`), in the module of that
+name where the project has one, else beside the function; a name that is there already is used.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from fastwright.app.model import App
 from fastwright.edit.fix import Edit, Import
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
+from fastwright.recipes._aliases import shared
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
 from fastwright.rules.dependency._annotated import annotate
 
@@ -23,13 +27,25 @@ _MARKERS = frozenset(MARKERS) | {"fastapi.Depends", "fastapi.Security"}
 
 
 def plan(app: App, target: Target) -> Iterator[Planned]:
-    """Yield one change for each file."""
+    """Yield one change for each file, then one for each dependency that has no name yet."""
+    positional = _called_by_position(app)
     for module in app.sources:
         if "fastapi" in module.header.marks and target.holds(module.path):
-            yield from _of_module(module, target)
+            yield from _of_module(module, target, positional)
+    yield from shared(app, target)
 
 
-def _of_module(module: Module, target: Target) -> Iterator[Planned]:
+def _called_by_position(app: App) -> frozenset[str]:
+    """Return the names of everything that the project calls with arguments by position."""
+    return frozenset(
+        name
+        for module in app.modules.values()
+        for node in module.walk()
+        if isinstance(node, s.Call) and node.args and (name := s.last_name(node.func)) is not None
+    )
+
+
+def _of_module(module: Module, target: Target, positional: frozenset[str]) -> Iterator[Planned]:
     edits: list[Edit] = []
     imports: list[Import] = []
     places: list[str] = []
@@ -40,7 +56,8 @@ def _of_module(module: Module, target: Target) -> Iterator[Planned]:
         if not found:
             continue
         place = f"{module.path}:{module.line(found[0])}"
-        fix = annotate(module, function, partial(_is_marker, module))
+        may_move = function.name not in positional and function.name != "__init__"
+        fix = annotate(module, function, partial(_is_marker, module), may_move=may_move)
         if fix is None:
             yield Stopped(place, f"{function.name} cannot be written with Annotated")
             continue
@@ -103,5 +120,172 @@ def items(limit: Annotated[int, Depends(page)], q: str | None = None) -> list[st
     return []
 """
         },
+    ),
+    Case(
+        "one name for a dependency that is used more than once, where the project keeps such",
+        {
+            "shop/__init__.py": "",
+            "shop/db.py": """\
+from sqlmodel import Session
+
+
+def get_session() -> Session: ...
+""",
+            "shop/dependencies.py": """\
+from fastapi import Depends, Header, HTTPException
+from sqlmodel import Session
+
+from shop.db import get_session
+
+
+def get_user(token: str = Header(""), session: Session = Depends(get_session)) -> str:
+    if not token:
+        raise HTTPException(401)
+    return token
+""",
+            "shop/orders.py": """\
+from fastapi import APIRouter, Depends
+from sqlmodel import Session
+
+from shop.db import get_session
+from shop.dependencies import get_user
+
+router = APIRouter()
+
+
+@router.get("/orders")
+def orders(limit: int = 10, session: Session = Depends(get_session), user: str = Depends(get_user)): ...
+
+
+@router.get("/orders/{order_id}")
+def order(order_id: int, session: Session = Depends(get_session), user: str = Depends(get_user)): ...
+""",
+        },
+        {
+            "shop/dependencies.py": """\
+from typing import Annotated
+
+from fastapi import Depends, Header, HTTPException
+from sqlmodel import Session
+
+from shop.db import get_session
+
+SessionDep = Annotated[Session, Depends(get_session)]
+
+
+def get_user(session: SessionDep, token: Annotated[str, Header()] = "") -> str:
+    if not token:
+        raise HTTPException(401)
+    return token
+""",
+            "shop/orders.py": """\
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from shop.dependencies import SessionDep, get_user
+
+router = APIRouter()
+
+
+@router.get("/orders")
+def orders(session: SessionDep, user: Annotated[str, Depends(get_user)], limit: int = 10): ...
+
+
+@router.get("/orders/{order_id}")
+def order(order_id: int, session: SessionDep, user: Annotated[str, Depends(get_user)]): ...
+""",
+        },
+    ),
+    Case(
+        "a name that is there is used",
+        {
+            "main.py": """\
+from typing import Annotated
+
+from fastapi import Depends, FastAPI
+
+app = FastAPI()
+
+
+def get_page() -> int: ...
+
+
+Page = Annotated[int, Depends(get_page)]
+
+
+@app.get("/orders")
+def orders(page: Annotated[int, Depends(get_page)]): ...
+""",
+        },
+        {
+            "main.py": """\
+from typing import Annotated
+
+from fastapi import Depends, FastAPI
+
+app = FastAPI()
+
+
+def get_page() -> int: ...
+
+
+Page = Annotated[int, Depends(get_page)]
+
+
+@app.get("/orders")
+def orders(page: Page): ...
+""",
+        },
+    ),
+    Case(
+        "called by position: the order stays",
+        {
+            "main.py": """\
+from fastapi import Depends, FastAPI, Query
+
+app = FastAPI()
+
+
+def get_page() -> int: ...
+
+
+def window(size: int = 10, page: int = Depends(get_page)) -> int:
+    return size * page
+
+
+@app.get("/orders")
+def orders(found: int = Depends(window)): ...
+
+
+def test() -> None:
+    assert window(10, 1) == 10
+""",
+        },
+        {
+            "main.py": """\
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Query
+
+app = FastAPI()
+
+
+def get_page() -> int: ...
+
+
+def window(size: int = 10, page: int = Depends(get_page)) -> int:
+    return size * page
+
+
+@app.get("/orders")
+def orders(found: Annotated[int, Depends(window)]): ...
+
+
+def test() -> None:
+    assert window(10, 1) == 10
+""",
+        },
+        stopped=("main.py:11",),
     ),
 )

@@ -556,7 +556,7 @@ def sell(order_id: int) -> str:
             "shop/errors.py": _ERRORS,
             "shop/error_handlers.py": _HANDLERS,
         },
-        stopped=("shop/services/orders.py:15", "shop/services/orders.py:17"),
+        stopped=("shop/services/orders.py:17",),
     ),
     Case(
         "headers, and an application with an answer of its own",

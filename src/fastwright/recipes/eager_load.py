@@ -110,4 +110,84 @@ def teams(session: Annotated[Session, Depends(get_session)]) -> list[int]:
 """,
         },
     ),
+    Case(
+        "a query that runs itself",
+        {
+            "main.py": """\
+from fastapi import Depends, FastAPI
+from sqlalchemy import Column, ForeignKey, Integer, String
+from sqlalchemy.orm import Session, declarative_base, relationship
+
+app = FastAPI()
+Base = declarative_base()
+
+
+class User(Base):
+    __tablename__ = "users"
+    id = Column(Integer, primary_key=True)
+    name = Column(String)
+
+
+class Member(Base):
+    __tablename__ = "members"
+    id = Column(Integer, primary_key=True)
+    user_id = Column(Integer, ForeignKey("users.id"))
+    user = relationship("User")
+
+
+def get_db() -> Session: ...
+
+
+@app.get("/members")
+def members(db: Session = Depends(get_db)) -> list[str]:
+    found = (
+        db.query(Member)
+        .filter(Member.id > 1)
+        .order_by(Member.id)
+        .limit(100)
+        .all()
+    )
+    return [member.user.name for member in found]
+""",
+        },
+        {
+            "main.py": """\
+from fastapi import Depends, FastAPI
+from sqlalchemy import Column, ForeignKey, Integer, String
+from sqlalchemy.orm import Session, declarative_base, relationship, selectinload
+
+app = FastAPI()
+Base = declarative_base()
+
+
+class User(Base):
+    __tablename__ = "users"
+    id = Column(Integer, primary_key=True)
+    name = Column(String)
+
+
+class Member(Base):
+    __tablename__ = "members"
+    id = Column(Integer, primary_key=True)
+    user_id = Column(Integer, ForeignKey("users.id"))
+    user = relationship("User")
+
+
+def get_db() -> Session: ...
+
+
+@app.get("/members")
+def members(db: Session = Depends(get_db)) -> list[str]:
+    found = (
+        db.query(Member)
+        .filter(Member.id > 1)
+        .order_by(Member.id)
+        .limit(100)
+        .options(selectinload(Member.user))
+        .all()
+    )
+    return [member.user.name for member in found]
+""",
+        },
+    ),
 )

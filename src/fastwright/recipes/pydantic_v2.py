@@ -314,7 +314,7 @@ class Slug(str):
         yield cls
 """
         },
-        stopped=("models.py:14", "models.py:17"),
+        stopped=("models.py:17",),
         installed={"pydantic": "2.14"},
     ),
     Case(

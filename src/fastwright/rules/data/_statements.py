@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastwright.app.models import Relationship
+from fastwright.app.orm import LEGACY_EXECUTING
 from fastwright.app.types import Query
 from fastwright.edit import source as at
 from fastwright.edit.builders import chain_behind
@@ -17,7 +18,9 @@ def whole(query: Query) -> s.Expr:
         (
             step
             for step in query.steps
-            if step.start == query.node.start and isinstance(step, s.Call)
+            if step.start == query.node.start
+            and isinstance(step, s.Call)
+            and not (query.legacy and s.last_name(step.func) in LEGACY_EXECUTING)
         ),
         key=lambda step: step.end,
         default=query.node,

@@ -27,9 +27,15 @@ class _Written(NamedTuple):
 
 
 def annotate(
-    module: Module, function: s.FunctionDef, is_marker: Callable[[s.Expr | None], bool]
+    module: Module,
+    function: s.FunctionDef,
+    is_marker: Callable[[s.Expr | None], bool],
+    *,
+    may_move: bool = False,
 ) -> Fix | None:
     """Return the fix for a signature, or None where it could be wrong.
+
+    ``may_move``: it is known that nobody calls the function by position.
 
     It is safe for endpoints, which FastAPI calls by keyword. Who else calls a dependency or a class
     is not known from one file, and would have to give what was the marker: a suggestion.
@@ -47,7 +53,7 @@ def annotate(
         else:
             written.append(_Written(text(module, parameter), parameter.default is not None))
     is_endpoint = any(_is_route(decorator) for decorator in function.decorators)
-    edits = _edits(module, function, written, may_move=is_endpoint)
+    edits = _edits(module, function, written, may_move=is_endpoint or may_move)
     if edits is None:
         return None
     return Fix("safe" if is_endpoint else "suggest", edits, annotated.imports)

@@ -37,6 +37,7 @@ from fastwright.edit.names import bring, is_taken, module_level_imports
 from fastwright.edit.source import next_sign, text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
+from fastwright.recipes._columns import old_type
 from fastwright.recipes._from_rules import hits_of
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
 from fastwright.verify.model import may_be_null
@@ -53,9 +54,6 @@ _KEPT = ("max_digits", "decimal_places", "max_length", "min_length", "gt", "ge",
 _PLAIN = {"builtins.str": "str", "builtins.int": "int", "builtins.bool": "bool",
           "builtins.float": "float"}  # fmt: skip
 _TIMES = frozenset({"datetime.datetime", "datetime.time"})
-_COLUMN_TYPES = {"String": "str", "Text": "str", "Unicode": "str", "UnicodeText": "str",
-                 "Integer": "int", "BigInteger": "int", "SmallInteger": "int", "Boolean": "bool",
-                 "Float": "float"}  # fmt: skip
 
 
 class _Stop(Exception):  # noqa: N818 - what stops it is no error
@@ -366,9 +364,7 @@ def _need(app: App, module: Module, name: s.Name) -> tuple[str, str] | None:
 def _old_field(column: Column) -> _Field:
     """``name = Column(String(50), nullable=False)``: the type by that of the column."""
     module, call = column.owner.module, column.call
-    given = call.args if call is not None else []
-    kinds = [_COLUMN_TYPES.get(s.last_name(argument) or "") for argument in given]
-    kind = next((kind for kind in kinds if kind is not None), None)
+    kind = old_type(column)
     if kind is None or call is None:
         raise _Stop(module, column.node, f"the type of {column.name} is not known")
     nullable = call.keyword("nullable")

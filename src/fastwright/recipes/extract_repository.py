@@ -1,0 +1,813 @@
+"""Statements of the database in endpoints and services become methods of a repository for each table.
+
+`session.exec(select(Customer).where(Customer.email == email)).first()` becomes `CustomerRepository(session).get_by_email(email)`. A method is named after
+what it asks (`get`, `get_by_email`, `list_for_customer`, `count`), equal statements share one, and a repository class that the project has for a
+table already takes them. What the statement reads of the code around it becomes parameters.
+
+Left alone: statements that are built step by step, on sessions that are no parameter, and writes (`add`, `delete`, `commit`), which say what is to
+be kept and not how it is found; statements whose parameters have no known type, with the line.
+"""
+
+from __future__ import annotations
+
+import builtins
+import re
+from collections.abc import Iterator
+from posixpath import basename, dirname, join
+
+import msgspec
+
+from fastwright.app.calls import Execution
+from fastwright.app.model import App
+from fastwright.app.models import Table
+from fastwright.app.scopes import Where
+from fastwright.app.symbols import Class, Function
+from fastwright.app.types import Instance, Result, Type
+from fastwright.edit.builders import blocks, delete_statements, insert_after
+from fastwright.edit.fix import Edit, Import
+from fastwright.edit.names import bring, is_taken, module_level_imports
+from fastwright.edit.source import text
+from fastwright.read import syntax as s
+from fastwright.read.module import Module
+from fastwright.recipes._columns import old_type
+from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
+
+_TAKING = frozenset(
+    {"first", "one", "one_or_none", "all", "scalars", "scalar", "scalar_one", "unique",
+     "scalar_one_or_none", "mappings", "fetchall"}
+)  # fmt: skip
+_MAYBE = frozenset({"first", "one_or_none", "scalar_one_or_none", "get"})
+_ONE = frozenset({"one", "scalar_one"})
+_FOLDERS = frozenset(
+    {"routers", "router", "routes", "api", "endpoints", "views", "services", "service", "v1", "v2",
+     "controllers", "usecases", "use_cases"}
+)  # fmt: skip
+_MOST = 3
+"""Columns that the name of a method names."""
+_PLAIN = {"builtins.str": "str", "builtins.int": "int", "builtins.bool": "bool",
+          "builtins.float": "float"}  # fmt: skip
+
+
+class _Stop(Exception):  # noqa: N818 - what stops it is no error
+    """What keeps a statement where it is."""
+
+    def __init__(self, node: s.Node, reason: str) -> None:
+        super().__init__(reason)
+        self.node = node
+        self.reason = reason
+
+
+class _Statement(msgspec.Struct, frozen=True, eq=False):
+    """A statement as it stands in a function."""
+
+    function: Function
+    execution: Execution
+    session: s.Expr
+    asked: s.Expr
+    """The expression that runs it, with ``await`` and what takes rows from it."""
+    taken: s.Expr | None = None
+    """``result.first()`` of the next line, where ``result = ...`` keeps what it gives."""
+    kept: s.Assign | None = None
+
+
+class _Parameter(msgspec.Struct, frozen=True):
+    """A value that a statement is given."""
+
+    name: str
+    given: str
+    """As it is written at the place."""
+    kind: str
+    needed: tuple[tuple[str, str], ...] = ()
+
+
+class _Repository(msgspec.Struct, frozen=True):
+    """Where the statements on a table go: a class that is there, or a new one."""
+
+    name: str
+    path: str
+    cls: Class | None = None
+    attribute: str = "session"
+
+
+def plan(app: App, target: Target) -> Iterator[Planned]:
+    """Yield one change for each statement."""
+    for function in _askers(app):
+        if not target.takes(function):
+            continue
+        for execution in app.calls.executions(function):
+            statement = _statement(app, function, execution)
+            if statement is None:
+                continue
+            try:
+                yield _proposal(app, statement)
+            except _Stop as stop:
+                place = f"{function.module.path}:{function.module.line(stop.node)}"
+                yield Stopped(place, f"{function.qualname}: {stop.reason}")
+
+
+def _askers(app: App) -> Iterator[Function]:
+    """Yield the endpoints, and the functions of services that requests reach."""
+    endpoints = {id(endpoint.node) for endpoint in app.endpoints}
+    for step in app.reached:
+        function, layer = step.function, app.layers.get(step.function.module.path)
+        if function.module.kind != "source" or function.outer is not None:
+            continue
+        is_service = layer is not None and layer.name == "service"
+        if id(function.node) in endpoints or (is_service and not _is_repository(function.owner)):
+            yield function
+
+
+def _is_repository(cls: Class | None) -> bool:
+    return cls is not None and cls.name.endswith(("Repository", "Repo", "DAO", "Queries"))
+
+
+# ------------------------------------------------------------------ finding them
+
+
+def _statement(app: App, function: Function, execution: Execution) -> _Statement | None:
+    """Return a statement that can be told whole: one expression, or one whose result the next line takes."""
+    if execution.kind != "read" or execution.table is None or execution.session == "raw":
+        return None
+    if execution.query is None and not execution.by_key:
+        return None
+    if execution.site.method == "refresh":
+        return None  # reads a row that is there again
+    parents = {id(child): node for node in s.walk(function.node) for child in s.children(node)}
+    session = _session(app, function, execution.site.node)
+    if session is None:
+        return None
+    asked = _whole(parents, execution.site.node)
+    if not isinstance(app.types.of(asked, Where(function.module, function)), Result):
+        return _Statement(function, execution, session, asked)
+    kept = parents.get(id(asked))
+    if not isinstance(kept, s.Assign) or not isinstance(kept.targets[0], s.Name):
+        return None
+    name = kept.targets[0].id
+    used = [n for n in s.walk(*function.node.body) if isinstance(n, s.Name) and n.id == name]
+    if len(used) != 2 or used[1].start < kept.end:
+        return None
+    taken = _whole(parents, used[1])
+    if taken is used[1] or _between(function.node.body, kept, taken):
+        return None
+    return _Statement(function, execution, session, asked, taken, kept)
+
+
+def _bare(node: s.Expr) -> s.Expr:
+    return node.value if isinstance(node, s.Await) else node
+
+
+def _session(app: App, function: Function, node: s.Call) -> s.Expr | None:
+    """Return the session at the root of a call, where it is a parameter or an attribute of ``self``."""
+    root: s.Expr = node
+    while isinstance(root, (s.Call, s.Attribute)):
+        inner = root.func if isinstance(root, s.Call) else root.value
+        if app.types.session_kind(app.types.of(inner, Where(function.module, function))):
+            root = inner
+            break
+        root = inner
+    if isinstance(root, s.Name) and any(p.name == root.id for p in function.node.params):
+        return root
+    if isinstance(root, s.Attribute) and isinstance(root.value, s.Name):
+        return root if root.value.id == "self" else None
+    return None
+
+
+def _whole(parents: dict[int, s.Node], node: s.Expr) -> s.Expr:
+    """Return an expression with ``await`` around it, and the methods that take rows from it."""
+    while True:
+        above = parents.get(id(node))
+        if isinstance(above, s.Await):
+            node = above
+        elif isinstance(above, s.Attribute) and above.attr in _TAKING:
+            call = parents.get(id(above))
+            if not isinstance(call, s.Call) or call.func is not above:
+                return node
+            node = call
+        else:
+            return node
+
+
+def _between(body: list[s.Stmt], first: s.Stmt, taken: s.Node) -> bool:
+    """Whether anything may run between a statement and what takes its result, or take it again."""
+    block = _block(body, first)
+    behind = block[block.index(first) + 1] if block[-1] is not first else None
+    if isinstance(behind, s.For):
+        return not behind.iter.start <= taken.start < behind.iter.end
+    if isinstance(behind, s.If):
+        test = behind.branches[0].test
+        return not test.start <= taken.start < test.end
+    plain = (s.Assign, s.AnnAssign, s.Return, s.ExprStmt)
+    return not (isinstance(behind, plain) and behind.start <= taken.start < behind.end)
+
+
+def _block(body: list[s.Stmt], statement: s.Stmt) -> list[s.Stmt]:
+    """Return the block that holds a statement."""
+    return next(block for block in blocks(body) if any(each is statement for each in block))
+
+
+# --------------------------------------------------------------------- the change
+
+
+def _proposal(app: App, statement: _Statement) -> Proposal:
+    function, module = statement.function, statement.function.module
+    table = app.models.table(statement.execution.table) if statement.execution.table else None
+    if table is None:
+        raise _Stop(statement.asked, "the table is not known")
+    if table.cls.module is module:
+        raise _Stop(statement.asked, f"{table.cls.name} is defined in this file: split it first")
+    parameters = _parameters(app, statement, table)
+    repository = _repository(app, function, table)
+    kind, needed = _returned(statement, table)
+    name = _name(statement, table)
+    there = app.modules.get(repository.path)
+    body, reads = _body(app, statement, parameters, repository)
+    shared = _same(app, repository, table, body)
+    if repository.cls is not None and shared is None:
+        name = _free(app, repository.cls, name, function)
+    method = _method(statement, shared or name, parameters, kind, body)
+    wanted = [*reads, *needed, *(n for each in parameters for n in each.needed)]
+    edits, imports, new = _added(
+        app, statement, table, repository, method if not shared else "", wanted
+    )
+    brought = _bring_repository(app, module, repository, there)
+    imports += brought[1]
+    call = _call(statement, brought[0], shared or name, parameters)
+    edits += _replaced(statement, call)
+    place = f"{module.path}:{module.line(statement.asked)}"
+    title = f"{shared or name} of {repository.name} for {function.qualname} ({place})"
+    return Proposal(title, tuple(edits), tuple(imports), new, places=(place,))
+
+
+def _parameters(app: App, statement: _Statement, table: Table) -> list[_Parameter]:
+    """Return what a statement reads of its function, as parameters."""
+    module = statement.function.module
+    own = {name for node in s.walk(statement.asked) for name in _comprehended(node)}
+    found: dict[str, _Parameter] = {}
+    for value in _values(statement.asked, statement.session):
+        root = _root(value)
+        if root.id in own or root.id in module_level_imports(module):
+            continue
+        if not _is_local(statement.function, root.id):
+            if hasattr(builtins, root.id):
+                continue
+            if root.id in app.linker.scope(module).names:
+                if not isinstance(app.linker.scope(module).names[root.id], Class):
+                    raise _Stop(value, f"{root.id} is defined in this file")
+                continue
+        given = text(module, value)
+        if given not in found:
+            name = next(iter(_compared(statement.asked, value)), None) or _parameter_name(value)
+            if any(each.name == name for each in found.values()):
+                name = given.replace(".", "_")
+            kind, needed = _kind(app, statement, value, table)
+            found[given] = _Parameter(name, given, kind, needed)
+    return list(found.values())
+
+
+def _comprehended(node: s.Node) -> set[str]:
+    names: set[str] = set()
+    if isinstance(node, s.Comp):
+        for generator in node.generators:
+            names |= {n.id for n in s.walk(generator.target) if isinstance(n, s.Name)}
+    if isinstance(node, s.Lambda):
+        names |= {parameter.name for parameter in node.params}
+    return names
+
+
+def _values(node: s.Expr, session: s.Expr) -> Iterator[s.Expr]:
+    """Yield the longest chains of names in an expression: ``data.email``, ``limit``."""
+    if node.start == session.start and node.end == session.end:
+        return
+    if s.dotted(node) is not None:
+        yield node
+        return
+    if isinstance(node, s.Call) and isinstance(node.func, s.Attribute):
+        if s.dotted(node.func) is not None:  # a method: what it is called on is the value
+            yield from _values(node.func.value, session)
+        else:
+            yield from _values(node.func, session)
+        for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
+            yield from _values(argument, session)
+        return
+    for child in s.children(node):
+        if isinstance(child, s.Keyword):
+            yield from _values(child.value, session)
+        elif isinstance(child, s.Generator):
+            for inner in (child.target, child.iter, *child.ifs):
+                yield from _values(inner, session)
+        else:
+            yield from _values(child, session)  # type: ignore[arg-type]
+
+
+def _root(value: s.Expr) -> s.Name:
+    while isinstance(value, s.Attribute):
+        value = value.value
+    assert isinstance(value, s.Name)  # noqa: S101 - only chains of names are handed in
+    return value
+
+
+def _is_local(function: Function, name: str) -> bool:
+    if any(parameter.name == name for parameter in function.node.params):
+        return True
+    return any(
+        isinstance(target, s.Name) and target.id == name
+        for node in s.walk(*function.node.body)
+        for target in _bound(node)
+    )
+
+
+def _bound(node: s.Node) -> Iterator[s.Node]:
+    if isinstance(node, s.Assign):
+        for target in node.targets:
+            yield from s.walk(target)
+    elif isinstance(node, (s.AnnAssign, s.For, s.NamedExpr, s.Generator)):
+        yield from s.walk(node.target)
+    elif isinstance(node, s.WithItem) and node.optional_vars is not None:
+        yield from s.walk(node.optional_vars)
+
+
+def _parameter_name(value: s.Expr) -> str:
+    if isinstance(value, s.Attribute):
+        return f"{_root(value).id}_id" if value.attr == "id" else value.attr
+    return _root(value).id
+
+
+def _kind(
+    app: App, statement: _Statement, value: s.Expr, table: Table
+) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Return the type of a value as it is written, and what that needs. Raises _Stop."""
+    column = next(iter(_compared(statement.asked, value)), None)
+    if statement.execution.by_key and column is None:
+        column = next((c.name for c in table.columns.values() if c.primary_key), None)
+    known = table.columns.get(column) if column is not None else None
+    kinds: list[Type] = [app.types.of(value, Where(statement.function.module, statement.function))]
+    if known is not None:
+        kinds.append(known.type)
+        if isinstance(known.node, s.Assign) and (written := old_type(known)) is not None:
+            return written, ()
+    for kind in kinds:
+        if isinstance(kind, Instance):
+            if isinstance(kind.cls, str) and kind.cls in _PLAIN:
+                return _PLAIN[kind.cls], ()
+            if isinstance(kind.cls, Class) and kind.cls.outer is None and not kind.args:
+                return kind.cls.name, ((kind.cls.module.name, kind.cls.name),)
+            if isinstance(kind.cls, str) and kind.cls in {
+                "datetime.datetime",
+                "uuid.UUID",
+                "datetime.date",
+            }:
+                origin, _, name = kind.cls.rpartition(".")
+                return name, ((origin, name),)
+    raise _Stop(value, f"the type of {text(statement.function.module, value)} is not known")
+
+
+def _compared(asked: s.Expr, value: s.Expr) -> Iterator[str]:
+    """Yield the columns that a value is compared with."""
+    for node in s.walk(asked):
+        if isinstance(node, s.Compare) and len(node.comparators) == 1:
+            sides = (node.left, node.comparators[0])
+            if value in sides:
+                other = sides[0] if sides[1] is value else sides[1]
+                if isinstance(other, s.Attribute):
+                    yield other.attr
+
+
+# ------------------------------------------------------------------- the repository
+
+
+def _repository(app: App, function: Function, table: Table) -> _Repository:
+    name = f"{table.cls.name}Repository"
+    for module in app.sources:
+        cls = app.linker.scope(module).names.get(name)
+        if isinstance(cls, Class):
+            attribute = _kept_session(app, cls)
+            if attribute is None:
+                raise _Stop(function.node, f"{name} does not keep a session")
+            return _Repository(name, module.path, cls, attribute)
+    folder = dirname(function.module.path)
+    while basename(folder) in _FOLDERS:
+        folder = dirname(folder)
+    path = join(folder, "repositories", f"{_plural(_snake(table.cls.name))}.py")
+    return _Repository(name, path)
+
+
+def _kept_session(app: App, cls: Class) -> str | None:
+    """Return the attribute in which a repository keeps the session that it is made with."""
+    made = _methods(app, cls).get("__init__")
+    if made is None or len(made.parameters) != 1:
+        return None
+    for statement in made.node.body:
+        if isinstance(statement, s.Assign) and isinstance(statement.value, s.Name):
+            target = statement.targets[0]
+            if statement.value.id == made.parameters[0].name and isinstance(target, s.Attribute):
+                kind = app.types.parameter(made.parameters[0], made)
+                return target.attr if app.types.session_kind(kind) else None
+    return None
+
+
+def _methods(app: App, cls: Class) -> dict[str, Function]:
+    """Return the methods of a class, inherited ones too."""
+    found: dict[str, Function] = {}
+    for each in app.linker.mro(cls):
+        if isinstance(each, Class):
+            found = {**each.own_methods, **found}
+    return found
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def _plural(word: str) -> str:
+    if word.endswith("y") and word[-2:-1] not in "aeiou":
+        return f"{word[:-1]}ies"
+    return f"{word}es" if word.endswith(("s", "x", "ch", "sh")) else f"{word}s"
+
+
+def _name(statement: _Statement, table: Table) -> str:
+    """Return what a statement asks, as the name of a method."""
+    last = _bare(statement.taken or statement.asked)
+    taking = s.last_name(last.func) if isinstance(last, s.Call) else None
+    query = statement.execution.query
+    if statement.execution.by_key:
+        return "get"
+    words = list(dict.fromkeys(_filtered(statement, table)))
+    if isinstance(last, s.Call) and (taking == "count" or (query is not None and query.aggregate)):
+        verb = "count"
+    elif taking in _MAYBE | _ONE | {"scalar"}:
+        verb = "get"
+    else:
+        verb = "list"
+    filters = bool(query is not None and query.filters)
+    if not words or len(words) > _MOST:
+        plain = {"count": "count", "list": "list_all"}.get(verb)
+        named = f"{verb}_for_{statement.function.name}"
+        return named if filters or plain is None else plain
+    if verb == "list" and len(words) == 1 and words[0].endswith("_id"):
+        return f"list_for_{words[0].removesuffix('_id')}"
+    return f"{verb}_by_{'_and_'.join(words)}"
+
+
+def _filtered(statement: _Statement, table: Table) -> Iterator[str]:
+    """Yield the columns of the table that a statement is narrowed by."""
+    query = statement.execution.query
+    for each in query.filters if query is not None else ():
+        for node in s.walk(each):
+            if isinstance(node, s.Attribute) and node.attr in table.columns:
+                if s.last_name(node.value) == table.cls.name:
+                    yield node.attr
+
+
+def _returned(statement: _Statement, table: Table) -> tuple[str, list[tuple[str, str]]]:
+    """Return the type of what a statement gives, where it is rows of its table."""
+    last = _bare(statement.taken or statement.asked)
+    taking = s.last_name(last.func) if isinstance(last, s.Call) else None
+    query = statement.execution.query
+    row = (table.cls.module.name, table.cls.name)
+    if taking == "count" and query is not None and query.legacy:
+        return " -> int", []
+    if statement.execution.by_key or (query is not None and query.entity is not None):
+        if taking in _MAYBE or statement.execution.by_key:
+            return f" -> {table.cls.name} | None", [row]
+        if taking in _ONE:
+            return f" -> {table.cls.name}", [row]
+        if taking == "all" and query is not None:
+            if query.legacy:
+                return f" -> list[{table.cls.name}]", [row]
+            return f" -> Sequence[{table.cls.name}]", [row, ("collections.abc", "Sequence")]
+    return "", []
+
+
+def _body(
+    app: App, statement: _Statement, parameters: list[_Parameter], repository: _Repository
+) -> tuple[str, list[tuple[str, str]]]:
+    """Return the code of a method, and what it needs from other modules."""
+    module = statement.function.module
+    for node in s.walk(statement.asked):
+        if isinstance(node, (s.Constant, s.JoinedStr)) and "\n" in text(module, node):
+            raise _Stop(node, "a text of several lines")
+    edits = [(statement.session, f"self.{repository.attribute}")]
+    by_given = {each.given: each.name for each in parameters}
+    for value in _values(statement.asked, statement.session):
+        name = by_given.get(text(module, value))
+        if name is not None:
+            edits.append((value, name))
+    written = _rewritten(module, statement.asked, edits)
+    if statement.taken is not None and statement.kept is not None:
+        taken = text(module, statement.taken)
+        written = f"({written})" if "\n" in written else written
+        body = f"result = {written}\nreturn {re.sub(r'^[A-Za-z_0-9]+', 'result', taken)}"
+    else:
+        body = f"return ({written})" if "\n" in written else f"return {written}"
+    needed = []
+    bound = module_level_imports(module)
+    for node in s.walk(statement.asked):
+        if isinstance(node, s.Name) and node.id in bound:
+            origin, _, name = bound[node.id].rpartition(".")
+            if name != node.id or not origin:
+                raise _Stop(node, f"{node.id} is imported in a way that is not copied")
+            needed.append((origin, name))
+        elif isinstance(node, s.Name) and isinstance(
+            app.linker.scope(module).names.get(node.id), Class
+        ):
+            needed.append((module.name, node.id))
+    return body, needed
+
+
+def _rewritten(module: Module, node: s.Expr, edits: list[tuple[s.Expr, str]]) -> str:
+    source, parts, done = module.source, [], node.start
+    for place, written in sorted(edits, key=lambda edit: edit[0].start):
+        parts += [source[done : place.start].decode(), written]
+        done = place.end
+    parts.append(source[done : node.end].decode())
+    return "".join(parts)
+
+
+def _same(app: App, repository: _Repository, table: Table, body: str) -> str | None:
+    """Return the method of a repository that is this one already."""
+    methods = _methods(app, repository.cls) if repository.cls is not None else {}
+    own = re.sub(rf"\.get\({table.cls.name}, \w+\)", ".get(self.model, row_id)", body)
+    for name, method in methods.items():
+        first = method.node.body[0].start if method.node.body else method.node.end
+        there = method.module.source[first : method.node.end].decode()
+        if _plain_text(there) in {_plain_text(body), _plain_text(own)}:
+            return name
+    return None
+
+
+def _plain_text(code: str) -> str:
+    return "".join(code.split()).replace(",)", ")").replace("return(", "return").rstrip(")")
+
+
+def _free(app: App, cls: Class, name: str, function: Function) -> str:
+    methods = _methods(app, cls)
+    if name not in methods:
+        return name
+    name = f"{name}_for_{function.name}"
+    number = 2
+    found = name
+    while found in methods:
+        found, number = f"{name}_{number}", number + 1
+    return found
+
+
+def _method(
+    statement: _Statement, name: str, parameters: list[_Parameter], kind: str, body: str
+) -> str:
+    given = "".join(f", {each.name}: {each.kind}" for each in parameters)
+    is_async = any(isinstance(node, s.Await) for node in s.walk(statement.asked))
+    head = f"{'async ' if is_async else ''}def {name}(self{given}){kind}:"
+    lines = "".join(f"        {line}\n" for line in body.splitlines())
+    return f"    {head}\n{lines}"
+
+
+def _added(
+    app: App,
+    statement: _Statement,
+    table: Table,
+    repository: _Repository,
+    method: str,
+    wanted: list[tuple[str, str]],
+) -> tuple[list[Edit], list[Import], dict[str, str]]:
+    """Return what brings a method into its repository."""
+    if not method:
+        return [], [], {}
+    if repository.cls is not None:
+        module = repository.cls.module
+        imports: list[Import] = []
+        for origin, name in dict.fromkeys(wanted):
+            if origin != module.name:
+                brought = bring(module, origin, name)
+                if brought is None:
+                    raise _Stop(statement.asked, f"{name} means something else in {module.path}")
+                method = re.sub(rf"(?<![\w.]){name}\b", brought.name, method)
+                imports += brought.imports
+        last = repository.cls.node.body[-1]
+        lines = "\n".join(line[4:] for line in method.rstrip("\n").splitlines())
+        return [insert_after(module, last, f"\n{lines}")], imports, {}
+    kind = _session_class(app, statement)
+    names = [*dict.fromkeys([kind, *wanted])]
+    path = repository.path
+    code = (
+        f'"""The statements on {table.cls.name}."""\n\n\n'
+        f'class {repository.name}:\n    """Finds rows of {table.cls.name}."""\n\n'
+        f"    def __init__(self, session: {kind[1]}) -> None:\n        self.session = session\n\n{method}"
+    )
+    new = {path: code}
+    init = join(dirname(path), "__init__.py")
+    neighbour = join(dirname(dirname(path)), "__init__.py")
+    if neighbour in app.modules and init not in app.modules:
+        new[init] = ""
+    return [], [Import(path, origin, name) for origin, name in names], new
+
+
+def _session_class(app: App, statement: _Statement) -> tuple[str, str]:
+    """Return the class of a session, as the function that uses it knows it."""
+    module = statement.function.module
+    kind = app.types.of(statement.session, Where(module, statement.function))
+    if isinstance(kind, Instance) and isinstance(kind.cls, str):
+        for local, stands_for in module_level_imports(module).items():
+            if local == kind.cls.rpartition(".")[2] and stands_for.rpartition(".")[2] == local:
+                return stands_for.rpartition(".")[0], local
+        origin, _, name = kind.cls.rpartition(".")
+        return origin, name
+    raise _Stop(statement.session, "the type of the session is not known")
+
+
+def _bring_repository(
+    app: App, module: Module, repository: _Repository, there: Module | None
+) -> tuple[str, tuple[Import, ...]]:
+    if there is module:
+        return repository.name, ()
+    brought = bring(module, app.index.name(repository.path), repository.name)
+    if brought is None or is_taken(module, "self." + repository.name):
+        raise _Stop(module.facts.body[0], f"{repository.name} means something else here")
+    return brought.name, brought.imports
+
+
+def _call(statement: _Statement, repository: str, name: str, parameters: list[_Parameter]) -> str:
+    session = text(statement.function.module, statement.session)
+    given = ", ".join(each.given for each in parameters)
+    call = f"{repository}({session}).{name}({given})"
+    waits = any(isinstance(node, s.Await) for node in s.walk(statement.asked))
+    return f"await {call}" if waits else call
+
+
+def _replaced(statement: _Statement, call: str) -> list[Edit]:
+    """Return the edits that put the call where the statement was."""
+    module, place = statement.function.module, statement.taken or statement.asked
+    parents = {id(c): n for n in s.walk(statement.function.node) for c in s.children(n)}
+    above = parents.get(id(place))
+    plain = (s.Assign, s.AnnAssign, s.Return, s.ExprStmt, s.Call, s.Keyword, s.For, s.Branch)
+    if call.startswith("await ") and not isinstance(above, plain):
+        call = f"({call})"
+    edits = [Edit(module.path, place.start, place.end, call)]
+    if statement.kept is not None:
+        block = _block(statement.function.node.body, statement.kept)
+        edits += delete_statements(module, block, [statement.kept])
+    return edits
+
+
+RECIPE = Recipe(
+    summary="statements of the database in repositories",
+    why="A statement that stands where it is needed is written again in the next place, a little different.",
+    plan=plan,
+    references=("https://martinfowler.com/eaaCatalog/repository.html",),
+)
+CASES = (
+    Case(
+        "a repository for each table; equal statements share a method; what is built in steps, and writes, stay",
+        {
+            "shop/__init__.py": "",
+            "shop/db.py": """\
+from sqlmodel import Session
+
+
+def get_session() -> Session: ...
+""",
+            "shop/models.py": """\
+from sqlmodel import Field, SQLModel
+
+
+class Order(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    customer_id: int
+    note: str
+
+
+class Customer(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    email: str
+""",
+            "shop/routers/__init__.py": "",
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter, Depends, HTTPException
+from sqlmodel import Session, func, select
+
+from shop.db import get_session
+from shop.models import Customer, Order
+
+router = APIRouter()
+
+
+@router.get("/customers/{email}")
+def customer(email: str, session: Session = Depends(get_session)) -> Customer:
+    found = session.exec(select(Customer).where(Customer.email == email)).first()
+    if found is None:
+        raise HTTPException(404)
+    return found
+
+
+@router.get("/customers/{email}/orders")
+def orders(email: str, session: Session = Depends(get_session)) -> list[Order]:
+    owner = session.exec(select(Customer).where(Customer.email == email)).first()
+    if owner is None:
+        raise HTTPException(404)
+    statement = select(Order)
+    if owner.id:
+        statement = statement.where(Order.customer_id == owner.id)
+    session.exec(statement).first()
+    return list(session.exec(select(Order).where(Order.customer_id == owner.id)).all())
+
+
+@router.get("/count")
+def count(session: Session = Depends(get_session)) -> int:
+    return session.exec(select(func.count()).select_from(Order)).one()
+
+
+@router.post("/orders")
+def create(order: Order, session: Session = Depends(get_session)) -> Order:
+    session.add(order)
+    session.commit()
+    session.refresh(order)
+    return order
+""",
+        },
+    ),
+    Case(
+        "async, into a class that is there",
+        {
+            "blog/__init__.py": "",
+            "blog/models.py": """\
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase): ...
+
+
+class Post(Base):
+    __tablename__ = "posts"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    slug: Mapped[str]
+""",
+            "blog/repositories/__init__.py": "",
+            "blog/repositories/posts.py": """\
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from blog.models import Post
+
+
+class PostRepository:
+    def __init__(self, db: AsyncSession) -> None:
+        self.db = db
+
+    async def find(self, key: int) -> Post | None:
+        return await self.db.get(Post, key)
+""",
+            "blog/routers/__init__.py": "",
+            "blog/routers/posts.py": """\
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from blog.models import Post
+
+router = APIRouter()
+
+
+async def get_db() -> AsyncSession: ...
+
+
+Db = Annotated[AsyncSession, Depends(get_db)]
+
+
+@router.get("/posts/{slug}")
+async def read(slug: str, db: Db) -> str:
+    result = await db.execute(select(Post).where(Post.slug == slug))
+    post = result.scalar_one_or_none()
+    return post.slug if post else ""
+
+
+@router.get("/texts/{slug}")
+async def text(slug: str, db: Db) -> str:
+    return (await db.execute(select(Post).where(Post.slug == slug))).scalars().one().slug
+""",
+        },
+    ),
+    Case(
+        "a table in the same file",
+        {
+            "main.py": """\
+from fastapi import Depends, FastAPI
+from sqlmodel import Field, Session, SQLModel, select
+
+app = FastAPI()
+
+
+class Order(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+
+
+def get_session() -> Session: ...
+
+
+@app.get("/orders/{order_id}")
+def order(order_id: int, session: Session = Depends(get_session)) -> Order | None:
+    return session.get(Order, order_id)
+""",
+        },
+        stopped=("main.py:16",),
+    ),
+)

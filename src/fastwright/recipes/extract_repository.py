@@ -466,6 +466,9 @@ def _returned(statement: _Statement, table: Table) -> tuple[str, list[tuple[str,
     row = (table.cls.module.name, table.cls.name)
     if taking == "count" and query is not None and query.legacy:
         return " -> int", []
+    if "func.count(" in text(statement.function.module, statement.asked) and query is not None:
+        counted = {"one": " -> int", "scalar_one": " -> int", "scalar": " -> int | None"}
+        return counted.get(taking or "", ""), []
     if statement.execution.by_key or (query is not None and query.entity is not None):
         if taking in _MAYBE or statement.execution.by_key:
             return f" -> {table.cls.name} | None", [row]
@@ -659,6 +662,14 @@ CASES = (
         "a repository for each table; equal statements share a method; what is built in steps, and writes, stay",
         {
             "shop/__init__.py": "",
+            "shop/main.py": """\
+from fastapi import FastAPI
+
+from shop.routers import orders
+
+app = FastAPI()
+app.include_router(orders.router)
+""",
             "shop/db.py": """\
 from sqlmodel import Session
 
@@ -723,6 +734,93 @@ def create(order: Order, session: Session = Depends(get_session)) -> Order:
     return order
 """,
         },
+        {
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter, Depends, HTTPException
+from sqlmodel import Session, select
+
+from shop.db import get_session
+from shop.models import Customer, Order
+from shop.repositories.customers import CustomerRepository
+from shop.repositories.orders import OrderRepository
+
+router = APIRouter()
+
+
+@router.get("/customers/{email}")
+def customer(email: str, session: Session = Depends(get_session)) -> Customer:
+    found = CustomerRepository(session).get_by_email(email)
+    if found is None:
+        raise HTTPException(404)
+    return found
+
+
+@router.get("/customers/{email}/orders")
+def orders(email: str, session: Session = Depends(get_session)) -> list[Order]:
+    owner = CustomerRepository(session).get_by_email(email)
+    if owner is None:
+        raise HTTPException(404)
+    statement = select(Order)
+    if owner.id:
+        statement = statement.where(Order.customer_id == owner.id)
+    session.exec(statement).first()
+    return list(OrderRepository(session).list_for_customer(owner.id))
+
+
+@router.get("/count")
+def count(session: Session = Depends(get_session)) -> int:
+    return OrderRepository(session).count()
+
+
+@router.post("/orders")
+def create(order: Order, session: Session = Depends(get_session)) -> Order:
+    session.add(order)
+    session.commit()
+    session.refresh(order)
+    return order
+""",
+            "shop/repositories/customers.py": """\
+\"\"\"The statements on Customer.\"\"\"
+
+from sqlmodel import Session, select
+
+from shop.models import Customer
+
+
+class CustomerRepository:
+    \"\"\"Finds rows of Customer.\"\"\"
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def get_by_email(self, email: str) -> Customer | None:
+        return self.session.exec(select(Customer).where(Customer.email == email)).first()
+""",
+            "shop/repositories/__init__.py": "",
+            "shop/repositories/orders.py": """\
+\"\"\"The statements on Order.\"\"\"
+
+from collections.abc import Sequence
+
+from sqlmodel import Session, func, select
+
+from shop.models import Order
+
+
+class OrderRepository:
+    \"\"\"Finds rows of Order.\"\"\"
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def list_for_customer(self, customer_id: int) -> Sequence[Order]:
+        return self.session.exec(select(Order).where(Order.customer_id == customer_id)).all()
+
+    def count(self) -> int:
+        return self.session.exec(select(func.count()).select_from(Order)).one()
+""",
+        },
+        stopped=("shop/routers/orders.py:28",),
     ),
     Case(
         "async, into a class that is there",
@@ -783,6 +881,64 @@ async def read(slug: str, db: Db) -> str:
 @router.get("/texts/{slug}")
 async def text(slug: str, db: Db) -> str:
     return (await db.execute(select(Post).where(Post.slug == slug))).scalars().one().slug
+""",
+            "blog/main.py": """\
+from fastapi import FastAPI
+
+from blog.routers import posts
+
+app = FastAPI()
+app.include_router(posts.router)
+""",
+        },
+        {
+            "blog/repositories/posts.py": """\
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from blog.models import Post
+
+
+class PostRepository:
+    def __init__(self, db: AsyncSession) -> None:
+        self.db = db
+
+    async def find(self, key: int) -> Post | None:
+        return await self.db.get(Post, key)
+
+    async def get_by_slug(self, slug: str) -> Post | None:
+        result = await self.db.execute(select(Post).where(Post.slug == slug))
+        return result.scalar_one_or_none()
+
+    async def get_by_slug_for_text(self, slug: str) -> Post:
+        return (await self.db.execute(select(Post).where(Post.slug == slug))).scalars().one()
+""",
+            "blog/routers/posts.py": """\
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from blog.repositories.posts import PostRepository
+
+router = APIRouter()
+
+
+async def get_db() -> AsyncSession: ...
+
+
+Db = Annotated[AsyncSession, Depends(get_db)]
+
+
+@router.get("/posts/{slug}")
+async def read(slug: str, db: Db) -> str:
+    post = await PostRepository(db).get_by_slug(slug)
+    return post.slug if post else ""
+
+
+@router.get("/texts/{slug}")
+async def text(slug: str, db: Db) -> str:
+    return (await PostRepository(db).get_by_slug_for_text(slug)).slug
 """,
         },
     ),

@@ -72,6 +72,8 @@ _OWNER = re.compile(
 )
 _EVERYTHING = re.compile(r"export|download|dump|backup", re.IGNORECASE)
 """Paths that promise everything."""
+_ONE_ROW = frozenset({"first", "one", "one_or_none", "scalar", "scalar_one", "scalar_one_or_none",
+                      "fetchone", "fetchmany"})  # fmt: skip
 _CONSTRUCTING = frozenset({"model_validate", "from_orm", "parse_obj", "model_construct"})
 
 
@@ -243,11 +245,18 @@ def _takes_one(app: App, function: Function, call: s.Call) -> bool:
     """Whether only one row is taken of what a call gives: ``.first()``, ``.one()``, ``scalar()``."""
     if s.last_name(call.func) in {"scalar", "scalar_one", "scalar_one_or_none", "first", "one"}:
         return True
+    kept = {
+        target.id
+        for node, _ in app.calls.of_kind(function, s.Assign)
+        for target in node.targets
+        if isinstance(target, s.Name) and node.value.start <= call.start < node.value.end
+    }
     for node, _ in app.calls.of_kind(function, s.Call):
-        if isinstance(node.func, s.Attribute):
-            one = node.func.attr in {"first", "one", "one_or_none", "scalar", "scalar_one",
-                                     "scalar_one_or_none", "fetchone", "fetchmany"}  # fmt: skip
-            if one and node.start <= call.start and call.end <= node.end:
+        if isinstance(node.func, s.Attribute) and node.func.attr in _ONE_ROW:
+            if node.start <= call.start and call.end <= node.end:
+                return True
+            names = {n.id for n in s.walk(node.func.value) if isinstance(n, s.Name)}
+            if not names.isdisjoint(kept):
                 return True
     return False
 
@@ -604,6 +613,38 @@ CASES = (
         @app.get("/orders")
         def orders(session: Session = Depends(get_session)):
             return session.scalars(recent_orders()).all()
+        """,
+    ),
+    case(
+        "one row of a result that has a name",
+        """
+        from fastapi import Depends, FastAPI
+        from sqlalchemy import select
+        from sqlalchemy.ext.asyncio import AsyncSession
+        from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+        app = FastAPI()
+
+        class Base(DeclarativeBase): ...
+
+        class Order(Base):
+            __tablename__ = "orders"
+            key: Mapped[int] = mapped_column(primary_key=True)
+            note: Mapped[str]
+
+        def get_session() -> AsyncSession: ...
+
+        async def find(note: str, session: AsyncSession) -> Order:
+            result = await session.execute(select(Order).where(Order.note == note))
+            return result.scalars().first()
+
+        @app.post("/orders")
+        async def create(note: str, session: AsyncSession = Depends(get_session)):
+            session.add(Order(note=note))
+
+        @app.get("/orders/{note}")
+        async def order(note: str, session: AsyncSession = Depends(get_session)):
+            return await find(note, session)
         """,
     ),
 )

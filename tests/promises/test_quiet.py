@@ -23,7 +23,7 @@ def test_nothing_is_reported_with_every_rule_on(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["notes", "shop"])
+@pytest.mark.parametrize("name", ["notes", "shop", "kiosk", "blog", "tracker"])
 def test_the_examples_pass_their_own_tests(name: str) -> None:
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"],

@@ -16,8 +16,21 @@ IGNORED = shutil.ignore_patterns(".fastwright_cache", "__pycache__", "*.db", ".p
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["shop", "kiosk", "blog", "tracker"])
+def test_restructured_with_changes_of_the_contract(name: str, tmp_path: Path) -> None:
+    project = tmp_path / name
+    shutil.copytree(EXAMPLES / name, project, ignore=IGNORED)
+    assert main(["restructure", str(project), "--to", "clean", "--contract-changes"]) == 0
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        cwd=project, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("style", ["layered", "clean"])
-@pytest.mark.parametrize("name", ["shop"])
+@pytest.mark.parametrize("name", ["shop", "kiosk", "blog", "tracker"])
 def test_restructured(
     name: str, style: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,7 +15,7 @@ BEGIN, END = "<!-- fat endpoint: docs/fat_endpoint.py -->\n", "<!-- end -->\n"
 FILES = (
     ("kiosk/routers/orders.py", "the endpoint keeps HTTP"),
     ("kiosk/services/orders.py", "the service decides, and knows no HTTP"),
-    ("kiosk/repositories/coupons.py", "one of the repositories asks the database"),
+    ("kiosk/ports/coupons.py", "what it asks of one of its repositories, which `Depends` gives"),
 )
 
 
@@ -27,7 +27,7 @@ def section() -> str:
     text += f"```python\n{function(before, 'kiosk/main.py')}```\n\n</details>\n\nAfter, "
     text += "`fastwright restructure examples/kiosk --to clean`:\n\n"
     for path, what in FILES:
-        code = function(after, path) if "repositories" not in path else after.text(path).decode()
+        code = function(after, path) if "ports" not in path else after.text(path).decode()
         text += f"`{path}`, {what}:\n\n```python\n{code}```\n\n"
     return f"{text}{END}"
 

@@ -4,6 +4,10 @@
 what it asks (`get`, `get_by_email`, `list_for_customer`, `count`), equal statements share one, and a repository class that the project has for a
 table already takes them. What the statement reads of the code around it becomes parameters.
 
+With `--to clean` each repository that is written here then gets a port: `class CustomerRepository(Protocol)` in `ports/`, `SqlCustomerRepository`
+as its adapter, and a function for `Depends`; endpoints take the port from it, services as a parameter, in the place of a session that they need
+for nothing else.
+
 Left alone: statements that are built step by step, on sessions that are no parameter, and writes (`add`, `delete`, `commit`), which say what is to
 be kept and not how it is found; statements whose parameters have no known type, with the line.
 """
@@ -30,6 +34,7 @@ from fastwright.edit.source import text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.recipes._columns import old_type
+from fastwright.recipes._ports import ports
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
 
 _TAKING = frozenset(
@@ -103,6 +108,8 @@ def plan(app: App, target: Target) -> Iterator[Planned]:
             except _Stop as stop:
                 place = f"{function.module.path}:{function.module.line(stop.node)}"
                 yield Stopped(place, f"{function.qualname}: {stop.reason}")
+    if target.style == "clean":
+        yield from ports(app, target)
 
 
 def _askers(app: App) -> Iterator[Function]:
@@ -221,7 +228,7 @@ def _proposal(app: App, statement: _Statement) -> Proposal:
     name = _name(statement, table)
     there = app.modules.get(repository.path)
     body, reads = _body(app, statement, parameters, repository)
-    shared = _same(app, repository, table, body)
+    shared = _same(app, repository, table, body, parameters)
     if repository.cls is not None and shared is None:
         name = _free(app, repository.cls, name, function)
     method = _method(statement, shared or name, parameters, kind, body)
@@ -257,6 +264,8 @@ def _parameters(app: App, statement: _Statement, table: Table) -> list[_Paramete
         given = text(module, value)
         if given not in found:
             name = next(iter(_compared(statement.asked, value)), None) or _parameter_name(value)
+            if statement.execution.by_key:
+                name = f"{_snake(table.cls.name)}_id"
             if any(each.name == name for each in found.values()):
                 name = given.replace(".", "_")
             kind, needed = _kind(app, statement, value, table)
@@ -278,7 +287,7 @@ def _values(node: s.Expr, session: s.Expr) -> Iterator[s.Expr]:
     """Yield the longest chains of names in an expression: ``data.email``, ``limit``."""
     if node.start == session.start and node.end == session.end:
         return
-    if s.dotted(node) is not None:
+    if s.dotted(node.value if isinstance(node, s.Subscript) else node) is not None:
         yield node
         return
     if isinstance(node, s.Call) and isinstance(node.func, s.Attribute):
@@ -300,7 +309,7 @@ def _values(node: s.Expr, session: s.Expr) -> Iterator[s.Expr]:
 
 
 def _root(value: s.Expr) -> s.Name:
-    while isinstance(value, s.Attribute):
+    while isinstance(value, (s.Attribute, s.Subscript)):
         value = value.value
     assert isinstance(value, s.Name)  # noqa: S101 - only chains of names are handed in
     return value
@@ -329,6 +338,9 @@ def _bound(node: s.Node) -> Iterator[s.Node]:
 def _parameter_name(value: s.Expr) -> str:
     if isinstance(value, s.Attribute):
         return f"{_root(value).id}_id" if value.attr == "id" else value.attr
+    if isinstance(value, s.Subscript):
+        key = s.string(value.slice)
+        return key if key is not None and key.isidentifier() else f"{_root(value).id}_value"
     return _root(value).id
 
 
@@ -526,19 +538,24 @@ def _rewritten(module: Module, node: s.Expr, edits: list[tuple[s.Expr, str]]) ->
     return "".join(parts)
 
 
-def _same(app: App, repository: _Repository, table: Table, body: str) -> str | None:
-    """Return the method of a repository that is this one already."""
+def _same(
+    app: App, repository: _Repository, table: Table, body: str, parameters: list[_Parameter]
+) -> str | None:
+    """Return the method of a repository that is this one already, whatever its parameters are called."""
     methods = _methods(app, repository.cls) if repository.cls is not None else {}
-    own = re.sub(rf"\.get\({table.cls.name}, \w+\)", ".get(self.model, row_id)", body)
+    wanted = _plain_text(body, [each.name for each in parameters])
+    own = wanted.replace(f".get({table.cls.name},", ".get(self.model,")
     for name, method in methods.items():
         first = method.node.body[0].start if method.node.body else method.node.end
         there = method.module.source[first : method.node.end].decode()
-        if _plain_text(there) in {_plain_text(body), _plain_text(own)}:
+        if _plain_text(there, [each.name for each in method.parameters]) in {wanted, own}:
             return name
     return None
 
 
-def _plain_text(code: str) -> str:
+def _plain_text(code: str, parameters: list[str]) -> str:
+    for number, name in enumerate(parameters):
+        code = re.sub(rf"(?<![\w.]){name}\b(?!\s*=[^=])", f"${number}", code)
     return "".join(code.split()).replace(",)", ")").replace("return(", "return").rstrip(")")
 
 
@@ -965,5 +982,220 @@ def order(order_id: int, session: Session = Depends(get_session)) -> Order | Non
 """,
         },
         stopped=("main.py:16",),
+    ),
+    Case(
+        "clean: ports, adapters and `Depends`; a session that nothing else needs goes",
+        {
+            "shop/__init__.py": "",
+            "shop/main.py": """\
+from fastapi import FastAPI
+
+from shop.routers import orders
+
+app = FastAPI()
+app.include_router(orders.router)
+""",
+            "shop/models.py": """\
+from sqlmodel import Field, SQLModel
+
+
+class Order(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    customer_id: int
+    note: str
+
+
+class Customer(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    email: str
+""",
+            "shop/routers/__init__.py": "",
+            "shop/services/__init__.py": "",
+            "shop/db.py": """\
+from typing import Annotated
+
+from fastapi import Depends
+from sqlmodel import Session
+
+
+def get_session() -> Session: ...
+
+
+SessionDep = Annotated[Session, Depends(get_session)]
+""",
+            "shop/services/orders.py": """\
+from sqlmodel import Session, select
+
+from shop.models import Customer, Order
+
+
+def of_customer(email: str, session: Session) -> list[Order]:
+    owner = session.exec(select(Customer).where(Customer.email == email)).first()
+    return list(session.exec(select(Order).where(Order.customer_id == owner.id)).all()) if owner else []
+
+
+def create(order: Order, session: Session) -> None:
+    if session.get(Order, order.id) is None:
+        session.add(order)
+        session.commit()
+""",
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter
+
+from shop.db import SessionDep
+from shop.models import Order
+from shop.services import orders as service
+
+router = APIRouter()
+
+
+@router.get("/orders")
+def orders(email: str, session: SessionDep) -> list[Order]:
+    return service.of_customer(email, session)
+
+
+@router.post("/orders")
+def create(order: Order, session: SessionDep) -> None:
+    service.create(order, session=session)
+""",
+        },
+        {
+            "shop/services/orders.py": """\
+from sqlmodel import Session
+
+from shop.models import Order
+from shop.ports.customers import CustomerRepository
+from shop.ports.orders import OrderRepository
+
+
+def of_customer(email: str, order_repository: OrderRepository, customers: CustomerRepository) -> list[Order]:
+    owner = customers.get_by_email(email)
+    return list(order_repository.list_for_customer(owner.id)) if owner else []
+
+
+def create(order: Order, session: Session, order_repository: OrderRepository) -> None:
+    if order_repository.get(order.id) is None:
+        session.add(order)
+        session.commit()
+""",
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter
+
+from shop.db import SessionDep
+from shop.dependencies import CustomerRepositoryDep, OrderRepositoryDep
+from shop.models import Order
+from shop.services import orders as service
+
+router = APIRouter()
+
+
+@router.get("/orders")
+def orders(email: str, order_repository: OrderRepositoryDep, customers: CustomerRepositoryDep) -> list[Order]:
+    return service.of_customer(email, order_repository, customers)
+
+
+@router.post("/orders")
+def create(order: Order, session: SessionDep, order_repository: OrderRepositoryDep) -> None:
+    service.create(order, session=session, order_repository=order_repository)
+""",
+            "shop/repositories/customers.py": """\
+\"\"\"The statements on Customer.\"\"\"
+
+from sqlmodel import Session, select
+
+from shop.models import Customer
+
+
+class SqlCustomerRepository:
+    \"\"\"Finds rows of Customer.\"\"\"
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def get_by_email(self, email: str) -> Customer | None:
+        return self.session.exec(select(Customer).where(Customer.email == email)).first()
+""",
+            "shop/repositories/__init__.py": "",
+            "shop/repositories/orders.py": """\
+\"\"\"The statements on Order.\"\"\"
+
+from collections.abc import Sequence
+
+from sqlmodel import Session, select
+
+from shop.models import Order
+
+
+class SqlOrderRepository:
+    \"\"\"Finds rows of Order.\"\"\"
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def list_for_customer(self, customer_id: int) -> Sequence[Order]:
+        return self.session.exec(select(Order).where(Order.customer_id == customer_id)).all()
+
+    def get(self, order_id: int) -> Order | None:
+        return self.session.get(Order, order_id)
+""",
+            "shop/ports/customers.py": """\
+\"\"\"What the application asks of Customer rows.\"\"\"
+
+from typing import Protocol
+
+from shop.models import Customer
+
+
+class CustomerRepository(Protocol):
+    \"\"\"Finds rows, wherever they are kept.\"\"\"
+
+    def get_by_email(self, email: str) -> Customer | None: ...
+""",
+            "shop/ports/__init__.py": "",
+            "shop/dependencies.py": """\
+\"\"\"What endpoints depend on.\"\"\"
+
+from typing import Annotated
+
+from fastapi import Depends
+
+from shop.db import SessionDep
+from shop.ports.customers import CustomerRepository
+from shop.ports.orders import OrderRepository
+from shop.repositories.customers import SqlCustomerRepository
+from shop.repositories.orders import SqlOrderRepository
+
+
+def get_customer_repository(session: SessionDep) -> CustomerRepository:
+    return SqlCustomerRepository(session)
+
+
+CustomerRepositoryDep = Annotated[CustomerRepository, Depends(get_customer_repository)]
+
+
+def get_order_repository(session: SessionDep) -> OrderRepository:
+    return SqlOrderRepository(session)
+
+
+OrderRepositoryDep = Annotated[OrderRepository, Depends(get_order_repository)]
+""",
+            "shop/ports/orders.py": """\
+\"\"\"What the application asks of Order rows.\"\"\"
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from shop.models import Order
+
+
+class OrderRepository(Protocol):
+    \"\"\"Finds rows, wherever they are kept.\"\"\"
+
+    def list_for_customer(self, customer_id: int) -> Sequence[Order]: ...
+
+    def get(self, order_id: int) -> Order | None: ...
+""",
+        },
+        target=Target(style="clean"),
     ),
 )

@@ -26,7 +26,7 @@ from fastwright.recipes.recipe import Planned, Proposal, Stopped, Target
 _KEEPERS = ("dependencies.py", "deps.py")
 
 
-class _Stop(Exception):  # noqa: N818 - what stops it is no error
+class Unported(Exception):  # noqa: N818 - what stops it is no error
     """What keeps a repository without a port."""
 
     def __init__(self, module: Module, node: s.Node, reason: str) -> None:
@@ -54,7 +54,7 @@ def ports(app: App, target: Target) -> Iterator[Planned]:
             if is_sql and target.holds(module.path) and not app.types.is_port(cls):
                 try:
                     proposal = _proposal(app, cls)
-                except _Stop as stop:
+                except Unported as stop:
                     yield Stopped(stop.place, f"{cls.name}: {stop.reason}")
                 else:
                     if proposal is not None:
@@ -71,14 +71,14 @@ def _proposal(app: App, cls: Class) -> Proposal | None:
     first = next((t for t in takers.values() if id(t.function.node) in endpoints), None)
     if first is None:
         return None
-    keeper = _keeper(app, module)
+    keeper = keeper_of(app, module)
     keeper_path = (
         keeper.path if keeper is not None else join(dirname(dirname(module.path)), _KEEPERS[0])
     )
     variable = _variable(module, cls, takers)
     port_path = join(dirname(dirname(module.path)), "ports", basename(module.path))
     if port_path in app.modules:
-        raise _Stop(module, cls.node, f"{port_path} is there already")
+        raise Unported(module, cls.node, f"{port_path} is there already")
     port_module = app.index.name(port_path)
     provider = f"get_{_snake(cls.name)}"
     alias = f"{cls.name}Dep"
@@ -92,14 +92,14 @@ def _proposal(app: App, cls: Class) -> Proposal | None:
     for taker in takers.values():
         if taker.function.module is keeper:
             reason = "is used where dependencies are made"
-            raise _Stop(taker.function.module, taker.function.node, reason)
+            raise Unported(taker.function.module, taker.function.node, reason)
         is_endpoint = id(taker.function.node) in endpoints
         kind = (app.index.name(keeper_path), alias) if is_endpoint else (port_module, cls.name)
         found = _taken(taker, variable, kind, takers)
         edits += found[0]
         imports += found[1]
     port, wanted = _port(app, cls)
-    new = {port_path: port, **_packages(app, port_path)}
+    new = {port_path: port, **packages(app, port_path)}
     if code:
         new[keeper_path] = code
     imports += [Import(port_path, origin, name) for origin, name in wanted]
@@ -120,14 +120,14 @@ def _variable(module: Module, cls: Class, takers: Mapping[int, _Taker]) -> str:
     for name in (basename(module.path).removesuffix(".py"), _snake(cls.name)):
         if name not in taken:
             return name
-    raise _Stop(module, cls.node, "there is no free name for it in its users")
+    raise Unported(module, cls.node, "there is no free name for it in its users")
 
 
 # ------------------------------------------------------------------- who needs it
 
 
 def _takers(app: App, cls: Class) -> dict[int, _Taker]:
-    """Return every function that needs the repository, by the node. Raises _Stop for one that cannot be given it."""
+    """Return every function that needs the repository, by the node. Raises Unported for one that cannot be given it."""
     made: dict[int, list[s.Call]] = {}
     functions: dict[int, Function] = {}
     for module in app.modules.values():
@@ -136,16 +136,16 @@ def _takers(app: App, cls: Class) -> dict[int, _Taker]:
         for node in module.walk():
             if isinstance(node, s.Name) and node.id == cls.name and module is not cls.module:
                 if _stands_for(app, module, node, cls) and not _is_made(module, node):
-                    raise _Stop(module, node, "is used as it is")
+                    raise Unported(module, node, "is used as it is")
             if not isinstance(node, s.Call) or not isinstance(node.func, s.Name):
                 continue
             if node.func.id == cls.name and _stands_for(app, module, node.func, cls):
                 function = app.function_of(module, node)
                 if function is None or len(node.args) != 1 or module.kind != "source":
-                    raise _Stop(module, node, "is made outside of the functions that use it")
+                    raise Unported(module, node, "is made outside of the functions that use it")
                 functions[id(function.node)] = function
                 made.setdefault(id(function.node), []).append(node)
-    callers = _callers(app)
+    known = callers(app)
     endpoints = {id(endpoint.node) for endpoint in app.endpoints}
     waiting = list(functions.values())
     calls: dict[int, list[CallSite]] = {}
@@ -153,8 +153,8 @@ def _takers(app: App, cls: Class) -> dict[int, _Taker]:
         function = waiting.pop()
         if id(function.node) in endpoints:
             continue
-        _refuse_other_references(app, function)
-        for site in callers.get(id(function.node), []):
+        refuse_other_references(app, function)
+        for site in known.get(id(function.node), []):
             calls.setdefault(id(site.caller.node), []).append(site)
             if id(site.caller.node) not in functions:
                 functions[id(site.caller.node)] = site.caller
@@ -179,7 +179,8 @@ def _is_made(module: Module, name: s.Name) -> bool:
     return any(isinstance(node, s.Call) and node.func is name for node in module.walk())
 
 
-def _callers(app: App) -> dict[int, list[CallSite]]:
+def callers(app: App) -> dict[int, list[CallSite]]:
+    """Return every call that requests reach, by the node of the function that it runs."""
     found: dict[int, list[CallSite]] = {}
     for step in app.reached:
         for site in app.calls.sites(step.function):
@@ -188,11 +189,11 @@ def _callers(app: App) -> dict[int, list[CallSite]]:
     return found
 
 
-def _refuse_other_references(app: App, function: Function) -> None:
-    """Raise _Stop where a function is named otherwise than in calls that are seen."""
+def refuse_other_references(app: App, function: Function) -> None:
+    """Raise Unported where a function is named otherwise than in calls that are seen."""
     if function.owner is not None or function.outer is not None or function.node.decorators:
-        raise _Stop(function.module, function.node, f"{function.qualname} is no plain function")
-    seen = {id(site.node.func) for sites in _callers(app).values() for site in sites}
+        raise Unported(function.module, function.node, f"{function.qualname} is no plain function")
+    seen = {id(site.node.func) for sites in callers(app).values() for site in sites}
     for module in app.modules.values():
         if function.name.encode() not in module.source:
             continue
@@ -205,7 +206,7 @@ def _refuse_other_references(app: App, function: Function) -> None:
                 and symbol.node is function.node
                 and id(node) not in seen
             ):
-                raise _Stop(module, node, f"{function.name} is named outside of requests")
+                raise Unported(module, node, f"{function.name} is named outside of requests")
 
 
 def _session(app: App, function: Function) -> s.Parameter:
@@ -214,7 +215,7 @@ def _session(app: App, function: Function) -> s.Parameter:
         if app.types.session_kind(kind) is not None and parameter.annotation is not None:
             if parameter.default is None and parameter.kind == "plain":
                 return parameter
-    raise _Stop(function.module, function.node, f"{function.qualname} has no session to give")
+    raise Unported(function.module, function.node, f"{function.qualname} has no session to give")
 
 
 # --------------------------------------------------------------------- the changes
@@ -229,13 +230,13 @@ def _taken(
     moved = _import_moved(module, kind)
     brought = bring(module, *kind) if moved is None else Brought(kind[1], ())
     if brought is None:
-        raise _Stop(module, function.node, f"{kind[1]} means something else here")
+        raise Unported(module, function.node, f"{kind[1]} means something else here")
     edits += [moved] if moved is not None else []
     for site in taker.calls:
         target = takers[id(site.targets[0].node)]
         given = _given(site, target)
         if given is None or len(site.targets) != 1:
-            raise _Stop(module, site.node, "it is not clear which session is handed on")
+            raise Unported(module, site.node, "it is not clear which session is handed on")
         written = f"{variable}={variable}" if isinstance(given, s.Keyword) else variable
         if _is_dropped(target, takers):
             edits.append(Edit(module.path, given.start, given.end, written))
@@ -260,7 +261,7 @@ def _import_moved(module: Module, kind: tuple[str, str]) -> Edit | None:
         names = [alias.name for alias in statement.names if alias.asname is None]
         if module.absolute(statement.module, statement.level) == adapters and name in names:
             if len(statement.names) > 1:
-                raise _Stop(module, statement, "is imported beside other names")
+                raise Unported(module, statement, "is imported beside other names")
             written = f"from {origin} import {name}"
             return Edit(module.path, statement.start, statement.end, written)
     return None
@@ -293,7 +294,8 @@ def _is_dropped(taker: _Taker, takers: dict[int, _Taker], depth: int = 0) -> boo
     )
 
 
-def _keeper(app: App, module: Module) -> Module | None:
+def keeper_of(app: App, module: Module) -> Module | None:
+    """Return the module where a package keeps its dependencies."""
     top = module.path.partition("/")[0]
     for each in app.sources:
         if basename(each.path) in _KEEPERS and each.path.partition("/")[0] == top:
@@ -314,7 +316,7 @@ def _provider(
     annotation, module = taker.session.annotation, taker.function.module
     symbol = app.linker.expression(annotation, module, None) if annotation is not None else None
     if not isinstance(annotation, s.Name) or not isinstance(symbol, Variable):
-        raise _Stop(module, taker.session, "the session has no name of its own")
+        raise Unported(module, taker.session, "the session has no name of its own")
     wanted = [("session", symbol.module.name, symbol.name), ("port", port_module, cls.name),
               ("adapter", cls.module.name, f"Sql{cls.name}"), ("annotated", "typing", "Annotated"),
               ("depends", "fastapi", "Depends")]  # fmt: skip
@@ -324,7 +326,7 @@ def _provider(
         if keeper is not None and origin != keeper.name:
             brought = bring(keeper, origin, name)
             if brought is None:
-                raise _Stop(keeper, keeper.facts.body[0], f"{name} means something else here")
+                raise Unported(keeper, keeper.facts.body[0], f"{name} means something else here")
             imports += brought.imports
             written[key] = brought.name
         else:
@@ -338,7 +340,7 @@ def _provider(
     if keeper is None:
         return [], imports, f'"""What endpoints depend on."""\n{code}'
     if is_taken(keeper, provider) or is_taken(keeper, alias):
-        raise _Stop(keeper, keeper.facts.body[0], f"{provider} means something else here")
+        raise Unported(keeper, keeper.facts.body[0], f"{provider} means something else here")
     end = len(keeper.source)
     code = code if keeper.source.endswith(b"\n") else f"\n{code}"
     return [Edit(keeper.path, end, end, code)], imports, ""
@@ -364,14 +366,17 @@ def _port(app: App, cls: Class) -> tuple[str, list[tuple[str, str]]]:
             if isinstance(node, s.Name) and node.id in bound:
                 origin, _, last = bound[node.id].rpartition(".")
                 if last != node.id or not origin:
-                    raise _Stop(module, node, f"{node.id} is imported in a way that is not copied")
+                    raise Unported(
+                        module, node, f"{node.id} is imported in a way that is not copied"
+                    )
                 wanted.append((origin, last))
             elif isinstance(node, s.Name) and node.id in app.linker.scope(module).names:
-                raise _Stop(module, node, f"{node.id} is defined beside the repository")
+                raise Unported(module, node, f"{node.id} is defined beside the repository")
     return "".join(lines), list(dict.fromkeys(wanted))
 
 
-def _packages(app: App, path: str) -> dict[str, str]:
+def packages(app: App, path: str) -> dict[str, str]:
+    """Return the `__init__.py` that a new folder needs, where its neighbours have one."""
     init = join(dirname(path), "__init__.py")
     neighbour = join(dirname(dirname(path)), "__init__.py")
     return {init: ""} if neighbour in app.modules and init not in app.modules else {}

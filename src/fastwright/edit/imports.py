@@ -77,9 +77,19 @@ def _bound(statement: Statement, alias: s.Alias) -> str:
 def _used(facts: Facts) -> set[str]:
     """Return the names that a file reads, those in strings (annotations, ``__all__``) included."""
     found: set[str] = set()
-    for node in s.walk(*facts.body):
+    nodes = list(s.walk(*facts.body))
+    parameters = {
+        id(inner)
+        for node in nodes
+        if isinstance(node, s.FunctionDef)
+        for names in [{parameter.name for parameter in node.params}]
+        for inner in s.walk(*node.body)
+        if isinstance(inner, s.Name) and inner.id in names
+    }
+    for node in nodes:
         if isinstance(node, s.Name):
-            found.add(node.id)
+            if id(node) not in parameters:
+                found.add(node.id)
         elif isinstance(node, s.Constant) and node.kind == "str" and isinstance(node.value, str):
             found.update(_WORD.findall(node.value))
     return found
@@ -124,7 +134,8 @@ def _with(
         text = line + end if keys[0][0] == key[0] else line + end + end
     else:
         offset = _behind_docstring(source, facts)
-        text = (end if offset else "") + line + end + ("" if offset else end)
+        is_definition = facts.body and isinstance(facts.body[0], (s.FunctionDef, s.ClassDef))
+        text = end + line + end if offset else line + end * (3 if is_definition else 2)
     return source[:offset] + text.encode() + source[offset:]
 
 

@@ -298,6 +298,7 @@ from fastapi import Depends
 from shop.ports.mail import SendMail
 from shop.services.mail import send_mail
 
+
 def get_lang() -> str:
     return "en"
 
@@ -320,7 +321,6 @@ from fastapi import FastAPI
 
 from shop.dependencies import SendMailDep
 from shop.services import orders
-from shop.services.mail import send_mail
 
 app = FastAPI()
 

@@ -181,7 +181,7 @@ class Move:
             name: statement
             for number, statement in enumerate(self._body)
             if number not in self.taken and not isinstance(statement, (s.Import, s.ImportFrom))
-            for name in binds(statement)
+            for name in binds(statement) - self._typing_imports
         }
         for statement in self._body:
             if isinstance(statement, s.ImportFrom) and any(a.name == "*" for a in statement.names):
@@ -291,7 +291,9 @@ class Move:
         if name in self._imported:
             return _import(part.path, name, self._plain_import(name))
         if name in self._typing_imports:
-            raise self._stop(read.node, f"{name} is only imported for annotations")
+            if part.path in self.modules:
+                raise self._stop(read.node, f"{name} is only imported for annotations")
+            return _import(part.path, name, self.origin.imported[name])
         return None
 
     def _plain_import(self, name: str) -> str:
@@ -309,7 +311,9 @@ class Move:
         return frozenset(self.origin.imported) - frozenset(self._imported)
 
     def _is_late(self, part: Part, read: Read) -> bool:
-        """Whether a name is only written in quotes, where a registry looks it up."""
+        """Whether a name is only there for annotations, or in quotes, where a registry looks it up."""
+        if read.name in self._typing_imports and read.name not in self.home:
+            return True
         if not read.in_text or self.home.get(read.name, part.path) == part.path:
             return False
         return any(
@@ -371,12 +375,22 @@ class Move:
             kept = end if not parted else at.blank_lines(source, end)
             edits.append(Edit(self.origin.path, start, kept, ""))
         edits += self._headings()
+        edits += self._typing_blocks()
         for name, statement in self.loggers.items():
             if name not in self.reading[self.origin.path]:
                 end = at.next_line(source, statement.end - 1)
                 start = at.line_start(source, statement.start)
                 edits.append(Edit(self.origin.path, start, at.blank_lines(source, end), ""))
         return edits
+
+    def _typing_blocks(self) -> Iterator[Edit]:
+        """Yield the edits that take imports for annotations away of which nothing is left to read."""
+        still = self.reading[self.origin.path]
+        for number, statement in enumerate(self._body):
+            names = binds(statement)
+            if isinstance(statement, s.If) and names and names <= self._typing_imports - set(still):
+                start, end = self._range(number)
+                yield Edit(self.origin.path, start, at.blank_lines(self.origin.source, end), "")
 
     def _headings(self) -> Iterator[Edit]:
         """Yield the edits that take headings away (`# ---- tables ----`) under which little is left."""
@@ -406,6 +420,8 @@ class Move:
         for statement in module.import_statements:
             if isinstance(statement, s.ImportFrom):
                 edits += self._import_followed(module, statement)
+                if any(alias.name == "*" for alias in statement.names):
+                    imports += self._everything_followed(module, statement)
         for node in module.walk():
             if isinstance(node, s.Attribute):
                 self._attribute_followed(module, node, edits, imports)
@@ -420,10 +436,7 @@ class Move:
             return []
         homes: dict[str, list[s.Alias]] = {}
         for alias in statement.names:
-            if alias.name == "*":
-                raise self._stop(statement, "it is not known what `*` imports", module)
-            path = self.home.get(alias.name)
-            homes.setdefault(self.parts[path].name if path else "", []).append(alias)
+            homes.setdefault(self._gone_to(module, alias, alias.name), []).append(alias)
         if set(homes) == {""}:
             return []
         indentation = at.indentation(module.source, statement.start)
@@ -432,10 +445,42 @@ class Move:
         for home, aliases in sorted(homes.items()):
             head = f"from {home} import" if home else own
             lines.append(_import_line(head, aliases, indentation))
-        end = at.newline(module.source)
-        return [
-            Edit(module.path, statement.start, statement.end, f"{end}{indentation}".join(lines))
-        ]
+        rest = module.source[statement.end : at.next_line(module.source, statement.end)].decode()
+        noqa = rest.rstrip() if "# noqa" in rest else ""  # each of the lines is what it was for
+        end = f"{noqa}{at.newline(module.source)}{indentation}"
+        return [Edit(module.path, statement.start, statement.end, end.join(lines))]
+
+    def _gone_to(self, module: Module, node: s.Node, name: str) -> str:
+        """Return the module that has a name now, "" where the file that it was in still has it.
+
+        A name that the file only imported goes with the last that read it: it is had from where it was imported.
+        """
+        if name in self.home:
+            return self.parts[self.home[name]].name
+        if name not in self._imported or name in self.reading[self.origin.path]:
+            return ""
+        if name in _offered(self.origin) or not any(name in read for read in self.reading.values()):
+            return ""
+        origin, _, last = self._imported[name].rpartition(".")
+        if not origin or last != name:
+            raise self._stop(node, f"{name} is imported from {self.origin.path}", module)
+        return origin
+
+    def _everything_followed(self, module: Module, statement: s.ImportFrom) -> Iterator[Import]:
+        """Yield the imports of what a file reads by ``from main import *`` and `main` has no more."""
+        if module.absolute(statement.module, statement.level) != self.origin.name:
+            return
+        if module.path.endswith("__init__.py"):
+            raise self._stop(statement, "it is not known what `*` offers", module)
+        offered = _offered(self.origin)
+        names = {read.name for each in module.facts.body for read in reads(each)}
+        names -= _top_names(module)
+        for name in sorted(names):
+            if name not in offered and (offered or name.startswith("_")):
+                continue
+            gone_to = self._gone_to(module, statement, name)
+            if gone_to:
+                yield Import(module.path, gone_to, name)
 
     def _is_origin(self, module: Module, node: s.Node | None) -> bool:
         return isinstance(node, (s.Name, s.Attribute)) and module.qualify(node) == self.origin.name
@@ -444,12 +489,14 @@ class Move:
         self, module: Module, node: s.Attribute, edits: list[Edit], imports: list[Import]
     ) -> None:
         """``main.total(...)``: the name from where it is now."""
-        if node.attr not in self.home or not self._is_origin(module, node.value):
+        if not self._is_origin(module, node.value):
+            return
+        gone_to = self._gone_to(module, node, node.attr)
+        if not gone_to:
             return
         if _is_written(module, node):
             raise self._stop(node, f"{node.attr} is set from outside of its file", module)
-        part = self.parts[self.home[node.attr]]
-        brought = bring(module, part.name, node.attr) or bring(module, part.name)
+        brought = bring(module, gone_to, node.attr) or bring(module, gone_to)
         if brought is None:
             raise self._stop(node, f"{node.attr} stands for something else there", module)
         written = brought.name

@@ -1486,4 +1486,239 @@ def add_item(item: Item) -> Item:
 """,
         },
     ),
+    Case(
+        "a star, an Alembic environment, names for annotations only",
+        {
+            "main.py": """\
+from typing import TYPE_CHECKING
+
+from fastapi import Depends, FastAPI
+from sqlmodel import Field, Session, SQLModel, create_engine, select
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+engine = create_engine("sqlite:///x.db")
+app = FastAPI()
+
+
+class Item(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    name: str
+
+
+class Order(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    note: str
+
+
+class ItemCreate(SQLModel):
+    name: str
+
+
+def get_session() -> "Iterator[Session]":
+    with Session(engine) as session:
+        yield session
+
+
+@app.get("/items")
+def items(session: Session = Depends(get_session)) -> list[Item]:
+    return list(session.exec(select(Item)).all())
+
+
+@app.post("/items")
+def create(item: ItemCreate, session: Session = Depends(get_session)) -> Item:
+    row = Item(name=item.name)
+    session.add(row)
+    session.commit()
+    session.refresh(row)
+    return row
+
+
+@app.get("/orders")
+def orders(session: Session = Depends(get_session)) -> list[Order]:
+    return list(session.exec(select(Order)).all())
+""",
+            "alembic/env.py": """\
+from alembic import context
+
+import main
+from main import Field, Item, Order  # noqa: F401
+
+target_metadata = main.SQLModel.metadata
+
+
+def run_migrations_online() -> None:
+    connectable = main.engine
+    with connectable.connect() as connection:
+        context.configure(connection=connection, target_metadata=target_metadata)
+        with context.begin_transaction():
+            context.run_migrations()
+
+
+run_migrations_online()
+""",
+            "tests/test_items.py": """\
+from typing import TYPE_CHECKING
+
+from fastapi.testclient import TestClient
+from main import *
+from main import app
+
+if TYPE_CHECKING:
+    from main import Order
+
+
+def test_items(order: "Order | None" = None) -> None:
+    SQLModel.metadata.create_all(engine)
+    with TestClient(app) as client:
+        assert client.get("/items").status_code == 200
+    assert Item(name="a").name == "a"
+""",
+        },
+        {
+            "main.py": """\
+from fastapi import FastAPI
+
+from routers import general, items
+
+app = FastAPI()
+
+
+app.include_router(items.router)
+app.include_router(general.router)
+""",
+            "alembic/env.py": """\
+from alembic import context
+
+from models import Item, Order  # noqa: F401
+from sqlmodel import Field, SQLModel  # noqa: F401
+
+from database import engine
+
+target_metadata = SQLModel.metadata
+
+
+def run_migrations_online() -> None:
+    connectable = engine
+    with connectable.connect() as connection:
+        context.configure(connection=connection, target_metadata=target_metadata)
+        with context.begin_transaction():
+            context.run_migrations()
+
+
+run_migrations_online()
+""",
+            "tests/test_items.py": """\
+from typing import TYPE_CHECKING
+
+from fastapi.testclient import TestClient
+from sqlmodel import SQLModel
+from database import engine
+from main import *
+from main import app
+from models import Item
+
+if TYPE_CHECKING:
+    from models import Order
+
+
+def test_items(order: "Order | None" = None) -> None:
+    SQLModel.metadata.create_all(engine)
+    with TestClient(app) as client:
+        assert client.get("/items").status_code == 200
+    assert Item(name="a").name == "a"
+""",
+            "database.py": """\
+\"\"\"The database: engine and sessions.\"\"\"
+
+from sqlmodel import create_engine
+
+engine = create_engine("sqlite:///x.db")
+""",
+            "dependencies.py": """\
+\"\"\"What endpoints depend on.\"\"\"
+
+from typing import TYPE_CHECKING
+
+from sqlmodel import Session
+
+from database import engine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def get_session() -> "Iterator[Session]":
+    with Session(engine) as session:
+        yield session
+""",
+            "models.py": """\
+\"\"\"The tables.\"\"\"
+
+from sqlmodel import Field, SQLModel
+
+
+class Item(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    name: str
+
+
+class Order(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    note: str
+""",
+            "routers/general.py": """\
+\"\"\"The routes of general.\"\"\"
+
+from fastapi import APIRouter, Depends
+from sqlmodel import Session, select
+
+from dependencies import get_session
+from models import Order
+
+router = APIRouter()
+
+
+@router.get("/orders")
+def orders(session: Session = Depends(get_session)) -> list[Order]:
+    return list(session.exec(select(Order)).all())
+""",
+            "routers/items.py": """\
+\"\"\"The routes of items.\"\"\"
+
+from fastapi import APIRouter, Depends
+from sqlmodel import Session, select
+
+from dependencies import get_session
+from models import Item
+from schemas import ItemCreate
+
+router = APIRouter()
+
+
+@router.get("/items")
+def items(session: Session = Depends(get_session)) -> list[Item]:
+    return list(session.exec(select(Item)).all())
+
+
+@router.post("/items")
+def create(item: ItemCreate, session: Session = Depends(get_session)) -> Item:
+    row = Item(name=item.name)
+    session.add(row)
+    session.commit()
+    session.refresh(row)
+    return row
+""",
+            "schemas.py": """\
+\"\"\"What requests and answers look like.\"\"\"
+
+from sqlmodel import SQLModel
+
+
+class ItemCreate(SQLModel):
+    name: str
+""",
+        },
+    ),
 )

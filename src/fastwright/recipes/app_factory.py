@@ -3,25 +3,41 @@
 What a module does to its `app = FastAPI(...)` (routers, middleware, handlers, mounts) moves into the function, in its order; tests can make an
 application of their own. Functions, constants and everything else of the module stay where they are.
 
-Left alone, with the line: applications that declare routes or handlers with decorators (`@app.get`; move them to a router first), events
-(`@app.on_event`, which the fix of `deprecated-on-event` turns into a lifespan), names that are bound between, and texts of several lines.
+Functions that are declared with decorators of the application stay, and are registered there: routes (`@app.get`) by a router of the module,
+handlers of exceptions and middleware by name, in the order in which they stood.
+
+Left alone, with the line: events (`@app.on_event`, which the fix of `deprecated-on-event` turns into a lifespan), routes that other routers
+stand between, names that are bound between, and texts of several lines.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from fastwright.app.model import App
 from fastwright.app.setup.result import Application
 from fastwright.edit.fix import Edit
 from fastwright.edit.names import bring, is_taken
-from fastwright.edit.source import line_start, newline, next_line
+from fastwright.edit.source import blank_lines, line_start, newline, next_line, text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
 
 _NAME = "create_app"
+_ROUTERS = ("router", "root_router", "app_router")
 _SETTING_UP = (s.ExprStmt, s.If, s.For, s.With, s.Try)
+_ROUTES = frozenset({"get", "post", "put", "patch", "delete", "options", "head", "trace", "api_route", "websocket"})  # fmt: skip
+_ADDS_ROUTES = frozenset({"include_router", "mount", "add_api_route", "add_route", "add_api_websocket_route", "add_websocket_route", "host"})  # fmt: skip
+
+
+class _Declared(NamedTuple):
+    """A function that decorators of the application declare."""
+
+    function: s.FunctionDef
+    decorators: tuple[s.Call, ...]
+    """Those of the application: the first of the function's, in their order."""
+    is_route: bool
 
 
 def plan(app: App, target: Target) -> Iterator[Planned]:
@@ -42,16 +58,28 @@ def _planned(application: Application) -> Planned | None:
     statement, name = made
     place = f"{module.path}:{module.line(statement)}"
     moved = [statement, *_about(module, statement, name)]
-    stop = _stop(module, moved, name)
-    if stop is not None:
-        node, reason = stop
-        return Stopped(f"{module.path}:{module.line(node)}", reason)
+    try:
+        declared = _declared(module, name)
+        _check(module, moved, declared, name)
+    except _KeptError as kept:
+        return Stopped(f"{module.path}:{module.line(kept.node)}", kept.reason)
     title = f"{_NAME} makes the application of {module.path}"
     brought = bring(module, "fastapi", "FastAPI")
     if brought is None:
         return Stopped(place, "FastAPI means something else here")
-    edits = _edits(module, moved, name, brought.name)
-    return Proposal(title, tuple(edits), brought.imports, places=(place,))
+    imports, router = brought.imports, ""
+    if any(each.is_route for each in declared):
+        made_by = bring(module, "fastapi", "APIRouter")
+        router = next((free for free in _ROUTERS if not is_taken(module, free)), "")
+        if made_by is None or not router:
+            return Stopped(place, "there is no free name for a router")
+        imports += made_by.imports
+        edits = _routed(module, moved[0], declared, f"{router} = {made_by.name}()", router)
+    else:
+        start, stop = _lines(module.source, moved[0])
+        edits = [Edit(module.path, start, stop, "")]
+    edits += _edits(module, moved, declared, name, brought.name, router)
+    return Proposal(title, tuple(edits), imports, places=(place,))
 
 
 def _made(application: Application) -> tuple[s.Assign, str] | None:
@@ -84,23 +112,75 @@ def _is_main(statement: s.Stmt) -> bool:
     )
 
 
-def _stop(module: Module, moved: list[s.Stmt], name: str) -> tuple[s.Node, str] | None:
-    """Return what keeps an application as it is, with the node."""
-    if is_taken(module, _NAME):
-        return moved[0], f"{_NAME} is there already"
-    last = moved[-1]
+class _KeptError(Exception):
+    """Something keeps an application as it is: at which node, and why."""
+
+    def __init__(self, node: s.Node, reason: str) -> None:
+        super().__init__(reason)
+        self.node = node
+        self.reason = reason
+
+
+def _declared(module: Module, name: str) -> list[_Declared]:
+    """Return the functions that decorators of the application declare. Raises _KeptError."""
+    found = []
     for statement in module.facts.body:
-        if isinstance(statement, (s.FunctionDef, s.ClassDef)):
-            for decorator in statement.decorators:
-                if any(isinstance(node, s.Name) and node.id == name for node in s.walk(decorator)):
-                    return statement, f"{statement.name} is declared with a decorator of {name}"
-        elif moved[0].start < statement.start < last.start and statement not in moved:
-            if any(isinstance(node, s.Name) and node.id == name for node in s.walk(statement)):
-                return statement, f"{name} is used between the statements that set it up"
+        if not isinstance(statement, (s.FunctionDef, s.ClassDef)):
+            continue
+        about = [decorator for decorator in statement.decorators if _names(decorator, name)]
+        if not about:
+            continue
+        kinds = [_registers(decorator, name) for decorator in about]
+        calls = tuple(decorator for decorator in about if isinstance(decorator, s.Call))
+        is_route = all(kind in _ROUTES for kind in kinds)
+        is_hook = all(kind in {"exception_handler", "middleware"} for kind in kinds)
+        if not isinstance(statement, s.FunctionDef) or not (is_route or is_hook):
+            raise _KeptError(statement, f"{statement.name} is declared with a decorator of {name}")
+        if is_hook and about != statement.decorators[: len(about)]:
+            raise _KeptError(
+                statement, f"{statement.name} is declared before another decorator of it"
+            )
+        found.append(_Declared(statement, calls, is_route))
+    return found
+
+
+def _names(node: s.Node, name: str) -> int:
+    return sum(isinstance(each, s.Name) and each.id == name for each in s.walk(node))
+
+
+def _registers(decorator: s.Expr, name: str) -> str | None:
+    """Return what ``@app.get(...)`` calls, None for anything that is not of this form."""
+    if not isinstance(decorator, s.Call) or not isinstance(decorator.func, s.Attribute):
+        return None
+    value = decorator.func.value
+    is_own = isinstance(value, s.Name) and value.id == name and _names(decorator, name) == 1
+    return decorator.func.attr if is_own else None
+
+
+def _check(module: Module, moved: list[s.Stmt], declared: list[_Declared], name: str) -> None:
+    """Raise _KeptError where the application is to stay as it is."""
+    if is_taken(module, _NAME):
+        raise _KeptError(moved[0], f"{_NAME} is there already")
+    last = max([moved[-1].start, *(each.function.start for each in declared)])
+    for statement in module.facts.body:
+        if isinstance(statement, (s.FunctionDef, s.ClassDef)) or statement in moved:
+            continue
+        if moved[0].start < statement.start < last and _names(statement, name):
+            raise _KeptError(statement, f"{name} is used between the statements that set it up")
     for statement in moved:
         if b'"""' in module.source[statement.start : statement.end]:
-            return statement, "holds a text of several lines"
-    return _binding(module, moved[1:])
+            raise _KeptError(statement, "holds a text of several lines")
+    routes = [each.function.start for each in declared if each.is_route]
+    for statement in moved[1:]:
+        if routes and routes[0] < statement.start < routes[-1]:
+            if any(
+                isinstance(node, s.Attribute) and node.attr in _ADDS_ROUTES
+                for node in s.walk(statement)
+            ):
+                raise _KeptError(statement, f"routes of {name} stand on both sides of it")
+    stop = _binding(module, moved[1:])
+    if stop is not None:
+        raise _KeptError(*stop)
 
 
 def _binding(module: Module, moved: list[s.Stmt]) -> tuple[s.Node, str] | None:
@@ -119,21 +199,97 @@ def _binding(module: Module, moved: list[s.Stmt]) -> tuple[s.Node, str] | None:
     return None
 
 
-def _edits(module: Module, moved: list[s.Stmt], name: str, fastapi: str) -> list[Edit]:
+def _routed(
+    module: Module, made: s.Stmt, declared: list[_Declared], line: str, router: str
+) -> list[Edit]:
+    """Return the edits that put a router in the application's place, and routes on it."""
+    start, stop = _lines(module.source, made)
+    edits = [Edit(module.path, start, stop, line + newline(module.source))]
+    for each in declared:
+        for decorator in each.decorators:
+            if each.is_route and isinstance(decorator.func, s.Attribute):
+                value = decorator.func.value
+                edits.append(Edit(module.path, value.start, value.end, router))
+    return edits
+
+
+def _edits(
+    module: Module,
+    moved: list[s.Stmt],
+    declared: list[_Declared],
+    name: str,
+    fastapi: str,
+    router: str,
+) -> list[Edit]:
+    """Return the edits that write the function behind all that it needs, and take away what it does."""
     source, end = module.source, newline(module.source)
-    ranges = [_lines(source, statement) for statement in moved]
-    inner = [_indented(source[start:stop].decode()) for start, stop in ranges]
+    written = [(statement.start, _moved(source, statement)) for statement in moved]
+    behind = max([*moved, *(each.function for each in declared)], key=lambda node: node.start)
+    edits = _gone(module, moved, behind)
+    included = False
+    for each in declared:
+        if each.is_route and not included:
+            written.append((each.function.start, f"    {name}.include_router({router}){end}"))
+            included = True
+        if not each.is_route:
+            for decorator in reversed(each.decorators):  # the lowest is the first
+                start = line_start(source, decorator.start)
+                edits.append(Edit(module.path, start, next_line(source, decorator.end - 1), ""))
+                line = _registration(module, decorator, name, each.function.name)
+                written.append((each.function.start, f"    {line}{end}"))
     lines = [
         f"def {_NAME}() -> {fastapi}:{end}",
         f'    """Make the application."""{end}',
-        *inner,
+        *(text for _, text in sorted(written, key=lambda each: each[0])),
         f"    return {name}{end}{end}{end}{name} = {_NAME}(){end}",
     ]
-    edits = [Edit(module.path, start, stop, "") for start, stop in ranges[:-1]]
-    start, stop = ranges[-1]
-    before = source[: ranges[0][0]] if len(ranges) == 1 else source[:start]
-    gap = "" if before.endswith((end * 3).encode()) or not before.strip() else end
-    return [*edits, Edit(module.path, start, stop, gap + "".join(lines))]
+    stop = next_line(source, max(behind.end - 1, behind.start))
+    before = source[: _chain(source, moved, behind)] if behind in moved else source[:stop]
+    if not before.endswith(b"\n") and before:
+        lines.insert(0, end)
+    blank = 0 if not before.strip() else 2 - min(2, _blank_lines(before))
+    return [*edits, Edit(module.path, stop, stop, end * blank + "".join(lines))]
+
+
+def _gone(module: Module, moved: list[s.Stmt], behind: s.Stmt) -> list[Edit]:
+    """Return the edits that take statements away, with the blank lines that parted them from what follows."""
+    source, edits = module.source, []
+    for statement in moved[1:]:
+        start, stop = _lines(source, statement)
+        first = _chain(source, moved, statement)
+        is_parted = not source[line_start(source, first - 1) : first].strip() if first else True
+        stop = blank_lines(source, stop) if is_parted and statement is not behind else stop
+        edits.append(Edit(module.path, start, stop, ""))
+    return edits
+
+
+def _chain(source: bytes, moved: list[s.Stmt], statement: s.Stmt) -> int:
+    """Return where the first of the statements begins that stand line by line above one and go with it."""
+    ends = {stop: start for start, stop in (_lines(source, each) for each in moved[1:])}
+    start, _ = _lines(source, statement)
+    while start in ends:
+        start = ends[start]
+    return start
+
+
+def _moved(source: bytes, statement: s.Stmt) -> str:
+    start, stop = _lines(source, statement)
+    return _indented(source[start:stop].decode())
+
+
+def _registration(module: Module, decorator: s.Call, name: str, function: str) -> str:
+    """Return the line that registers a function as its decorator did."""
+    assert isinstance(decorator.func, s.Attribute)  # noqa: S101 - `_registers` has seen it
+    if decorator.func.attr == "exception_handler" and len(decorator.args) == 1:
+        if not decorator.keywords:
+            handled = text(module, decorator.args[0])
+            return f"{name}.add_exception_handler({handled}, {function})"
+    return f"{text(module, decorator)}({function})"
+
+
+def _blank_lines(before: bytes) -> int:
+    rest = before.replace(b"\r", b"")
+    return len(rest) - len(rest.rstrip(b"\n")) - 1
 
 
 def _lines(source: bytes, statement: s.Stmt) -> tuple[int, int]:
@@ -256,30 +412,6 @@ app = create_app()
         },
     ),
     Case(
-        "routes of its own, and names that are bound between",
-        {
-            "main.py": """\
-from fastapi import FastAPI
-
-app = FastAPI()
-
-
-@app.get("/orders")
-def orders() -> list[str]:
-    return []
-""",
-            "other.py": """\
-from fastapi import FastAPI
-
-app = FastAPI()
-wrapped = print(app)
-app.title = "Shop"
-app.add_api_route("/orders", lambda: [])
-""",
-        },
-        stopped=("main.py:7", "other.py:4"),
-    ),
-    Case(
         "made by a function already",
         {
             "main.py": """\
@@ -294,5 +426,209 @@ def create_app() -> FastAPI:
 app = create_app()
 """,
         },
+    ),
+    Case(
+        "names that are bound between",
+        {
+            "other.py": """\
+from fastapi import FastAPI
+
+app = FastAPI()
+wrapped = print(app)
+app.title = "Shop"
+app.add_api_route("/orders", lambda: [])
+""",
+        },
+        stopped=("other.py:4",),
+    ),
+    Case(
+        "routes, handlers and middleware of its own",
+        {
+            "main.py": """\
+import time
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+
+from shop import orders
+
+app = FastAPI(title="Shop")
+
+
+class OutOfStock(Exception):
+    \"\"\"There is none left.\"\"\"
+
+
+# Says how long an answer took.
+@app.middleware("http")
+async def timing(request: Request, call_next) -> Response:
+    started = time.perf_counter()
+    response = await call_next(request)
+    response.headers["X-Time"] = str(time.perf_counter() - started)
+    return response
+
+
+@app.exception_handler(OutOfStock)
+@app.exception_handler(404)
+async def gone(request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"detail": "gone"}, 404)
+
+
+app.include_router(orders.router)
+
+
+@app.get("/health", tags=["health"])
+def health() -> dict[str, str]:
+    return {"status": "ok"}
+
+
+@app.websocket("/news")
+async def news(websocket) -> None:
+    await websocket.accept()
+
+
+if __name__ == "__main__":
+    import uvicorn
+
+    uvicorn.run(app)
+""",
+            "shop/__init__.py": "",
+            "shop/orders.py": """\
+from fastapi import APIRouter
+
+router = APIRouter(prefix="/orders")
+
+
+@router.get("/")
+def orders() -> list[str]:
+    return []
+""",
+        },
+        {
+            "main.py": """\
+import time
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+
+from shop import orders
+
+router = APIRouter()
+
+
+class OutOfStock(Exception):
+    \"\"\"There is none left.\"\"\"
+
+
+# Says how long an answer took.
+async def timing(request: Request, call_next) -> Response:
+    started = time.perf_counter()
+    response = await call_next(request)
+    response.headers["X-Time"] = str(time.perf_counter() - started)
+    return response
+
+
+async def gone(request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"detail": "gone"}, 404)
+
+
+@router.get("/health", tags=["health"])
+def health() -> dict[str, str]:
+    return {"status": "ok"}
+
+
+@router.websocket("/news")
+async def news(websocket) -> None:
+    await websocket.accept()
+
+
+def create_app() -> FastAPI:
+    \"\"\"Make the application.\"\"\"
+    app = FastAPI(title="Shop")
+    app.middleware("http")(timing)
+    app.add_exception_handler(404, gone)
+    app.add_exception_handler(OutOfStock, gone)
+    app.include_router(orders.router)
+    app.include_router(router)
+    return app
+
+
+app = create_app()
+
+
+if __name__ == "__main__":
+    import uvicorn
+
+    uvicorn.run(app)
+""",
+        },
+    ),
+    Case(
+        "routes on both sides of a router, which may take their requests",
+        {
+            "main.py": """\
+from fastapi import FastAPI
+
+from orders import router
+
+app = FastAPI()
+
+
+@app.get("/orders/latest")
+def latest() -> str:
+    return "latest"
+
+
+app.include_router(router)
+
+
+@app.get("/{rest:path}")
+def rest(rest: str) -> str:
+    return rest
+""",
+            "orders.py": """\
+from fastapi import APIRouter
+
+router = APIRouter(prefix="/orders")
+
+
+@router.get("/{name}")
+def order(name: str) -> str:
+    return name
+""",
+        },
+        stopped=("main.py:13",),
+    ),
+    Case(
+        "another decorator above, and one of what the application holds",
+        {
+            "main.py": """\
+from fastapi import FastAPI
+
+app = FastAPI()
+
+
+def traced(function):
+    return function
+
+
+@traced
+@app.exception_handler(404)
+async def gone(request, error):
+    return None
+""",
+            "limited.py": """\
+from fastapi import FastAPI
+
+app = FastAPI()
+
+
+@app.get("/kinds")
+@app.state.limiter.limit("5/minute")
+def kinds() -> list[str]:
+    return []
+""",
+        },
+        stopped=("limited.py:8", "main.py:12"),
     ),
 )

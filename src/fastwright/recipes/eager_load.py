@@ -10,14 +10,16 @@ from collections.abc import Iterator
 
 from fastwright.app.model import App
 from fastwright.recipes._from_rules import planned_by
+from fastwright.recipes._lookups import lookups
 from fastwright.recipes.recipe import Case, Planned, Recipe, Target
 
 _RULES = ("n-plus-one-lazy-load", "lazy-load-in-async")
 
 
 def plan(app: App, target: Target) -> Iterator[Planned]:
-    """Yield one change for each rule, and the reads of relationships that stay as they are."""
+    """Yield one change for each rule and each lookup in a loop, and what stays as it is."""
     yield from planned_by(app, target, _RULES, frozenset({"safe"}))
+    yield from lookups(app, target)
 
 
 RECIPE = Recipe(

@@ -137,7 +137,7 @@ def _lookup(app: App, execution: Execution) -> _Lookup:
         raise _Refused("not in one plain `for` loop")
     number = next((n for n, each in enumerate(loop.body) if _holds(each, site.node)), None)
     if number is None:
-        raise _Refused("under a condition of the loop")
+        raise _Refused("not in the body of the loop")
     statement, before = loop.body[number], _result(app, function, loop.body[number])
     if before is not None and number + 1 < len(loop.body):
         statement = loop.body[number + 1]
@@ -146,7 +146,7 @@ def _lookup(app: App, execution: Execution) -> _Lookup:
         or len(statement.targets) != 1
         or not isinstance(name := statement.targets[0], s.Name)
     ):
-        raise _Refused("what is found has no name of its own")
+        raise _Refused("not an assignment that each turn of the loop makes")
     block = next(block for block in blocks(function.node.body) if loop in block)
     return _Lookup(function, site, loop, block, statement, name.id, before)
 
@@ -421,7 +421,7 @@ def _check_loop(app: App, lookup: _Lookup, asked: _Asked, rows: _Rows) -> None:
     """Refuse a loop in which one row after the other is not the same as all at once."""
     bound = _bound_in(app, lookup)
     function, loop = lookup.function, lookup.loop
-    session = lookup.site.node.func
+    session = _begun(lookup.site.node) if asked.legacy else lookup.site.node.func
     if _mentions(session, bound) or any(_mentions(each, bound) for each in asked.conditions):
         raise _Refused("the statement depends on more than the key")
     if rows.text.partition(".")[0] in bound:
@@ -605,13 +605,8 @@ def _statement(
     others = [at.text(module, each) for each in asked.conditions]
     column = f"{asked.model}.{asked.column.name}"
     if asked.legacy:
-        node: s.Expr = call
-        while isinstance(node, s.Call) and isinstance(node.func, s.Attribute):
-            if node.func.attr == "query":
-                break
-            node = node.func.value
         given = ", ".join([*others, f"{column}.in_({keys})"])
-        return (f"{at.text(module, node)}.filter(", given, ")"), ()
+        return (f"{at.text(module, _begun(call))}.filter(", given, ")"), ()
     is_sqlmodel = _is_sqlmodel(lookup.site)
     imports: list[Import] = []
     select = _select(module, "sqlmodel" if is_sqlmodel else "sqlalchemy", imports)
@@ -626,6 +621,16 @@ def _statement(
     waits = "await " if session == "async" else ""
     run = f"{waits}{at.text(module, call.func.value)}.{'exec' if is_sqlmodel else 'scalars'}("
     return (run, f"{select}({asked.model}).where(", given, ")", ")"), tuple(imports)
+
+
+def _begun(call: s.Call) -> s.Expr:
+    """Return ``session.query(Table)`` of what is called on it."""
+    node: s.Expr = call
+    while isinstance(node, s.Call) and isinstance(node.func, s.Attribute):
+        if node.func.attr == "query":
+            break
+        node = node.func.value
+    return node
 
 
 def _is_sqlmodel(site: CallSite) -> bool:

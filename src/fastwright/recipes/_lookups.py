@@ -40,9 +40,20 @@ _PLAIN_TEXT = frozenset({"Column", "mapped_column", "Field", "String", "Text", "
 _ORDERING = frozenset({"sorted", "list", "reversed"})
 _HELD = frozenset({"list", "set", "tuple", "dict"})
 _INNER = frozenset({"builtins", "Sequence", "Result", "Statement", "decimal", "datetime", "logging",
-                    "fastapi", "sqlalchemy", "uuid", "math"})  # fmt: skip
+                    "fastapi", "sqlalchemy", "uuid", "math", "pydantic", "json", "re"})  # fmt: skip
 _ENDING = frozenset({"commit", "rollback", "delete", "expire", "expire_all", "expunge",
                      "expunge_all", "refresh", "merge", "close", "begin", "begin_nested"})  # fmt: skip
+_OF_SESSIONS = _ENDING | {
+    "add",
+    "add_all",
+    "execute",
+    "exec",
+    "scalars",
+    "scalar",
+    "query",
+    "flush",
+}
+"""What sessions do, where it is not known that something is one."""
 _CHANGING = frozenset({"append", "extend", "insert", "remove", "pop", "clear", "sort", "reverse", "add",
                        "update", "discard", "setdefault", "popitem"})  # fmt: skip
 
@@ -441,13 +452,21 @@ def _check_loop(app: App, lookup: _Lookup, asked: _Asked, rows: _Rows) -> None:
         for target in _assigned(node):
             if isinstance(target, s.Attribute) and target.attr in fixed:
                 raise _Refused(f"the loop changes {target.attr}", node)
+            if at.text(function.module, target).partition("[")[0] == rows.text:
+                raise _Refused("the loop changes what it goes over", node)
             if isinstance(target, s.Name) and target.id == lookup.name:
                 if node is not lookup.statement and not _is_made(app, lookup, asked, node):
                     raise _Refused(f"{lookup.name} is changed", node)
+    if any(
+        bound.how != "assign" and loop.iter.end < bound.offset < loop.end
+        for bound in app.types.locals.of(function).get(lookup.name, [])
+    ):
+        raise _Refused(f"{lookup.name} is changed")
     for site in app.calls.sites(function):
         if loop.iter.end <= site.node.start < loop.end and not _holds(lookup.statement, site.node):
             if lookup.before is None or not _holds(lookup.before, site.node):
                 _check_call(app, lookup, asked, rows, site)
+                _check_called(app, site, fixed)
 
 
 def _is_made(app: App, lookup: _Lookup, asked: _Asked, node: s.Node) -> bool:
@@ -489,12 +508,27 @@ def _check_call(app: App, lookup: _Lookup, asked: _Asked, rows: _Rows, site: Cal
         return
     made = [o for o in alternatives(site.callee) if isinstance(o, ClassObject)]
     if site.targets:
-        reached = app.calls.reach(site.targets)
-        if any(app.calls.executions(step.function) for step in reached):
-            raise _Refused(f"{written} asks the database", node)
-        return
+        return  # the functions themselves are looked at
     if not made and (site.external or "").partition(".")[0] not in _INNER:
         raise _Refused(f"it is not known what {written} does", node)
+
+
+def _check_called(app: App, site: CallSite, fixed: set[str]) -> None:
+    """Refuse a call of functions that ask the database, or change what the lookup reads."""
+    written = at.text(site.module, site.node.func)
+    for step in app.calls.reach(site.targets):
+        if app.calls.executions(step.function):
+            raise _Refused(f"{written} asks the database", site.node)
+        if any(
+            inner.method in _OF_SESSIONS and inner.external is None and not inner.targets
+            for inner in app.calls.sites(step.function)
+        ):
+            raise _Refused(f"{written} may ask the database", site.node)
+        for node, _ in app.calls.nodes(step.function):
+            for target in _assigned(node):
+                if isinstance(target, s.Attribute) and target.attr in fixed:
+                    if step.function.name != "__init__":
+                        raise _Refused(f"{written} may change {target.attr}", site.node)
 
 
 def _check_session_call(app: App, lookup: _Lookup, asked: _Asked, site: CallSite) -> None:

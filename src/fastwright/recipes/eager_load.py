@@ -734,4 +734,96 @@ def some(ids: list[int], session: Session = Depends(get_session)) -> list[int]:
         },
         stopped=("main.py:15", "main.py:27"),
     ),
+    Case(
+        "left alone: a key or rows that the loop changes, calls that ask the database or may, an inner loop",
+        {
+            "models.py": """\
+from sqlmodel import Field, Session, SQLModel
+
+
+class Customer(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    name: str
+
+
+class Product(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    sku: str = Field(unique=True)
+    stock: int = 0
+
+
+class Review(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    customer_id: int | None = Field(default=None, foreign_key="customer.id")
+    text: str
+
+
+class Line(SQLModel):
+    sku: str
+    quantity: int
+
+
+def get_session() -> Session: ...
+""",
+            "main.py": """\
+from fastapi import Depends, FastAPI
+from sqlmodel import Session, select
+
+from models import Line, Product, Review, get_session
+
+app = FastAPI()
+
+
+def tidy(line: Line) -> None:
+    line.sku = line.sku.strip()
+
+
+def log(session, text: str) -> None:
+    session.add(Review(text=text))
+    session.commit()
+
+
+@app.get("/tidied")
+def tidied(lines: list[Line], session: Session = Depends(get_session)) -> list[int]:
+    found = []
+    for line in lines:
+        tidy(line)
+        product = session.exec(select(Product).where(Product.sku == line.sku)).first()
+        found.append(product.stock)
+    return found
+
+
+@app.get("/logged")
+def logged(lines: list[Line], session: Session = Depends(get_session)) -> list[int]:
+    found = []
+    for line in lines:
+        product = session.exec(select(Product).where(Product.sku == line.sku)).first()
+        log(session, product.sku)
+        found.append(product.stock)
+    return found
+
+
+@app.get("/grown")
+def grown(ids: list[int], session: Session = Depends(get_session)) -> list[int]:
+    found = []
+    for number in ids:
+        product = session.get(Product, number)
+        if product.stock == 0:
+            ids.append(number + 1)
+        found.append(product.stock)
+    return found
+
+
+@app.get("/nested")
+def nested(orders: list[list[int]], session: Session = Depends(get_session)) -> list[int]:
+    found = []
+    for ids in orders:
+        for number in ids:
+            product = session.get(Product, number)
+            found.append(product.stock)
+    return found
+""",
+        },
+        stopped=("main.py:23", "main.py:32", "main.py:42", "main.py:54"),
+    ),
 )

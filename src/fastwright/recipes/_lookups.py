@@ -571,6 +571,10 @@ def _made(
     one = name if _is_noun(name) else snake(asked.table.cls.name)
     found = _free(one, known, (f"_by_{asked.column.name}",))
     keys = _keys(module, loop, asked.key, rows, held)
+    if keys != held:
+        many = _free(s.last_name(asked.key) or "", {*known, found}, ("_wanted",))
+        lines += f"{many} = {keys}\n"
+        keys = many
     parts, imports = _statement(lookup, asked, keys, session)
     width = _WIDTH - len(at.indentation(module.source, loop.start))
     value = f"{name}.{asked.column.name}: {name}"
@@ -640,7 +644,7 @@ def _statement(
     column = f"{asked.model}.{asked.column.name}"
     if asked.legacy:
         given = ", ".join([*others, f"{column}.in_({keys})"])
-        return (f"{at.text(module, _begun(call))}.filter(", given, ")"), ()
+        return (f"{at.text(module, _begun(call))}.filter(", given, ").all()"), ()
     is_sqlmodel = _is_sqlmodel(lookup.site)
     imports: list[Import] = []
     select = _select(module, "sqlmodel" if is_sqlmodel else "sqlalchemy", imports)
@@ -652,9 +656,9 @@ def _statement(
         column = f"{col.name}({column})"
     given = ", ".join([*others, f"{column}.in_({keys})"])
     assert isinstance(call.func, s.Attribute)  # noqa: S101 - a method of the session
-    waits = "await " if session == "async" else ""
-    run = f"{waits}{at.text(module, call.func.value)}.{'exec' if is_sqlmodel else 'scalars'}("
-    return (run, f"{select}({asked.model}).where(", given, ")", ")"), tuple(imports)
+    opened, closed = ("(await ", ")).all()") if session == "async" else ("", ").all()")
+    run = f"{opened}{at.text(module, call.func.value)}.{'exec' if is_sqlmodel else 'scalars'}("
+    return (run, f"{select}({asked.model}).where(", given, ")", closed), tuple(imports)
 
 
 def _begun(call: s.Call) -> s.Expr:

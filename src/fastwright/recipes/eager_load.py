@@ -261,11 +261,10 @@ app = FastAPI()
 def reviews(session: Session = Depends(get_session)) -> list[dict[str, str]]:
     reviews = session.exec(select(Review).limit(1000)).all()
     found = []
+    customer_ids = [review.customer_id for review in reviews]
     authors = {
         author.id: author
-        for author in session.exec(
-            select(Customer).where(col(Customer.id).in_([review.customer_id for review in reviews]))
-        )
+        for author in session.exec(select(Customer).where(col(Customer.id).in_(customer_ids))).all()
     }
     for review in reviews:
         author = authors.get(review.customer_id)  # who wrote it
@@ -341,11 +340,10 @@ app = FastAPI()
 @app.post("/orders")
 def order(lines: list[Line], session: Session = Depends(get_session)) -> int:
     pieces = 0
+    skus = [line.sku for line in lines]
     products = {
         product.sku: product
-        for product in session.exec(
-            select(Product).where(col(Product.sku).in_([line.sku for line in lines]))
-        )
+        for product in session.exec(select(Product).where(col(Product.sku).in_(skus))).all()
     }
     for line in lines:
         product = products.get(line.sku)
@@ -459,11 +457,10 @@ async def feed(db: AsyncSession = Depends(get_db)) -> list[str]:
     result = await db.execute(select(Follow))
     found = []
     follows = result.scalars().all()
+    author_ids = [follow.author_id for follow in follows]
     authors = {
         followed.id: followed
-        for followed in await db.scalars(
-            select(Author).where(Author.id.in_([follow.author_id for follow in follows]))
-        )
+        for followed in (await db.scalars(select(Author).where(Author.id.in_(author_ids)))).all()
     }
     for follow in follows:
         followed = authors.get(follow.author_id)
@@ -475,7 +472,10 @@ async def feed(db: AsyncSession = Depends(get_db)) -> list[str]:
 @app.post("/tags")
 async def tags(names: list[str], db: AsyncSession = Depends(get_db)) -> int:
     found = []
-    tags = {tag.name: tag for tag in await db.scalars(select(Tag).where(Tag.name.in_(names)))}
+    tags = {
+        tag.name: tag
+        for tag in (await db.scalars(select(Tag).where(Tag.name.in_(names)))).all()
+    }
     for name in sorted(set(names)):
         tag = tags.get(name)
         if tag is None:
@@ -562,11 +562,12 @@ class Members:
     def names(self) -> list[str]:
         members = self.db.query(models.Member).all()
         names = []
+        user_ids = [member.user_id for member in members]
         users = {
             user.id: user
             for user in self.db.query(models.User).filter(
-                models.User.active == 1, models.User.id.in_([member.user_id for member in members])
-            )
+                models.User.active == 1, models.User.id.in_(user_ids)
+            ).all()
         }
         for member in members:
             user = (

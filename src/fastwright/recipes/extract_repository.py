@@ -26,7 +26,7 @@ from fastwright.app.model import App
 from fastwright.app.models import Table
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function
-from fastwright.app.types import Instance, Result, Type
+from fastwright.app.types import Instance, Result, Sequence, Type
 from fastwright.edit.builders import blocks, delete_statements, insert_after
 from fastwright.edit.fix import Edit, Import
 from fastwright.edit.names import bring, is_taken, module_level_imports
@@ -358,6 +358,10 @@ def _kind(
         if isinstance(known.node, s.Assign) and (written := old_type(known)) is not None:
             return written, ()
     for kind in kinds:
+        if isinstance(kind, Sequence) and kind.kind == "list":
+            each = kind.element.cls if isinstance(kind.element, Instance) else None
+            if isinstance(each, str) and each in _PLAIN:
+                return f"list[{_PLAIN[each]}]", ()
         if isinstance(kind, Instance):
             if isinstance(kind.cls, str) and kind.cls in _PLAIN:
                 return _PLAIN[kind.cls], ()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 import msgspec
@@ -22,6 +21,7 @@ from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.recipes._columns import old_type
 from fastwright.recipes._from_rules import hits_of
+from fastwright.recipes._words import plural, snake
 from fastwright.recipes.recipe import Planned, Proposal, Stopped, Target
 
 _RULE = "n-plus-one-query"
@@ -611,18 +611,6 @@ _SHORT = 3
 def _is_noun(name: str) -> bool:
     """Whether a name has a plural: ``followed`` and ``u`` have none."""
     return len(name) >= _SHORT and not name.endswith("ed") and name not in {"row", "found", "obj"}
-
-
-def snake(name: str) -> str:
-    """Return the name of a class as one of a variable."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
-
-
-def plural(word: str) -> str:
-    """Return the plural of a name."""
-    if word.endswith("y") and word[-2:-1] not in set("aeiou"):
-        return f"{word[:-1]}ies"
-    return f"{word}es" if word.endswith(("s", "x", "ch", "sh")) else f"{word}s"
 
 
 def _keys(module: Module, loop: s.For, key: s.Expr, rows: _Rows, held: str) -> str:

@@ -6,7 +6,8 @@ the statement that loads the rows, as the rules `n-plus-one-lazy-load` and `lazy
 A row that a loop looks up by a key (`session.get`, or a statement for one row by a unique column) comes from a dictionary: one statement
 with `in_` before the loop asks for all of them. Left alone, with the reason: loops that commit, delete, or run what may change that table,
 keys that may be of another type than the column or texts that the database may compare in another way, lookups that fail where no row is,
-and those that only some turns of the loop make.
+and those that only some turns of the loop make. A list of keys goes to the database as it is: it should have a bound (databases take some
+thousand values in one statement).
 """
 
 from __future__ import annotations

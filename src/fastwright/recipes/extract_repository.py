@@ -26,7 +26,7 @@ from fastwright.app.model import App
 from fastwright.app.models import Table
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function
-from fastwright.app.types import Instance, Result, Type
+from fastwright.app.types import Instance, Result, Sequence, Type
 from fastwright.edit.builders import blocks, delete_statements, insert_after
 from fastwright.edit.fix import Edit, Import
 from fastwright.edit.names import bring, is_taken, module_level_imports
@@ -35,6 +35,7 @@ from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.recipes._columns import old_type
 from fastwright.recipes._ports import ports
+from fastwright.recipes._words import plural, snake
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
 
 _TAKING = frozenset(
@@ -265,7 +266,7 @@ def _parameters(app: App, statement: _Statement, table: Table) -> list[_Paramete
         if given not in found:
             name = next(iter(_compared(statement.asked, value)), None) or _parameter_name(value)
             if statement.execution.by_key:
-                name = f"{_snake(table.cls.name)}_id"
+                name = f"{snake(table.cls.name)}_id"
             if any(each.name == name for each in found.values()):
                 name = given.replace(".", "_")
             kind, needed = _kind(app, statement, value, table)
@@ -358,6 +359,10 @@ def _kind(
         if isinstance(known.node, s.Assign) and (written := old_type(known)) is not None:
             return written, ()
     for kind in kinds:
+        if isinstance(kind, Sequence) and kind.kind == "list":
+            each = kind.element.cls if isinstance(kind.element, Instance) else None
+            if isinstance(each, str) and each in _PLAIN:
+                return f"list[{_PLAIN[each]}]", ()
         if isinstance(kind, Instance):
             if isinstance(kind.cls, str) and kind.cls in _PLAIN:
                 return _PLAIN[kind.cls], ()
@@ -399,7 +404,7 @@ def _repository(app: App, function: Function, table: Table) -> _Repository:
     folder = dirname(function.module.path)
     while basename(folder) in _FOLDERS:
         folder = dirname(folder)
-    path = join(folder, "repositories", f"{_plural(_snake(table.cls.name))}.py")
+    path = join(folder, "repositories", f"{plural(snake(table.cls.name))}.py")
     return _Repository(name, path)
 
 
@@ -424,16 +429,6 @@ def _methods(app: App, cls: Class) -> dict[str, Function]:
         if isinstance(each, Class):
             found = {**each.own_methods, **found}
     return found
-
-
-def _snake(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
-
-
-def _plural(word: str) -> str:
-    if word.endswith("y") and word[-2:-1] not in "aeiou":
-        return f"{word[:-1]}ies"
-    return f"{word}es" if word.endswith(("s", "x", "ch", "sh")) else f"{word}s"
 
 
 def _name(statement: _Statement, table: Table) -> str:

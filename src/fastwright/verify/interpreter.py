@@ -32,7 +32,7 @@ def find_interpreter(root: Path, given: Path | None, environment: Mapping[str, s
             raise InterpreterError(
                 f"{given}: no Python interpreter", "Give the path of a `python`."
             )
-        return found
+        return found.absolute()  # it is run in the folder of the project
     for folder in _folders(root, environment):
         found = _in(folder)
         if found is not None:

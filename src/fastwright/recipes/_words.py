@@ -1,0 +1,17 @@
+"""Words: names of classes as names of variables, and of many things."""
+
+from __future__ import annotations
+
+import re
+
+
+def snake(name: str) -> str:
+    """Return the name of a class as one of a variable: ``order_item`` for ``OrderItem``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def plural(word: str) -> str:
+    """Return the name for many of what a name stands for."""
+    if word.endswith("y") and word[-2:-1] not in "aeiou":
+        return f"{word[:-1]}ies"
+    return f"{word}es" if word.endswith(("s", "x", "ch", "sh")) else f"{word}s"

@@ -15,14 +15,17 @@ from collections.abc import Iterator
 import msgspec
 
 from fastwright.app.model import App
-from fastwright.edit.builders import insert, replace
-from fastwright.edit.fix import Edit, Import
+from fastwright.app.symbols import Class
+from fastwright.edit.builders import add_argument, insert, replace
+from fastwright.edit.fix import Edit
 from fastwright.edit.names import bring
-from fastwright.edit.source import text
 from fastwright.project.versions import Versions
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
+from fastwright.recipes._constrained import constrained
 from fastwright.recipes._from_rules import planned_by
+from fastwright.recipes._moved import moved, parsed
+from fastwright.recipes._root_models import root_models
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
 from fastwright.rules.schema._pydantic import is_v2, model_classes, serves_both
 from fastwright.verify.model import may_be_null
@@ -32,21 +35,8 @@ _RULES = (
     "pydantic-v1-config",
     "pydantic-v1-field-argument",
     "pydantic-v1-method",
-    "pydantic-v1-root-model",
     "pydantic-v1-validator",
 )
-_CONSTRAINED = {
-    "constr": ("str", "StringConstraints"),
-    "conint": ("int", "Field"),
-    "confloat": ("float", "Field"),
-    "condecimal": ("Decimal", "Field"),
-    "conbytes": ("bytes", "Field"),
-    "condate": ("date", "Field"),
-}
-"""Function of Pydantic 1 -> the type that it constrains, and what holds the constraints in 2."""
-_RENAMED = {"regex": "pattern"}
-_ORIGINS = {"Decimal": "decimal", "date": "datetime"}
-_STRICT = "strict"
 
 
 def plan(app: App, target: Target) -> Iterator[Planned]:
@@ -55,16 +45,17 @@ def plan(app: App, target: Target) -> Iterator[Planned]:
     seen = _on_v2(app) if was_v1 else app
     if was_v1:
         yield from _optional(seen, target)
+    yield from root_models(seen, target)
     yield from planned_by(seen, target, _RULES, frozenset({"safe", "contract"}))
     for module in app.sources:
-        if (
-            target.holds(module.path)
-            and "pydantic" in module.header.marks
-            and not serves_both(module)
-        ):
-            yield from _constrained(module)
+        if not target.holds(module.path) or serves_both(module):
+            continue
+        if "pydantic" in module.header.marks:
+            yield from moved(module)
+            yield from parsed(module)
+            yield from constrained(module)
             yield from _generic(module)
-            yield from _own_types(module)
+        yield from _own_types(module)
 
 
 def _on_v2(app: App) -> App:
@@ -86,74 +77,36 @@ def _optional(app: App, target: Target) -> Iterator[Planned]:
         if not target.holds(cls.module.path) or serves_both(cls.module):
             continue
         for node in cls.node.body:
-            if (
-                isinstance(node, s.AnnAssign)
-                and node.value is None
-                and isinstance(node.target, s.Name)
-                and may_be_null(node.annotation)
-            ):
-                edits.append(insert(cls.module, node.annotation.end, " = None"))
+            edit = _with_none(app, cls, node)
+            if edit is not None:
+                edits.append(edit)
                 places.append(f"{cls.module.path}:{cls.module.line(node)}")
     if edits:
         title = "fields that may be null keep None as their default"
         yield Proposal(f"{title}: {', '.join(places)}", tuple(edits), places=tuple(places))
 
 
+def _with_none(app: App, cls: Class, node: s.Stmt) -> Edit | None:
+    """Return the edit that gives a field None as its default, as version 1 did."""
+    if not isinstance(node, s.AnnAssign) or not isinstance(node.target, s.Name):
+        return None
+    if node.target.id.startswith("_") or not may_be_null(node.annotation):
+        return None
+    module, value = cls.module, node.value
+    if value is None:
+        return insert(module, node.annotation.end, " = None")
+    if not isinstance(value, s.Call) or value.args:
+        return None
+    if app.linker.external(value.func, module, cls.outer) != "pydantic.Field":
+        return None
+    if any(k.arg in {None, "default", "default_factory"} for k in value.keywords):
+        return None
+    if value.keywords:
+        return insert(module, value.keywords[0].start, "None, ")
+    return add_argument(module, value, "None")
+
+
 # ----------------------------------------------------------------------- types
-
-
-def _constrained(module: Module) -> Iterator[Planned]:
-    """``constr(min_length=1)`` as an annotation becomes ``Annotated[str, StringConstraints(...)]``."""
-    edits: list[Edit] = []
-    imports: list[Import] = []
-    places: list[str] = []
-    for call in _annotations_called(module):
-        written = module.qualify(call.func) or ""
-        name = written.removeprefix("pydantic.")
-        if not written.startswith("pydantic.") or name not in _CONSTRAINED:
-            continue
-        place = f"{module.path}:{module.line(call)}"
-        changed = _annotated(module, call, name)
-        if changed is None:
-            yield Stopped(
-                place, f"{name} with arguments that are not read, or names that are taken"
-            )
-            continue
-        edits.append(changed[0])
-        imports += changed[1]
-        places.append(place)
-    if edits:
-        title = f"constrained types of {module.path} with Annotated"
-        yield Proposal(title, tuple(edits), tuple(imports), places=tuple(places))
-
-
-def _annotations_called(module: Module) -> Iterator[s.Call]:
-    """Yield the calls that stand in annotations, where a type is meant."""
-    for node in module.walk():
-        annotation = node.annotation if isinstance(node, (s.AnnAssign, s.Parameter)) else None
-        if annotation is not None:
-            yield from (part for part in s.walk(annotation) if isinstance(part, s.Call))
-
-
-def _annotated(module: Module, call: s.Call, name: str) -> tuple[Edit, tuple[Import, ...]] | None:
-    base, holder = _CONSTRAINED[name]
-    if call.args or any(keyword.arg in {None, _STRICT} for keyword in call.keywords):
-        return None
-    brought = [bring(module, "typing", "Annotated"), bring(module, "pydantic", holder)]
-    if base in _ORIGINS:
-        brought.append(bring(module, _ORIGINS[base], base))
-    if any(each is None for each in brought):
-        return None
-    named = [each for each in brought if each is not None]
-    arguments = ", ".join(
-        f"{_RENAMED.get(keyword.arg or '', keyword.arg)}={text(module, keyword.value)}"
-        for keyword in call.keywords
-    )
-    kind = named[2].name if base in _ORIGINS else base
-    written = f"{named[0].name}[{kind}, {named[1].name}({arguments})]" if arguments else kind
-    needed = named if arguments else named[2:]
-    imports = tuple(one for each in needed for one in each.imports)
-    return replace(module, call, written), imports
 
 
 def _generic(module: Module) -> Iterator[Planned]:

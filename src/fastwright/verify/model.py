@@ -235,7 +235,12 @@ def may_be_null(annotation: s.Expr) -> bool:
         name = s.last_name(annotation.value)
         inner = annotation.slice
         parts = inner.elts if isinstance(inner, s.Tuple) else [inner]
-        return name == "Optional" or (name == "Union" and any(map(_is_none, parts)))
+        if name == "Annotated":
+            required = any(isinstance(part, s.Call) and part.args for part in parts[1:])
+            return may_be_null(parts[0]) and not required
+        return name == "Optional" or (
+            name == "Union" and any(_is_none(part) or may_be_null(part) for part in parts)
+        )
     if isinstance(annotation, s.BinOp) and annotation.op == "|":
         sides = (annotation.left, annotation.right)
         return any(_is_none(side) or may_be_null(side) for side in sides)

@@ -21,6 +21,8 @@ from fastwright.app.symbols import Class, Function
 from fastwright.app.types import ClassObject
 from fastwright.edit.builders import replace
 from fastwright.edit.fix import Fix
+from fastwright.edit.names import bring
+from fastwright.edit.source import text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.rules.evidence import place
@@ -54,12 +56,13 @@ _SAME_ARGUMENTS: dict[str, frozenset[str]] = {
     "from_orm": frozenset(),
     "json": _DUMPING | {"indent"},
     "parse_obj": frozenset(),
+    "parse_raw": frozenset(),
     "schema": frozenset({"by_alias", "ref_template"}),
     "update_forward_refs": frozenset(),
     "validate": frozenset(),
 }
 """Old name -> the keywords that the new method takes as well."""
-_OF_ONE = frozenset({"from_orm", "parse_obj", "validate"})
+_OF_ONE = frozenset({"from_orm", "parse_obj", "parse_raw", "validate"})
 """What takes one value by position, before and now."""
 
 
@@ -95,13 +98,35 @@ def _in_function(app: App, function: Function) -> Iterator[Hit]:
 
 def _renamed(module: Module, call: s.Call, func: s.Attribute) -> Fix | None:
     """Return the fix that writes the new name, where the arguments mean the same to both."""
+    name = s.Name(func.end - len(func.attr), func.end, func.attr)
+    renamed = replace(module, name, _NEW[func.attr])
+    if func.attr == "construct":  # takes the same, whatever it is
+        return Fix("safe", (renamed,))
+    if func.attr == "schema_json":
+        return _as_text(module, call, func)
     known = _SAME_ARGUMENTS.get(func.attr)
     if known is None or len(call.args) > (1 if func.attr in _OF_ONE else 0):
         return None
     if any(keyword.arg not in known for keyword in call.keywords):
         return None
-    name = s.Name(func.end - len(func.attr), func.end, func.attr)
-    return Fix("safe", (replace(module, name, _NEW[func.attr]),))
+    return Fix("safe", (renamed,))
+
+
+def _as_text(module: Module, call: s.Call, func: s.Attribute) -> Fix | None:
+    """``Order.schema_json(indent=2)`` was ``json.dumps`` of the schema, with its arguments."""
+    brought = bring(module, "json", "dumps") if _has_dumps(module) else bring(module, "json")
+    if brought is None or call.args or any(keyword.arg is None for keyword in call.keywords):
+        return None
+    dumps = brought.name if _has_dumps(module) else f"{brought.name}.dumps"
+    own = [text(module, k) for k in call.keywords if k.arg in _SAME_ARGUMENTS["schema"]]
+    others = [text(module, k) for k in call.keywords if k.arg not in _SAME_ARGUMENTS["schema"]]
+    schema = f"{text(module, func.value)}.model_json_schema({', '.join(own)})"
+    written = f"{dumps}({', '.join([schema, *others])})"
+    return Fix("safe", (replace(module, call, written),), brought.imports)
+
+
+def _has_dumps(module: Module) -> bool:
+    return module.imported.get("dumps") == "json.dumps"
 
 
 def _asks_version(nodes: Placed) -> bool:

@@ -12,11 +12,12 @@ from fastwright.edit.source import text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.recipes.recipe import Planned, Proposal, Stopped
+from fastwright.rules.schema._v1_patterns import pattern
 
 _NUMBERS = frozenset({"gt", "ge", "lt", "le", "multiple_of", "strict"})
 _TEXTS = frozenset({"min_length", "max_length", "strict"})
 _ITEMS = frozenset({"min_length", "max_length", "min_items", "max_items"})
-_RENAMED = {"regex": "pattern", "min_items": "min_length", "max_items": "max_length"}
+_RENAMED = {"min_items": "min_length", "max_items": "max_length"}
 
 
 class _Kind(NamedTuple):
@@ -107,9 +108,9 @@ def _annotated(module: Module, call: s.Call) -> _Written | str:
     if isinstance(inside, str):
         return inside
     constraints = [k for k in call.keywords if k.arg != "item_type"]
-    arguments = ", ".join(
-        f"{_RENAMED.get(k.arg or '', k.arg)}={text(module, k.value)}" for k in constraints
-    )
+    arguments = ", ".join(filter(None, (_constraint(module, k) for k in constraints)))
+    if not all(_constraint(module, k) for k in constraints):
+        return f"version 2 reads the regular expression of {name} otherwise"
     base = bring(module, kind.origin, kind.base) if kind.origin else None
     annotated, holder = bring(module, "typing", "Annotated"), bring(module, "pydantic", kind.holder)
     if annotated is None or holder is None or (kind.origin and base is None):
@@ -120,6 +121,13 @@ def _annotated(module: Module, call: s.Call) -> _Written | str:
         written = f"{annotated.name}[{written}, {holder.name}({arguments})]"
         imports += [*annotated.imports, *holder.imports]
     return _Written(written, tuple(imports))
+
+
+def _constraint(module: Module, keyword: s.Keyword) -> str | None:
+    if keyword.arg == "regex":
+        written = pattern(module, keyword.value)
+        return f"pattern={written}" if written is not None else None
+    return f"{_RENAMED.get(keyword.arg or '', keyword.arg)}={text(module, keyword.value)}"
 
 
 def _accepted(kind: _Kind) -> frozenset[str]:

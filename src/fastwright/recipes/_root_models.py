@@ -10,7 +10,7 @@ from fastwright.app.symbols import Class, External
 from fastwright.edit.builders import delete_statements, replace
 from fastwright.edit.fix import Edit, Import
 from fastwright.edit.names import bring
-from fastwright.edit.source import text
+from fastwright.edit.source import blank_lines, line_start, text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.recipes.recipe import Planned, Proposal, Stopped, Target
@@ -106,9 +106,18 @@ def _derived(
         edits = [replace(module, base, brought.name), replace(module, node, kept)]
     else:
         written = f"{brought.name}[{text(module, annotation)}]"
-        gone = delete_statements(module, cls.node.body, [node])
-        edits = [replace(module, base, written), *gone]
+        edits = [replace(module, base, written), *_without(module, cls.node, node)]
     return edits, brought.imports
+
+
+def _without(module: Module, cls: s.ClassDef, node: s.Stmt) -> list[Edit]:
+    """Return the edits that take a field out of a class, with one of two blank lines around it."""
+    source = module.source
+    gone = delete_statements(module, cls.body, [node])
+    start = line_start(source, node.start)
+    if len(cls.body) > 1 and not source[line_start(source, start - 1) : start].strip():
+        gone = [Edit(module.path, each.start, blank_lines(source, each.end), "") for each in gone]
+    return gone
 
 
 def _is_of_later(module: Module, annotation: s.Expr) -> bool:

@@ -45,8 +45,10 @@ def plan(app: App, target: Target) -> Iterator[Planned]:
     seen = _on_v2(app) if was_v1 else app
     if was_v1:
         yield from _optional(seen, target)
-    yield from root_models(seen, target)
-    yield from planned_by(seen, target, _RULES, frozenset({"safe", "contract"}))
+    roots = list(root_models(seen, target))
+    yield from roots
+    left = {each.place for each in roots if isinstance(each, Stopped)}
+    yield from planned_by(seen, target, _RULES, frozenset({"safe", "contract"}), left)
     for module in app.sources:
         if not target.holds(module.path) or serves_both(module):
             continue
@@ -55,6 +57,7 @@ def plan(app: App, target: Target) -> Iterator[Planned]:
             yield from parsed(module)
             yield from constrained(module)
             yield from _generic(module)
+            yield from _outside(module)
         yield from _own_types(module)
 
 
@@ -124,6 +127,17 @@ def _generic(module: Module) -> Iterator[Planned]:
     if edits and brought is not None:
         title = f"generic models of {module.path} are BaseModel"
         yield Proposal(title, tuple(edits), brought.imports, places=tuple(places))
+
+
+def _outside(module: Module) -> Iterator[Stopped]:
+    """Yield the validators that are made outside of models: whose they are is not known."""
+    for statement in module.facts.body:
+        if isinstance(statement, s.Assign):
+            for node in s.walk(statement.value):
+                name = module.qualify(node.func) if isinstance(node, s.Call) else None
+                if name in {"pydantic.validator", "pydantic.root_validator"}:
+                    place = f"{module.path}:{module.line(node)}"
+                    yield Stopped(place, "a validator that is made outside of its models")
 
 
 def _own_types(module: Module) -> Iterator[Planned]:

@@ -26,6 +26,7 @@ from fastwright.rules.evidence import place
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Rule, case
 from fastwright.rules.schema._pydantic import is_v2, serves_both
+from fastwright.rules.schema._v1_patterns import pattern
 
 _ITEMS = {"min_items": "min_length", "max_items": "max_length"}
 _FIELD = _ITEMS | {
@@ -81,6 +82,8 @@ def _calls(
                     if field is not None and cls is not None and keyword.arg in {"const", "env"}
                     else _renamed(module, node, keyword, new)
                 )
+                if keyword.arg == "regex" and name not in _FASTAPI:
+                    fix = _pattern(module, keyword)
                 yield Hit(place(module, keyword), message, (), fix)
 
 
@@ -103,6 +106,13 @@ def _renamed(module: Module, call: s.Call, keyword: s.Keyword, new: str) -> Fix 
         return None
     name = s.Name(keyword.start, keyword.start + len(keyword.arg), keyword.arg)
     return Fix("safe", (replace(module, name, new),))
+
+
+def _pattern(module: Module, keyword: s.Keyword) -> Fix | None:
+    written = pattern(module, keyword.value)
+    if written is None:
+        return None
+    return Fix("safe", (replace(module, keyword, f"pattern={written}"),))
 
 
 def _of_field(

@@ -28,7 +28,7 @@ from fastwright.read.module import Module
 from fastwright.rules.evidence import place
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Case, Rule, case
-from fastwright.rules.schema._pydantic import is_v2, models_in, serves_both
+from fastwright.rules.schema._pydantic import is_model, is_v2, models_in, serves_both
 
 _INSTANCE = {
     "copy": "model_copy",
@@ -74,6 +74,7 @@ def check(app: App) -> Iterator[Hit]:
         hits: list[Hit] = []
         for function in app.every_function(module, _NAMES):
             hits.extend(_in_function(app, function))
+        hits.extend(_at_import(app, module))
         if hits and not serves_both(module):
             yield from hits
 
@@ -94,6 +95,20 @@ def _in_function(app: App, function: Function) -> Iterator[Hit]:
                     message = f"{model.name}.{name}() is of Pydantic 1: write {_NEW[name]}"
                     fix = _renamed(function.module, node, node.func)
                     yield Hit(place(function.module, node), message, (), fix)
+
+
+def _at_import(app: App, module: Module) -> Iterator[Hit]:
+    """``Order.update_forward_refs()`` and the like, as statements of a module."""
+    for statement in module.facts.body:
+        node = statement.value if isinstance(statement, (s.ExprStmt, s.Assign)) else None
+        if not isinstance(node, s.Call) or not isinstance(node.func, s.Attribute):
+            continue
+        name = node.func.attr
+        cls = app.linker.expression(node.func.value, module) if name in _CLASS else None
+        if not isinstance(cls, Class) or not is_model(app, cls) or app.linker.method(cls, name):
+            continue
+        message = f"{cls.name}.{name}() is of Pydantic 1: write {_NEW[name]}"
+        yield Hit(place(module, node), message, (), _renamed(module, node, node.func))
 
 
 def _renamed(module: Module, call: s.Call, func: s.Attribute) -> Fix | None:

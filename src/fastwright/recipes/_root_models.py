@@ -115,7 +115,8 @@ def _without(module: Module, cls: s.ClassDef, node: s.Stmt) -> list[Edit]:
     source = module.source
     gone = delete_statements(module, cls.body, [node])
     start = line_start(source, node.start)
-    if len(cls.body) > 1 and not source[line_start(source, start - 1) : start].strip():
+    parted = cls.body[0] is node or not source[line_start(source, start - 1) : start].strip()
+    if len(cls.body) > 1 and parted:
         gone = [Edit(module.path, each.start, blank_lines(source, each.end), "") for each in gone]
     return gone
 

@@ -1,11 +1,16 @@
 """What is left of Pydantic 1 becomes Pydantic 2.
 
-Validators, `class Config`, `.dict()` and its like, arguments of `Field` that were renamed, `__root__`, `BaseSettings`,
-`GenericModel`, and constrained types (`constr(...)` becomes `Annotated[str, StringConstraints(...)]`). In a project that still runs on
-version 1 also fields that may be null and were optional for that reason: they get `= None`, as version 1 read them.
+Validators of fields and of models (`values` becomes `info.data`, `always=True` a default that is validated, a root validator
+`@model_validator`), `class Config`, `.dict()` and its like, arguments of `Field` that were renamed, `__root__`, `BaseSettings`, `GenericModel`,
+what moved to other modules, and constrained types (`constr(...)` becomes `Annotated[str, StringConstraints(...)]`). In a project that still
+runs on version 1 also fields that may be null and were optional for that reason: they get `= None`, as version 1 read them.
+
+A validator of the whole model runs in version 2 only where its fields are valid: what was refused is still refused, with fewer errors in
+the answer. A regular expression gets the `^` that version 1 took for granted.
 
 Left alone, with the line: types with validators of their own (`__get_validators__`), which need a
-`__get_pydantic_core_schema__` that only their author knows, and what the rules `pydantic-v1-*` cannot mend.
+`__get_pydantic_core_schema__` that only their author knows; `each_item=True`; several validators of one thing that run before, which
+version 2 does in the opposite order; and everything else that the rules `pydantic-v1-*` say they cannot mend.
 """
 
 from __future__ import annotations
@@ -297,6 +302,226 @@ app = FastAPI()
 class Item(BaseModel):
     note: str | None
 """
+        },
+        installed={"pydantic": "2.14"},
+    ),
+    Case(
+        "models of a bare value, and who looks into them in another file",
+        {
+            "shop/__init__.py": "",
+            "shop/schemas.py": """\
+from typing import List
+
+from pydantic import BaseModel, Field, validator
+
+
+class Tags(BaseModel):
+    __root__: List[str]
+
+    @validator("__root__")
+    def sort(cls, value):
+        return sorted(value)
+
+
+class Prices(BaseModel):
+    __root__: List[int] = Field(..., min_items=1)
+""",
+            "shop/main.py": """\
+from fastapi import FastAPI
+
+from shop.schemas import Prices, Tags
+
+app = FastAPI()
+
+
+@app.post("/prices")
+def add(prices: Prices) -> int:
+    return max(prices.__root__)
+
+
+@app.get("/tags")
+def tags() -> Tags:
+    return Tags(__root__=["new"])
+""",
+        },
+        {
+            "shop/schemas.py": """\
+from typing import List
+
+from pydantic import Field, RootModel, field_validator
+
+
+class Tags(RootModel[List[str]]):
+    @field_validator("root")
+    @classmethod
+    def sort(cls, value):
+        return sorted(value)
+
+
+class Prices(RootModel):
+    root: List[int] = Field(..., min_length=1)
+""",
+            "shop/main.py": """\
+from fastapi import FastAPI
+
+from shop.schemas import Prices, Tags
+
+app = FastAPI()
+
+
+@app.post("/prices")
+def add(prices: Prices) -> int:
+    return max(prices.root)
+
+
+@app.get("/tags")
+def tags() -> Tags:
+    return Tags(root=["new"])
+""",
+        },
+        installed={"pydantic": "1.10.2"},
+    ),
+    Case(
+        "validators: of the model, with the other values, and for what is not sent",
+        {
+            "models.py": """\
+from pydantic import BaseModel, root_validator, validator
+
+
+class Booking(BaseModel):
+    start: int
+    end: int
+    title: str = ""
+
+    @validator("title", always=True)
+    def named(cls, value, values):
+        return value or f"from {values['start']}"
+
+    @root_validator(pre=True)
+    def renamed(cls, values):
+        if "begin" in values:
+            values["start"] = values.pop("begin")
+        return values
+
+    @root_validator(skip_on_failure=True)
+    def ordered(cls, values):
+        if values["end"] < values.get("start"):
+            raise ValueError("ends before it starts")
+        return values
+""",
+        },
+        {
+            "models.py": """\
+from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_validator
+
+
+class Booking(BaseModel):
+    start: int
+    end: int
+    title: str = Field("", validate_default=True)
+
+    @field_validator("title")
+    @classmethod
+    def named(cls, value, info: ValidationInfo):
+        return value or f"from {info.data['start']}"
+
+    @model_validator(mode="before")
+    @classmethod
+    def renamed(cls, values):
+        if not isinstance(values, dict):
+            return values
+        values = dict(values)
+        if "begin" in values:
+            values["start"] = values.pop("begin")
+        return values
+
+    @model_validator(mode="after")
+    def ordered(self):
+        if self.end < self.start:
+            raise ValueError("ends before it starts")
+        return self
+""",
+        },
+        installed={"pydantic": "1.10.2"},
+    ),
+    Case(
+        "validators that mean something else in version 2 are left alone",
+        {
+            "models.py": """\
+from typing import List
+
+from pydantic import BaseModel, root_validator, validator
+
+
+class Row(BaseModel):
+    names: List[str]
+
+    class Config:
+        orm_mode = True
+
+    @validator("names", each_item=True)
+    def strip(cls, value):
+        return value.strip()
+
+    @root_validator(pre=True)
+    def renamed(cls, values):
+        return {name.lower(): value for name, value in values.items()}
+
+    @root_validator(skip_on_failure=True)
+    def whole(cls, values):
+        return {**values, "names": sorted(values["names"])}
+""",
+        },
+        {
+            "models.py": """\
+from typing import List
+
+from pydantic import BaseModel, ConfigDict, root_validator, validator
+
+
+class Row(BaseModel):
+    names: List[str]
+
+    model_config = ConfigDict(from_attributes=True)
+
+    @validator("names", each_item=True)
+    def strip(cls, value):
+        return value.strip()
+
+    @root_validator(pre=True)
+    def renamed(cls, values):
+        return {name.lower(): value for name, value in values.items()}
+
+    @root_validator(skip_on_failure=True)
+    def whole(cls, values):
+        return {**values, "names": sorted(values["names"])}
+""",
+        },
+        stopped=("models.py:11", "models.py:15", "models.py:19"),
+        installed={"pydantic": "1.10.2"},
+    ),
+    Case(
+        "models of version 2 are right",
+        {
+            "models.py": """\
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, RootModel, StringConstraints, model_validator
+
+
+class Tags(RootModel[list[str]]):
+    pass
+
+
+class Item(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    name: Annotated[str, StringConstraints(min_length=1)]
+
+    @model_validator(mode="after")
+    def whole(self):
+        return self
+""",
         },
         installed={"pydantic": "2.14"},
     ),

@@ -5,6 +5,8 @@
 the environment says. The same holds for `constr(regex=...)` and `conlist(min_items=...)`, and for
 `regex` of FastAPI's `Query`, `Path` and the others.
 
+Version 1 matched a `regex` from the start of a text, version 2 searches a `pattern`: it gets a `^`.
+
 SQLModel's own `Field` still takes the old names and is left alone, as is `pydantic.v1`.
 """
 

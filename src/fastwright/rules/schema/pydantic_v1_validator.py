@@ -4,6 +4,9 @@
 warning each; `@root_validator` without `skip_on_failure=True` does not even import, `each_item`,
 `always` and the `values` argument mean something else, and version 3 drops them all.
 
+What means the same is rewritten: `values` as `info.data`, `always=True` as `validate_default=True` of the field,
+a root validator that reads fields as one of `self`. The message says what stands in the way of the others.
+
 Only decorators that really are Pydantic's count, imported under any name; those of `pydantic.v1`
 belong to version 1 and are right. Modules that ask for Pydantic's version are left alone.
 """

@@ -1882,6 +1882,28 @@ class Potato(BaseModel):
     ),
     Bump(
         "BP008",
+        "Annotated is there already",
+        """\
+from pydantic import BaseModel, Field, conint
+from typing_extensions import Annotated
+
+
+class Potato(BaseModel):
+    size: conint(gt=0)
+    weight: Annotated[int, Field(gt=0)]
+""",
+        """\
+from pydantic import BaseModel, Field
+from typing_extensions import Annotated
+
+
+class Potato(BaseModel):
+    size: Annotated[int, Field(gt=0)]
+    weight: Annotated[int, Field(gt=0)]
+""",
+    ),
+    Bump(
+        "BP008",
         "what version 2 does not constrain is left alone",
         """\
 from pydantic import BaseModel, conlist, constr

@@ -12,6 +12,7 @@ from fastwright.edit.source import text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.recipes.recipe import Planned, Proposal, Stopped
+from fastwright.rules.schema._pydantic import from_typing
 from fastwright.rules.schema._v1_patterns import pattern
 
 _NUMBERS = frozenset({"gt", "ge", "lt", "le", "multiple_of", "strict"})
@@ -112,7 +113,7 @@ def _annotated(module: Module, call: s.Call) -> _Written | str:
     if not all(_constraint(module, k) for k in constraints):
         return f"version 2 reads the regular expression of {name} otherwise"
     base = bring(module, kind.origin, kind.base) if kind.origin else None
-    annotated, holder = bring(module, "typing", "Annotated"), bring(module, "pydantic", kind.holder)
+    annotated, holder = from_typing(module, "Annotated"), bring(module, "pydantic", kind.holder)
     if annotated is None or holder is None or (kind.origin and base is None):
         return f"the names that {name} would need are taken"
     imports = [*(base.imports if base else ()), *(inside.imports if inside else ())]

@@ -27,7 +27,7 @@ from fastwright.read.module import Module
 from fastwright.rules.evidence import place
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Rule, case
-from fastwright.rules.schema._pydantic import is_v2, serves_both
+from fastwright.rules.schema._pydantic import from_typing, is_v2, serves_both
 from fastwright.rules.schema._v1_patterns import pattern
 
 _ITEMS = {"min_items": "min_length", "max_items": "max_length"}
@@ -137,7 +137,7 @@ def _literal(
     """
     module = cls.module
     value = call.argument(0, "default")
-    brought = bring(module, "typing", "Literal")
+    brought = from_typing(module, "Literal")
     if value is None or brought is None or not _is_text(app, module, field.annotation, value):
         return None
     written = text(module, value)

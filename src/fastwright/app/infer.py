@@ -51,6 +51,11 @@ from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.read.reader import read
 
+_CONSTRAINED = {
+    "constr": "builtins.str", "conint": "builtins.int", "confloat": "builtins.float",
+    "conbytes": "builtins.bytes", "condecimal": "decimal.Decimal", "condate": "datetime.date",
+}  # fmt: skip
+_CONSTRAINED_MANY = {"conlist": "list", "conset": "set", "confrozenset": "set"}
 _MAX_DEPTH = 40
 _MAX_CALLERS = 6
 _MAX_PUT = 6
@@ -544,6 +549,21 @@ class Inference:
             return self._generic(node, where, depth)
         if isinstance(node, (s.Name, s.Attribute)):
             return self._plain_annotation(node, where, depth)
+        if isinstance(node, s.Call):
+            return self._constrained(node, where, depth)
+        return UNKNOWN
+
+    def _constrained(self, node: s.Call, where: Where, depth: int) -> Type:
+        """``constr(min_length=1)`` and ``conlist(int, min_items=1)`` of Pydantic are types themselves."""
+        name = self.linker.external(node.func, where.module, where.function) or ""
+        home, _, function = name.rpartition(".")
+        if home != "pydantic":
+            return UNKNOWN
+        if function in _CONSTRAINED:
+            return _external_instance(_CONSTRAINED[function])
+        if function in _CONSTRAINED_MANY:
+            item = node.argument(0, "item_type")
+            return Sequence(_CONSTRAINED_MANY[function], self.annotation(item, where, depth + 1))
         return UNKNOWN
 
     def _plain_annotation(self, node: s.Expr, where: Where, depth: int) -> Type:
@@ -569,7 +589,7 @@ class Inference:
             return TypeVariable(symbol.name, self.annotation(bound, at) if bound else UNKNOWN)
         if name == "typing.NewType" and len(value.args) > 1:
             return self.annotation(value.args[1], at)
-        return UNKNOWN
+        return self._constrained(value, at, 0)
 
     def _type_parameter(self, name: str, where: Where) -> Type:
         """``T`` of ``class Repository[T]`` or ``def get[T]`` (PEP 695)."""

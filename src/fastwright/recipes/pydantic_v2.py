@@ -1,11 +1,16 @@
 """What is left of Pydantic 1 becomes Pydantic 2.
 
-Validators, `class Config`, `.dict()` and its like, arguments of `Field` that were renamed, `__root__`, `BaseSettings`,
-`GenericModel`, and constrained types (`constr(...)` becomes `Annotated[str, StringConstraints(...)]`). In a project that still runs on
-version 1 also fields that may be null and were optional for that reason: they get `= None`, as version 1 read them.
+Validators of fields and of models (`values` becomes `info.data`, `always=True` a default that is validated, a root validator
+`@model_validator`), `class Config`, `.dict()` and its like, arguments of `Field` that were renamed, `__root__`, `BaseSettings`, `GenericModel`,
+what moved to other modules, and constrained types (`constr(...)` becomes `Annotated[str, StringConstraints(...)]`). In a project that still
+runs on version 1 also fields that may be null and were optional for that reason: they get `= None`, as version 1 read them.
+
+A validator of the whole model runs in version 2 only where its fields are valid: what was refused is still refused, with fewer errors in
+the answer. A regular expression gets the `^` that version 1 took for granted.
 
 Left alone, with the line: types with validators of their own (`__get_validators__`), which need a
-`__get_pydantic_core_schema__` that only their author knows, and what the rules `pydantic-v1-*` cannot mend.
+`__get_pydantic_core_schema__` that only their author knows; `each_item=True`; several validators of one thing that run before, which
+version 2 does in the opposite order; and everything else that the rules `pydantic-v1-*` say they cannot mend.
 """
 
 from __future__ import annotations
@@ -15,14 +20,17 @@ from collections.abc import Iterator
 import msgspec
 
 from fastwright.app.model import App
-from fastwright.edit.builders import insert, replace
-from fastwright.edit.fix import Edit, Import
+from fastwright.app.symbols import Class
+from fastwright.edit.builders import add_argument, insert, replace
+from fastwright.edit.fix import Edit
 from fastwright.edit.names import bring
-from fastwright.edit.source import text
 from fastwright.project.versions import Versions
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
+from fastwright.recipes._constrained import constrained
 from fastwright.recipes._from_rules import planned_by
+from fastwright.recipes._moved import moved, parsed
+from fastwright.recipes._root_models import root_models
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
 from fastwright.rules.schema._pydantic import is_v2, model_classes, serves_both
 from fastwright.verify.model import may_be_null
@@ -32,21 +40,8 @@ _RULES = (
     "pydantic-v1-config",
     "pydantic-v1-field-argument",
     "pydantic-v1-method",
-    "pydantic-v1-root-model",
     "pydantic-v1-validator",
 )
-_CONSTRAINED = {
-    "constr": ("str", "StringConstraints"),
-    "conint": ("int", "Field"),
-    "confloat": ("float", "Field"),
-    "condecimal": ("Decimal", "Field"),
-    "conbytes": ("bytes", "Field"),
-    "condate": ("date", "Field"),
-}
-"""Function of Pydantic 1 -> the type that it constrains, and what holds the constraints in 2."""
-_RENAMED = {"regex": "pattern"}
-_ORIGINS = {"Decimal": "decimal", "date": "datetime"}
-_STRICT = "strict"
 
 
 def plan(app: App, target: Target) -> Iterator[Planned]:
@@ -55,16 +50,20 @@ def plan(app: App, target: Target) -> Iterator[Planned]:
     seen = _on_v2(app) if was_v1 else app
     if was_v1:
         yield from _optional(seen, target)
-    yield from planned_by(seen, target, _RULES, frozenset({"safe", "contract"}))
+    roots = list(root_models(seen, target))
+    yield from roots
+    left = {each.place for each in roots if isinstance(each, Stopped)}
+    yield from planned_by(seen, target, _RULES, frozenset({"safe", "contract"}), left)
     for module in app.sources:
-        if (
-            target.holds(module.path)
-            and "pydantic" in module.header.marks
-            and not serves_both(module)
-        ):
-            yield from _constrained(module)
+        if not target.holds(module.path) or serves_both(module):
+            continue
+        if "pydantic" in module.header.marks:
+            yield from moved(module)
+            yield from parsed(module)
+            yield from constrained(module)
             yield from _generic(module)
-            yield from _own_types(module)
+            yield from _outside(module)
+        yield from _own_types(module)
 
 
 def _on_v2(app: App) -> App:
@@ -86,74 +85,36 @@ def _optional(app: App, target: Target) -> Iterator[Planned]:
         if not target.holds(cls.module.path) or serves_both(cls.module):
             continue
         for node in cls.node.body:
-            if (
-                isinstance(node, s.AnnAssign)
-                and node.value is None
-                and isinstance(node.target, s.Name)
-                and may_be_null(node.annotation)
-            ):
-                edits.append(insert(cls.module, node.annotation.end, " = None"))
+            edit = _with_none(app, cls, node)
+            if edit is not None:
+                edits.append(edit)
                 places.append(f"{cls.module.path}:{cls.module.line(node)}")
     if edits:
         title = "fields that may be null keep None as their default"
         yield Proposal(f"{title}: {', '.join(places)}", tuple(edits), places=tuple(places))
 
 
+def _with_none(app: App, cls: Class, node: s.Stmt) -> Edit | None:
+    """Return the edit that gives a field None as its default, as version 1 did."""
+    if not isinstance(node, s.AnnAssign) or not isinstance(node.target, s.Name):
+        return None
+    if node.target.id.startswith("_") or not may_be_null(node.annotation):
+        return None
+    module, value = cls.module, node.value
+    if value is None:
+        return insert(module, node.annotation.end, " = None")
+    if not isinstance(value, s.Call) or value.args:
+        return None
+    if app.linker.external(value.func, module, cls.outer) != "pydantic.Field":
+        return None
+    if any(k.arg in {None, "default", "default_factory"} for k in value.keywords):
+        return None
+    if value.keywords:
+        return insert(module, value.keywords[0].start, "None, ")
+    return add_argument(module, value, "None")
+
+
 # ----------------------------------------------------------------------- types
-
-
-def _constrained(module: Module) -> Iterator[Planned]:
-    """``constr(min_length=1)`` as an annotation becomes ``Annotated[str, StringConstraints(...)]``."""
-    edits: list[Edit] = []
-    imports: list[Import] = []
-    places: list[str] = []
-    for call in _annotations_called(module):
-        written = module.qualify(call.func) or ""
-        name = written.removeprefix("pydantic.")
-        if not written.startswith("pydantic.") or name not in _CONSTRAINED:
-            continue
-        place = f"{module.path}:{module.line(call)}"
-        changed = _annotated(module, call, name)
-        if changed is None:
-            yield Stopped(
-                place, f"{name} with arguments that are not read, or names that are taken"
-            )
-            continue
-        edits.append(changed[0])
-        imports += changed[1]
-        places.append(place)
-    if edits:
-        title = f"constrained types of {module.path} with Annotated"
-        yield Proposal(title, tuple(edits), tuple(imports), places=tuple(places))
-
-
-def _annotations_called(module: Module) -> Iterator[s.Call]:
-    """Yield the calls that stand in annotations, where a type is meant."""
-    for node in module.walk():
-        annotation = node.annotation if isinstance(node, (s.AnnAssign, s.Parameter)) else None
-        if annotation is not None:
-            yield from (part for part in s.walk(annotation) if isinstance(part, s.Call))
-
-
-def _annotated(module: Module, call: s.Call, name: str) -> tuple[Edit, tuple[Import, ...]] | None:
-    base, holder = _CONSTRAINED[name]
-    if call.args or any(keyword.arg in {None, _STRICT} for keyword in call.keywords):
-        return None
-    brought = [bring(module, "typing", "Annotated"), bring(module, "pydantic", holder)]
-    if base in _ORIGINS:
-        brought.append(bring(module, _ORIGINS[base], base))
-    if any(each is None for each in brought):
-        return None
-    named = [each for each in brought if each is not None]
-    arguments = ", ".join(
-        f"{_RENAMED.get(keyword.arg or '', keyword.arg)}={text(module, keyword.value)}"
-        for keyword in call.keywords
-    )
-    kind = named[2].name if base in _ORIGINS else base
-    written = f"{named[0].name}[{kind}, {named[1].name}({arguments})]" if arguments else kind
-    needed = named if arguments else named[2:]
-    imports = tuple(one for each in needed for one in each.imports)
-    return replace(module, call, written), imports
 
 
 def _generic(module: Module) -> Iterator[Planned]:
@@ -171,6 +132,17 @@ def _generic(module: Module) -> Iterator[Planned]:
     if edits and brought is not None:
         title = f"generic models of {module.path} are BaseModel"
         yield Proposal(title, tuple(edits), brought.imports, places=tuple(places))
+
+
+def _outside(module: Module) -> Iterator[Stopped]:
+    """Yield the validators that are made outside of models: whose they are is not known."""
+    for statement in module.facts.body:
+        if isinstance(statement, s.Assign):
+            for node in s.walk(statement.value):
+                name = module.qualify(node.func) if isinstance(node, s.Call) else None
+                if name in {"pydantic.validator", "pydantic.root_validator"}:
+                    place = f"{module.path}:{module.line(node)}"
+                    yield Stopped(place, "a validator that is made outside of its models")
 
 
 def _own_types(module: Module) -> Iterator[Planned]:
@@ -330,6 +302,226 @@ app = FastAPI()
 class Item(BaseModel):
     note: str | None
 """
+        },
+        installed={"pydantic": "2.14"},
+    ),
+    Case(
+        "models of a bare value, and who looks into them in another file",
+        {
+            "shop/__init__.py": "",
+            "shop/schemas.py": """\
+from typing import List
+
+from pydantic import BaseModel, Field, validator
+
+
+class Tags(BaseModel):
+    __root__: List[str]
+
+    @validator("__root__")
+    def sort(cls, value):
+        return sorted(value)
+
+
+class Prices(BaseModel):
+    __root__: List[int] = Field(..., min_items=1)
+""",
+            "shop/main.py": """\
+from fastapi import FastAPI
+
+from shop.schemas import Prices, Tags
+
+app = FastAPI()
+
+
+@app.post("/prices")
+def add(prices: Prices) -> int:
+    return max(prices.__root__)
+
+
+@app.get("/tags")
+def tags() -> Tags:
+    return Tags(__root__=["new"])
+""",
+        },
+        {
+            "shop/schemas.py": """\
+from typing import List
+
+from pydantic import Field, RootModel, field_validator
+
+
+class Tags(RootModel[List[str]]):
+    @field_validator("root")
+    @classmethod
+    def sort(cls, value):
+        return sorted(value)
+
+
+class Prices(RootModel):
+    root: List[int] = Field(..., min_length=1)
+""",
+            "shop/main.py": """\
+from fastapi import FastAPI
+
+from shop.schemas import Prices, Tags
+
+app = FastAPI()
+
+
+@app.post("/prices")
+def add(prices: Prices) -> int:
+    return max(prices.root)
+
+
+@app.get("/tags")
+def tags() -> Tags:
+    return Tags(root=["new"])
+""",
+        },
+        installed={"pydantic": "1.10.2"},
+    ),
+    Case(
+        "validators: of the model, with the other values, and for what is not sent",
+        {
+            "models.py": """\
+from pydantic import BaseModel, root_validator, validator
+
+
+class Booking(BaseModel):
+    start: int
+    end: int
+    title: str = ""
+
+    @validator("title", always=True)
+    def named(cls, value, values):
+        return value or f"from {values['start']}"
+
+    @root_validator(pre=True)
+    def renamed(cls, values):
+        if "begin" in values:
+            values["start"] = values.pop("begin")
+        return values
+
+    @root_validator(skip_on_failure=True)
+    def ordered(cls, values):
+        if values["end"] < values.get("start"):
+            raise ValueError("ends before it starts")
+        return values
+""",
+        },
+        {
+            "models.py": """\
+from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_validator
+
+
+class Booking(BaseModel):
+    start: int
+    end: int
+    title: str = Field("", validate_default=True)
+
+    @field_validator("title")
+    @classmethod
+    def named(cls, value, info: ValidationInfo):
+        return value or f"from {info.data['start']}"
+
+    @model_validator(mode="before")
+    @classmethod
+    def renamed(cls, values):
+        if not isinstance(values, dict):
+            return values
+        values = dict(values)
+        if "begin" in values:
+            values["start"] = values.pop("begin")
+        return values
+
+    @model_validator(mode="after")
+    def ordered(self):
+        if self.end < self.start:
+            raise ValueError("ends before it starts")
+        return self
+""",
+        },
+        installed={"pydantic": "1.10.2"},
+    ),
+    Case(
+        "validators that mean something else in version 2 are left alone",
+        {
+            "models.py": """\
+from typing import List
+
+from pydantic import BaseModel, root_validator, validator
+
+
+class Row(BaseModel):
+    names: List[str]
+
+    class Config:
+        orm_mode = True
+
+    @validator("names", each_item=True)
+    def strip(cls, value):
+        return value.strip()
+
+    @root_validator(pre=True)
+    def renamed(cls, values):
+        return {name.lower(): value for name, value in values.items()}
+
+    @root_validator(skip_on_failure=True)
+    def whole(cls, values):
+        return {**values, "names": sorted(values["names"])}
+""",
+        },
+        {
+            "models.py": """\
+from typing import List
+
+from pydantic import BaseModel, ConfigDict, root_validator, validator
+
+
+class Row(BaseModel):
+    names: List[str]
+
+    model_config = ConfigDict(from_attributes=True)
+
+    @validator("names", each_item=True)
+    def strip(cls, value):
+        return value.strip()
+
+    @root_validator(pre=True)
+    def renamed(cls, values):
+        return {name.lower(): value for name, value in values.items()}
+
+    @root_validator(skip_on_failure=True)
+    def whole(cls, values):
+        return {**values, "names": sorted(values["names"])}
+""",
+        },
+        stopped=("models.py:11", "models.py:15", "models.py:19"),
+        installed={"pydantic": "1.10.2"},
+    ),
+    Case(
+        "models of version 2 are right",
+        {
+            "models.py": """\
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, RootModel, StringConstraints, model_validator
+
+
+class Tags(RootModel[list[str]]):
+    pass
+
+
+class Item(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    name: Annotated[str, StringConstraints(min_length=1)]
+
+    @model_validator(mode="after")
+    def whole(self):
+        return self
+""",
         },
         installed={"pydantic": "2.14"},
     ),

@@ -16,6 +16,7 @@ from fastwright.app.dependencies import RequestParameter
 from fastwright.app.model import App
 from fastwright.app.models import Field
 from fastwright.app.routes import Route
+from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class
 from fastwright.app.types import (
     Alternatives,
@@ -34,8 +35,7 @@ _DECLARED = ("summary", "description", "deprecated", "include_in_schema", "respo
              "responses", "response_description", "operation_id", "response_model_exclude_none",
              "response_model_exclude_unset", "response_model_include",
              "response_model_exclude", "response_model_by_alias")  # fmt: skip
-_SAME_WORDS = {"regex": "pattern", "min_items": "min_length", "max_items": "max_length",
-               "const": "frozen", "allow_mutation": "frozen"}  # fmt: skip
+_SAME_WORDS = {"regex": "pattern", "min_items": "min_length", "max_items": "max_length"}
 """Arguments of Field in pydantic 1 -> in pydantic 2: the schema stays the same."""
 _SHOWN = frozenset({"alias", "title", "description", "examples", "example", "deprecated", "gt", "ge",
                     "lt", "le", "min_length", "max_length", "pattern", "multiple_of", "embed",
@@ -46,6 +46,7 @@ _SHOWN = frozenset({"alias", "title", "description", "examples", "example", "dep
 _CONSTRAINED = {"constr": "builtins.str", "conint": "builtins.int", "confloat": "builtins.float",
                 "condecimal": "decimal.Decimal", "conbytes": "builtins.bytes",
                 "condate": "datetime.date"}  # fmt: skip
+_UNANCHORED = re.compile(r"^([rR]?\")(?!\^|\\A)")
 _SPECIAL = frozenset({"special", "unknown"})
 
 
@@ -154,8 +155,34 @@ class _Reader:
 
     def of_schema(self, cls: Class) -> Iterator[tuple[str, str]]:
         schema = self._app.models.schema(cls)
+        bare = self._bare_value(cls)
+        if bare is not None:
+            yield "value", bare
+            return
         for name, described in (schema.fields if schema is not None else {}).items():
             yield f"field {name}", self._field(described)
+
+    def _bare_value(self, cls: Class) -> str | None:
+        """Return what a model of a bare value holds: ``__root__`` of pydantic 1, a ``RootModel`` of 2."""
+        linker = self._app.linker
+        node = cls.own_attributes.get("__root__")
+        if node is None and "pydantic.RootModel" in linker.ancestors(cls):
+            node = cls.own_attributes.get("root")
+            if node is None:
+                for base in cls.node.bases:
+                    if isinstance(base, s.Subscript):
+                        return self._value(cls, base.slice, None)
+        if node is None:
+            return None
+        if isinstance(node, s.Assign):
+            return self._value(cls, node.value, None)
+        return self._value(cls, node.annotation, node.value)
+
+    def _value(self, cls: Class, annotation: s.Expr, default: s.Expr | None) -> str:
+        where = Where(cls.module, cls.outer)
+        marker = default if isinstance(default, s.Call) else None
+        shown = self._type(self._app.types.annotation(annotation, where), cls.module, annotation)
+        return ", ".join([shown, *_constraints(cls.module, annotation, marker)])
 
     def _field(self, described: Field) -> str:
         module = described.owner.module
@@ -169,6 +196,10 @@ class _Reader:
             else None
         )
         value = _default(default, marker)
+        if value is not None and marker is not None and _is_true(marker.keyword("const")):
+            constant = s.string(value)
+            only = f"Literal[{_text(module, value)}]" if constant is None else repr(constant)
+            parts[0] = only
         if value is None and self._is_v1 and may_be_null(described.node.annotation):
             parts.append("default None")  # as Pydantic 1 reads it
         else:
@@ -235,11 +266,20 @@ def may_be_null(annotation: s.Expr) -> bool:
         name = s.last_name(annotation.value)
         inner = annotation.slice
         parts = inner.elts if isinstance(inner, s.Tuple) else [inner]
-        return name == "Optional" or (name == "Union" and any(map(_is_none, parts)))
+        if name == "Annotated":
+            required = any(isinstance(part, s.Call) and part.args for part in parts[1:])
+            return may_be_null(parts[0]) and not required
+        return name == "Optional" or (
+            name == "Union" and any(_is_none(part) or may_be_null(part) for part in parts)
+        )
     if isinstance(annotation, s.BinOp) and annotation.op == "|":
         sides = (annotation.left, annotation.right)
         return any(_is_none(side) or may_be_null(side) for side in sides)
     return s.last_name(annotation) == "Any"
+
+
+def _is_true(node: s.Expr | None) -> bool:
+    return isinstance(node, s.Constant) and node.value is True
 
 
 def _is_none(node: s.Expr) -> bool:
@@ -287,13 +327,22 @@ def _constraints(module: Module, annotation: s.Expr | None, marker: s.Call | Non
         calls += [part for part in metadata if isinstance(part, s.Call)]
     if marker is not None:
         calls.append(marker)
-    found = {
-        _SAME_WORDS.get(keyword.arg, keyword.arg): _text(module, keyword.value)
-        for call in calls
-        for keyword in call.keywords
-        if keyword.arg is not None and _SAME_WORDS.get(keyword.arg, keyword.arg) in _SHOWN
-    }
+    said = [_constraint(module, call, keyword) for call in calls for keyword in call.keywords]
+    found = {name: value for name, value in said if name in _SHOWN}
     return [f"{name}={value}" for name, value in sorted(found.items())]
+
+
+def _constraint(module: Module, call: s.Call, keyword: s.Keyword) -> tuple[str, str]:
+    """Return what limits a value, and how much, in the words of pydantic 2."""
+    name, value = keyword.arg or "", _text(module, keyword.value)
+    if s.last_name(call.func) in {"Field", "constr"}:
+        if name == "regex":  # pydantic 1 matched from the start of a text
+            return "pattern", _UNANCHORED.sub(r"\1^", value)
+        if name == "example":
+            return "examples", f"[{value}]"
+        if name == "allow_mutation":
+            return "frozen", {"True": "False", "False": "True"}.get(value, value)
+    return _SAME_WORDS.get(name, name), value
 
 
 def _text(module: Module, node: s.Node) -> str:

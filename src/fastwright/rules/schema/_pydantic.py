@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from fastwright.app.model import App
 from fastwright.app.symbols import Class
 from fastwright.app.types import ClassObject, Instance, NoneType, Type, alternatives
+from fastwright.edit.names import Brought, bring
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 
@@ -100,3 +101,16 @@ def models_in(app: App, found: Type) -> list[tuple[Class, Type]] | None:
             return None
         models.append((option.cls, option))
     return models or None
+
+
+def from_typing(module: Module, name: str) -> Brought | None:
+    """Return how a name of ``typing`` is written in a file, also where ``typing_extensions`` gives it."""
+    starts = {fact.start for fact in module.header.imports if fact.when == "import"}
+    for statement in module.import_statements:
+        if not isinstance(statement, s.ImportFrom) or statement.start not in starts:
+            continue
+        if statement.module in {"typing", "typing_extensions"}:
+            for alias in statement.names:
+                if alias.name == name and alias.asname is None:
+                    return Brought(name, ())
+    return bring(module, "typing", name)

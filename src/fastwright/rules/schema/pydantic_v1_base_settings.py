@@ -16,12 +16,15 @@ from fastwright.app.model import App
 from fastwright.edit.builders import replace
 from fastwright.edit.fix import Fix, Import
 from fastwright.edit.names import bring
+from fastwright.edit.source import text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.rules.evidence import place
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Rule, case
 from fastwright.rules.schema._pydantic import is_v2, serves_both
+
+_HOMES = frozenset({"pydantic", "pydantic.env_settings"})
 
 
 def check(app: App) -> Iterator[Hit]:
@@ -45,19 +48,21 @@ def _moved(module: Module, node: s.Node) -> Fix | None:
         if brought is None:
             return None
         return Fix("safe", (replace(module, node, brought.name),), brought.imports)
-    if any(alias.asname for alias in node.names) or b"#" in module.source[node.start : node.end]:
+    if b"#" in module.source[node.start : node.end]:
         return None
-    others = [alias.name for alias in node.names if alias.name != "BaseSettings"]
-    if not others:
-        return Fix("safe", (replace(module, node, "from pydantic_settings import BaseSettings"),))
-    kept = replace(module, node, f"from pydantic import {', '.join(others)}")
-    needed = Import(module.path, "pydantic_settings", "BaseSettings")
-    return Fix("safe", (kept,), (needed,))
+    moved = next(alias for alias in node.names if alias.name == "BaseSettings")
+    kept = [text(module, alias) for alias in node.names if alias is not moved]
+    if not kept:
+        written = f"from pydantic_settings import {text(module, moved)}"
+        return Fix("safe", (replace(module, node, written),))
+    needed = Import(module.path, "pydantic_settings", "BaseSettings", moved.asname)
+    stays = replace(module, node, f"from {node.module} import {', '.join(kept)}")
+    return Fix("safe", (stays,), (needed,))
 
 
 def _uses(body: list[s.Stmt]) -> Iterator[s.Node]:
     for node in body:
-        if isinstance(node, s.ImportFrom) and node.module == "pydantic" and not node.level:
+        if isinstance(node, s.ImportFrom) and node.module in _HOMES and not node.level:
             if any(alias.name == "BaseSettings" for alias in node.names):
                 yield node
         elif isinstance(node, s.ClassDef):

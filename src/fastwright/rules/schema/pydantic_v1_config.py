@@ -15,17 +15,19 @@ from collections.abc import Iterator
 from fastwright.app.model import App
 from fastwright.app.models import SETTINGS
 from fastwright.app.symbols import Class
-from fastwright.edit.builders import replace
+from fastwright.edit import source as at
+from fastwright.edit.builders import delete_statements, replace
 from fastwright.edit.fix import Fix
 from fastwright.edit.names import bring
-from fastwright.edit.source import text
 from fastwright.read import syntax as s
+from fastwright.read.module import Module
 from fastwright.rules.evidence import name_place
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Case, Rule, case
 from fastwright.rules.schema._pydantic import is_v2, model_classes, serves_both
 
 _RENAMED = {
+    "allow_mutation": "frozen",
     "allow_population_by_field_name": "validate_by_name",
     "anystr_lower": "str_to_lower",
     "anystr_strip_whitespace": "str_strip_whitespace",
@@ -36,6 +38,7 @@ _RENAMED = {
     "getter_dict": None,
     "json_dumps": None,
     "json_loads": None,
+    "post_init_call": None,
     "keep_untouched": "ignored_types",
     "max_anystr_length": "str_max_length",
     "min_anystr_length": "str_min_length",
@@ -45,6 +48,9 @@ _RENAMED = {
     "underscore_attrs_are_private": None,
     "validate_all": "validate_default",
 }
+_TRUE_ALREADY = frozenset({"smart_union", "underscore_attrs_are_private"})
+"""Settings that are gone because version 2 does what they asked for."""
+_WIDTH = 100
 
 
 def check(app: App) -> Iterator[Hit]:
@@ -55,35 +61,113 @@ def check(app: App) -> Iterator[Hit]:
         config = cls.own_classes.get("Config")
         if config is not None and not serves_both(cls.module):
             message = f"{cls.name} has a class Config of Pydantic 1: write model_config"
-            fix = _model_config(app, cls, config)
-            yield Hit(name_place(config), message + _ignored(config), (), fix)
+            message += _ignored(config)
+            made = _model_config(app, cls, config)
+            if isinstance(made, str):
+                yield Hit(name_place(config), f"{message} ({made})")
+            else:
+                yield Hit(name_place(config), message, (), made)
 
 
-def _model_config(app: App, cls: Class, config: Class) -> Fix | None:
-    """Return the fix that writes a plain ``class Config`` as ``model_config = ConfigDict(...)``."""
+def _model_config(app: App, cls: Class, config: Class) -> Fix | str:
+    """Return the fix that writes ``class Config`` as ``model_config = ConfigDict(...)``, or why not."""
     module, node = cls.module, config.node
-    source = module.source[node.start : node.end]
-    if node.bases or node.decorators or b"#" in source or node not in cls.node.body:
-        return None
-    arguments = []
+    if not _inherits_as_models_do(app, cls, config):
+        return "it inherits from another class"
+    if node.decorators or node.keywords or node not in cls.node.body:
+        return "it is not a plain class"
+    if "model_config" in cls.own_attributes:
+        return "there is a model_config as well"
+    arguments: list[tuple[s.Stmt, str]] = []
     for statement in node.body:
+        if isinstance(statement, s.Flow) or _is_ellipsis(statement):
+            continue
         if not isinstance(statement, s.Assign) or len(statement.targets) != 1:
-            return None
+            return f"line {module.line(statement)} is more than a setting"
         key = s.dotted(statement.targets[0])
-        new = _key(app, key) if key is not None else None
-        if new is None:
-            return None
-        arguments.append(f"{new}={text(module, statement.value)}")
+        if key in _TRUE_ALREADY and _is_true(statement):
+            continue
+        written = _setting(app, module, key, statement.value) if key is not None else None
+        if written is None:
+            return f"{key} has no counterpart in version 2"
+        arguments.append((statement, written))
     settings = not app.linker.ancestors(cls).isdisjoint(SETTINGS)
     brought = (
         bring(module, "pydantic_settings", "SettingsConfigDict")
         if settings
         else bring(module, "pydantic", "ConfigDict")
     )
-    if brought is None or "model_config" in cls.own_attributes:
-        return None
-    written = f"model_config = {brought.name}({', '.join(arguments)})"
-    return Fix("safe", (replace(module, node, written),), brought.imports)
+    if brought is None:
+        return "the name of the new class is taken"
+    if not arguments:
+        return Fix("safe", tuple(delete_statements(module, cls.node.body, [node])))
+    text_ = _laid_out(module, node, brought.name, arguments)
+    return Fix("safe", (replace(module, node, text_),), brought.imports)
+
+
+def _laid_out(
+    module: Module, node: s.ClassDef, name: str, arguments: list[tuple[s.Stmt, str]]
+) -> str:
+    """Return the new statement, on one line where it fits and no comment stands in the class."""
+    one = f"model_config = {name}({', '.join(written for _, written in arguments)})"
+    source = module.source
+    outer = at.indentation(source, node.start)
+    comments = b"#" in source[node.start : node.end]
+    if not comments and len(outer) + len(one) <= _WIDTH and "\n" not in one:
+        return one
+    end = at.newline(source)
+    inner = outer + at.step(module)
+    lines = []
+    done = source.index(b":", node.name_start) + 1
+    for statement, written in arguments:
+        above = _comments(source, done, statement.start)
+        done = at.next_line(source, statement.end)
+        beside = source[statement.end : done].decode().strip()
+        lines += above
+        lines.append(f"{written},  {beside}" if beside.startswith("#") else f"{written},")
+    lines += _comments(source, done, node.end)
+    body = "".join(f"{inner}{line}{end}" for line in lines)
+    return f"model_config = {name}({end}{body}{outer})"
+
+
+def _comments(source: bytes, start: int, end: int) -> list[str]:
+    lines = source[start:end].decode().splitlines()
+    return [line.strip() for line in lines if line.strip().startswith("#")]
+
+
+def _inherits_as_models_do(app: App, cls: Class, config: Class) -> bool:
+    """Whether a ``Config`` has no base, or that of the model's own base, which is read anyway."""
+    bases = config.node.bases
+    if not bases:
+        return True
+    parents = [s.dotted(base) for base in cls.node.bases]
+    plain = len(bases) == 1 and len(parents) == 1
+    if plain and app.linker.external(bases[0], cls.module) == "pydantic.BaseConfig":
+        return True
+    return plain and parents[0] is not None and s.dotted(bases[0]) == f"{parents[0]}.Config"
+
+
+def _is_true(statement: s.Assign) -> bool:
+    return isinstance(statement.value, s.Constant) and statement.value.value is True
+
+
+def _is_ellipsis(statement: s.Stmt) -> bool:
+    value = statement.value if isinstance(statement, s.ExprStmt) else None
+    return isinstance(value, s.Constant) and value.kind == "ellipsis"
+
+
+def _setting(app: App, module: Module, key: str, value: s.Expr) -> str | None:
+    """Return ``key=value`` as Pydantic 2 calls it; None for what is gone."""
+    if key == "allow_mutation":
+        if not isinstance(value, s.Constant) or value.kind != "bool":
+            return None
+        return f"frozen={not value.value}"
+    new = _key(app, key)
+    name = app.linker.external(value, module) or ""
+    if key == "extra" and name.startswith("pydantic.Extra."):
+        quote = at.quote(module.source)
+        return f"extra={quote}{name.rpartition('.')[2]}{quote}"
+    return f"{new}={at.text(module, value)}" if new is not None else None
 
 
 def _key(app: App, key: str) -> str | None:

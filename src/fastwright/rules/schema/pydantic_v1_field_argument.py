@@ -5,6 +5,8 @@
 the environment says. The same holds for `constr(regex=...)` and `conlist(min_items=...)`, and for
 `regex` of FastAPI's `Query`, `Path` and the others.
 
+Version 1 matched a `regex` from the start of a text, version 2 searches a `pattern`: it gets a `^`.
+
 SQLModel's own `Field` still takes the old names and is left alone, as is `pydantic.v1`.
 """
 
@@ -14,16 +16,19 @@ from collections.abc import Iterator
 
 from fastwright.app.dependencies import MARKERS
 from fastwright.app.model import App
+from fastwright.app.models import SETTINGS
 from fastwright.app.symbols import Class
-from fastwright.edit.builders import replace
+from fastwright.edit.builders import delete_argument, replace
 from fastwright.edit.fix import Fix
+from fastwright.edit.names import bring
 from fastwright.edit.source import text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.rules.evidence import place
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Rule, case
-from fastwright.rules.schema._pydantic import is_v2, serves_both
+from fastwright.rules.schema._pydantic import from_typing, is_v2, serves_both
+from fastwright.rules.schema._v1_patterns import pattern
 
 _ITEMS = {"min_items": "min_length", "max_items": "max_length"}
 _FIELD = _ITEMS | {
@@ -53,14 +58,16 @@ def check(app: App) -> Iterator[Hit]:
         known |= _FASTAPI
     for module in app.model_modules:
         hits = [
-            hit for node in _expressions(app, module) for hit in _calls(app, module, node, known)
+            hit
+            for node, cls in _expressions(app, module)
+            for hit in _calls(app, module, node, cls, known)
         ]
         if hits and not serves_both(module):
             yield from hits
 
 
 def _calls(
-    app: App, module: Module, root: s.Node, known: dict[str, dict[str, str]]
+    app: App, module: Module, root: s.Node, cls: Class | None, known: dict[str, dict[str, str]]
 ) -> Iterator[Hit]:
     for node in s.walk_scope(root):
         if not isinstance(node, s.Call) or not node.keywords:
@@ -71,41 +78,141 @@ def _calls(
             if new is not None and not _is_unset(keyword.value):
                 called = s.last_name(node.func)
                 message = f"{called}({keyword.arg}=...) is of Pydantic 1: use {new}"
-                yield Hit(place(module, keyword), message, (), _renamed(module, keyword, new))
+                field = root if isinstance(root, s.AnnAssign) and root.value is node else None
+                fix = (
+                    _of_field(app, cls, field, node, keyword)
+                    if field is not None and cls is not None and keyword.arg in {"const", "env"}
+                    else _renamed(module, node, keyword, new)
+                )
+                if keyword.arg == "regex" and name not in _FASTAPI:
+                    fix = _pattern(module, keyword)
+                yield Hit(place(module, keyword), message, (), fix)
 
 
-def _renamed(module: Module, keyword: s.Keyword, new: str) -> Fix | None:
+def _renamed(module: Module, call: s.Call, keyword: s.Keyword, new: str) -> Fix | None:
     """Return the fix for an argument that has only another name, or the opposite sense."""
+    constant = keyword.value if isinstance(keyword.value, s.Constant) else None
+    flag = constant.value if constant is not None and constant.kind == "bool" else None
     if keyword.arg == "example":
         value = text(module, keyword.value)
         return Fix("safe", (replace(module, keyword, f"examples=[{value}]"),))
     if keyword.arg == "allow_mutation":
-        if not isinstance(keyword.value, s.Constant) or keyword.value.kind != "bool":
+        if flag is None:
             return None
-        return Fix("safe", (replace(module, keyword, f"frozen={not keyword.value.value}"),))
+        return Fix("safe", (replace(module, keyword, f"frozen={not flag}"),))
+    if keyword.arg in {"unique_items", "const"}:
+        if flag is not False:
+            return None
+        return Fix("safe", (delete_argument(module, call, keyword),))
     if keyword.arg is None or not new.isidentifier() or keyword.arg == "env":
         return None
     name = s.Name(keyword.start, keyword.start + len(keyword.arg), keyword.arg)
     return Fix("safe", (replace(module, name, new),))
 
 
+def _pattern(module: Module, keyword: s.Keyword) -> Fix | None:
+    written = pattern(module, keyword.value)
+    if written is None:
+        return None
+    return Fix("safe", (replace(module, keyword, f"pattern={written}"),))
+
+
+def _of_field(
+    app: App, cls: Class, field: s.AnnAssign, call: s.Call, keyword: s.Keyword
+) -> Fix | None:
+    """Return the fix for an argument that says something of the field as a whole."""
+    if keyword.arg == "env":
+        return _variable(app, cls, field, call, keyword)
+    if not isinstance(keyword.value, s.Constant) or keyword.value.value is not True:
+        return _renamed(cls.module, call, keyword, "")
+    return _literal(app, cls, field, call, keyword)
+
+
+def _literal(
+    app: App, cls: Class, field: s.AnnAssign, call: s.Call, keyword: s.Keyword
+) -> Fix | None:
+    """``kind: str = Field("a", const=True)`` is a ``Literal["a"]``.
+
+    Only texts: of anything else version 1 also took what it could turn into the value.
+    """
+    module = cls.module
+    value = call.argument(0, "default")
+    brought = from_typing(module, "Literal")
+    if value is None or brought is None or not _is_text(app, module, field.annotation, value):
+        return None
+    written = text(module, value)
+    annotation = replace(module, field.annotation, f"{brought.name}[{written}]")
+    alone = len(call.args) + len(call.keywords) == 2
+    rest = replace(module, call, written) if alone else delete_argument(module, call, keyword)
+    return Fix("safe", (annotation, rest), brought.imports)
+
+
+def _is_text(app: App, module: Module, annotation: s.Expr, value: s.Expr) -> bool:
+    """Whether a value is a text, or a member of an enumeration of texts, of the type that is told."""
+    if isinstance(value, s.Constant):
+        return value.kind == "str" and s.dotted(annotation) == "str"
+    if not isinstance(value, s.Attribute) or s.dotted(value.value) != s.dotted(annotation):
+        return False
+    found = app.linker.expression(value.value, module)
+    if not isinstance(found, Class) or value.attr not in found.own_attributes:
+        return False
+    above = app.linker.ancestors(found)
+    return "enum.StrEnum" in above or ("enum.Enum" in above and "builtins.str" in above)
+
+
+def _variable(
+    app: App, cls: Class, field: s.AnnAssign, call: s.Call, keyword: s.Keyword
+) -> Fix | None:
+    """``env="URL"`` of a setting is ``validation_alias``, by which arguments are then named as well."""
+    module = cls.module
+    name = s.dotted(field.target)
+    aliased = any(call.keyword(other) for other in ("alias", "validation_alias"))
+    if app.linker.ancestors(cls).isdisjoint(SETTINGS) or aliased or name is None:
+        return None
+    if _is_given(app, cls, name):
+        return None
+    if s.string(keyword.value) is not None:
+        written = text(module, keyword.value)
+        return Fix("safe", (replace(module, keyword, f"validation_alias={written}"),))
+    several = keyword.value.elts if isinstance(keyword.value, (s.List, s.Tuple)) else []
+    brought = bring(module, "pydantic", "AliasChoices")
+    if brought is None or not several or any(s.string(each) is None for each in several):
+        return None
+    choices = ", ".join(text(module, each) for each in several)
+    written = f"validation_alias={brought.name}({choices})"
+    return Fix("safe", (replace(module, keyword, written),), brought.imports)
+
+
+def _is_given(app: App, cls: Class, name: str) -> bool:
+    """Whether somebody makes such settings with a value for the field, by its name."""
+    family = {each.name for each in app.model_classes if cls in app.linker.mro(each)} | {cls.name}
+    return any(
+        isinstance(node, s.Call)
+        and s.last_name(node.func) in family
+        and any(keyword.arg in {None, name} for keyword in node.keywords)
+        for module in app.modules.values()
+        if any(each.encode() in module.source for each in family)
+        for node in module.walk()
+    )
+
+
 def _is_unset(node: s.Expr) -> bool:
     return isinstance(node, s.Constant) and node.kind in {"none", "ellipsis"}
 
 
-def _expressions(app: App, module: Module) -> Iterator[s.Node]:
+def _expressions(app: App, module: Module) -> Iterator[tuple[s.Node, Class | None]]:
     """Yield what may hold such calls: class bodies, aliases at module level, parameters."""
     for node in module.facts.body:
         if isinstance(node, (s.Assign, s.AnnAssign)):
-            yield node
+            yield node, None
     for cls in app.classes([module]):
         yield from _class_statements(cls)
     for function in app.every_function(module, _PARAMETER_CALLS):
         for parameter in function.node.params:
             if parameter.annotation is not None:
-                yield parameter.annotation
+                yield parameter.annotation, None
             if parameter.default is not None:
-                yield parameter.default
+                yield parameter.default, None
 
 
 _PARAMETER_CALLS = frozenset(
@@ -113,10 +220,11 @@ _PARAMETER_CALLS = frozenset(
 )
 
 
-def _class_statements(cls: Class) -> Iterator[s.Node]:
+def _class_statements(cls: Class) -> Iterator[tuple[s.Node, Class]]:
     for inner in cls.own_classes.values():
         yield from _class_statements(inner)
-    yield from cls.own_attributes.values()
+    for statement in cls.own_attributes.values():
+        yield statement, cls
 
 
 RULE = Rule(
@@ -160,6 +268,13 @@ CASES = (
 
         class Settings(BaseSettings):
             url: str = Field("sqlite://", env="DATABASE_URL")  # <-
+        """,
+        after="""
+        from pydantic import Field
+        from pydantic_settings import BaseSettings
+
+        class Settings(BaseSettings):
+            url: str = Field("sqlite://", validation_alias="DATABASE_URL")
         """,
     ),
     case(

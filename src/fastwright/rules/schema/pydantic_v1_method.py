@@ -21,12 +21,14 @@ from fastwright.app.symbols import Class, Function
 from fastwright.app.types import ClassObject
 from fastwright.edit.builders import replace
 from fastwright.edit.fix import Fix
+from fastwright.edit.names import bring
+from fastwright.edit.source import text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.rules.evidence import place
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Case, Rule, case
-from fastwright.rules.schema._pydantic import is_v2, models_in, serves_both
+from fastwright.rules.schema._pydantic import is_model, is_v2, models_in, serves_both
 
 _INSTANCE = {
     "copy": "model_copy",
@@ -54,12 +56,13 @@ _SAME_ARGUMENTS: dict[str, frozenset[str]] = {
     "from_orm": frozenset(),
     "json": _DUMPING | {"indent"},
     "parse_obj": frozenset(),
+    "parse_raw": frozenset(),
     "schema": frozenset({"by_alias", "ref_template"}),
     "update_forward_refs": frozenset(),
     "validate": frozenset(),
 }
 """Old name -> the keywords that the new method takes as well."""
-_OF_ONE = frozenset({"from_orm", "parse_obj", "validate"})
+_OF_ONE = frozenset({"from_orm", "parse_obj", "parse_raw", "validate"})
 """What takes one value by position, before and now."""
 
 
@@ -71,6 +74,7 @@ def check(app: App) -> Iterator[Hit]:
         hits: list[Hit] = []
         for function in app.every_function(module, _NAMES):
             hits.extend(_in_function(app, function))
+        hits.extend(_at_import(app, module))
         if hits and not serves_both(module):
             yield from hits
 
@@ -93,15 +97,51 @@ def _in_function(app: App, function: Function) -> Iterator[Hit]:
                     yield Hit(place(function.module, node), message, (), fix)
 
 
+def _at_import(app: App, module: Module) -> Iterator[Hit]:
+    """``Order.update_forward_refs()`` and the like, as statements of a module."""
+    for statement in module.facts.body:
+        node = statement.value if isinstance(statement, (s.ExprStmt, s.Assign)) else None
+        if not isinstance(node, s.Call) or not isinstance(node.func, s.Attribute):
+            continue
+        name = node.func.attr
+        cls = app.linker.expression(node.func.value, module) if name in _CLASS else None
+        if not isinstance(cls, Class) or not is_model(app, cls) or app.linker.method(cls, name):
+            continue
+        message = f"{cls.name}.{name}() is of Pydantic 1: write {_NEW[name]}"
+        yield Hit(place(module, node), message, (), _renamed(module, node, node.func))
+
+
 def _renamed(module: Module, call: s.Call, func: s.Attribute) -> Fix | None:
     """Return the fix that writes the new name, where the arguments mean the same to both."""
+    name = s.Name(func.end - len(func.attr), func.end, func.attr)
+    renamed = replace(module, name, _NEW[func.attr])
+    if func.attr == "construct":  # takes the same, whatever it is
+        return Fix("safe", (renamed,))
+    if func.attr == "schema_json":
+        return _as_text(module, call, func)
     known = _SAME_ARGUMENTS.get(func.attr)
     if known is None or len(call.args) > (1 if func.attr in _OF_ONE else 0):
         return None
     if any(keyword.arg not in known for keyword in call.keywords):
         return None
-    name = s.Name(func.end - len(func.attr), func.end, func.attr)
-    return Fix("safe", (replace(module, name, _NEW[func.attr]),))
+    return Fix("safe", (renamed,))
+
+
+def _as_text(module: Module, call: s.Call, func: s.Attribute) -> Fix | None:
+    """``Order.schema_json(indent=2)`` was ``json.dumps`` of the schema, with its arguments."""
+    brought = bring(module, "json", "dumps") if _has_dumps(module) else bring(module, "json")
+    if brought is None or call.args or any(keyword.arg is None for keyword in call.keywords):
+        return None
+    dumps = brought.name if _has_dumps(module) else f"{brought.name}.dumps"
+    own = [text(module, k) for k in call.keywords if k.arg in _SAME_ARGUMENTS["schema"]]
+    others = [text(module, k) for k in call.keywords if k.arg not in _SAME_ARGUMENTS["schema"]]
+    schema = f"{text(module, func.value)}.model_json_schema({', '.join(own)})"
+    written = f"{dumps}({', '.join([schema, *others])})"
+    return Fix("safe", (replace(module, call, written),), brought.imports)
+
+
+def _has_dumps(module: Module) -> bool:
+    return module.imported.get("dumps") == "json.dumps"
 
 
 def _asks_version(nodes: Placed) -> bool:

@@ -4,6 +4,9 @@
 warning each; `@root_validator` without `skip_on_failure=True` does not even import, `each_item`,
 `always` and the `values` argument mean something else, and version 3 drops them all.
 
+What means the same is rewritten: `values` as `info.data`, `always=True` as `validate_default=True` of the field,
+a root validator that reads fields as one of `self`. The message says what stands in the way of the others.
+
 Only decorators that really are Pydantic's count, imported under any name; those of `pydantic.v1`
 belong to version 1 and are right. Modules that ask for Pydantic's version are left alone.
 """
@@ -14,15 +17,12 @@ from collections.abc import Iterator
 
 from fastwright.app.model import App
 from fastwright.app.symbols import Class
-from fastwright.edit.builders import insert, replace
-from fastwright.edit.fix import Applicability, Fix
-from fastwright.edit.names import bring
-from fastwright.edit.source import indentation, newline, text
 from fastwright.read import syntax as s
 from fastwright.rules.evidence import place
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Case, Rule, case
 from fastwright.rules.schema._pydantic import is_v2, serves_both
+from fastwright.rules.schema._v1_validators import translated
 
 _NEW = {"pydantic.validator": "field_validator", "pydantic.root_validator": "model_validator"}
 
@@ -37,46 +37,11 @@ def check(app: App) -> Iterator[Hit]:
             for node, name in found:
                 old = name.rpartition(".")[2]
                 message = f"{cls.name} uses {old} of Pydantic 1: write {_NEW[name]}"
-                fix = _rewritten(cls, node, name)
-                yield Hit(place(cls.module, node), message, (), fix)
-
-
-def _rewritten(cls: Class, decorator: s.Expr, name: str) -> Fix | None:
-    """Return the fix for a decorator whose function takes the class and the value only.
-
-    Left alone is what has no plain counterpart: ``each_item``, ``always``, the other values, and root
-    validators that run at the end.
-    """
-    module, old = cls.module, name.rpartition(".")[2]
-    function = next(
-        (x for x in cls.node.body if isinstance(x, s.FunctionDef) and decorator in x.decorators),
-        None,
-    )
-    if function is None or not isinstance(decorator, s.Call):
-        return None
-    if [p.kind for p in function.params] != ["plain", "plain"]:
-        return None
-    given = {k.arg: k.value for k in decorator.keywords}
-    before = _is_true(given.get("pre"))
-    if not given.keys() <= {"pre", "allow_reuse", "check_fields"}:
-        return None
-    brought = bring(module, "pydantic", _NEW[name].rpartition(".")[2])
-    if brought is None or (old == "root_validator" and not before):
-        return None
-    arguments = [text(module, argument) for argument in decorator.args]
-    arguments += ['mode="before"'] if before else []
-    arguments += [text(module, k) for k in decorator.keywords if k.arg == "check_fields"]
-    edits = [replace(module, decorator, f"{brought.name}({', '.join(arguments)})")]
-    if not any(s.last_name(other) == "classmethod" for other in function.decorators):
-        start = function.start
-        line = indentation(module.source, start)
-        edits.append(insert(module, start, f"@classmethod{newline(module.source)}{line}"))
-    kind: Applicability = "safe" if old == "validator" else "suggest"
-    return Fix(kind, tuple(edits), brought.imports)
-
-
-def _is_true(node: s.Expr | None) -> bool:
-    return isinstance(node, s.Constant) and node.value is True
+                made = translated(app, cls, node, name)
+                if isinstance(made, str):
+                    yield Hit(place(cls.module, node), f"{message} ({made})")
+                else:
+                    yield Hit(place(cls.module, node), message, (), made)
 
 
 def _uses(app: App, cls: Class) -> Iterator[tuple[s.Expr, str]]:
@@ -126,7 +91,7 @@ CASES = (
                 return values
         """,
         after="""
-        from pydantic import BaseModel, field_validator, root_validator
+        from pydantic import BaseModel, field_validator, model_validator
 
         class Order(BaseModel):
             currency: str
@@ -136,9 +101,9 @@ CASES = (
             def upper(cls, value):
                 return value.upper()
 
-            @root_validator(skip_on_failure=True)
-            def whole(cls, values):
-                return values
+            @model_validator(mode="after")
+            def whole(self):
+                return self
         """,
         pydantic="2.9.0",
     ),

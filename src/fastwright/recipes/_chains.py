@@ -17,12 +17,12 @@ from fastwright.edit.names import bring
 from fastwright.read import syntax as s
 from fastwright.recipes._from_rules import hits_of
 from fastwright.recipes.recipe import Planned, Proposal, Stopped, Target
+from fastwright.rules.data._given import SiftedError, rows_given
 from fastwright.rules.data._pages import in_one_place, key_of
 
 _RULE = "missing-pagination"
 _NAMES = ("offset", "limit")
 _MIXING = frozenset({"distinct", "union", "union_all", "from_statement", "group_by", "select_from"})
-_RESULTS = frozenset({"all", "scalars", "unique"})
 
 
 class _Refused(Exception):  # noqa: N818 - no error: the reason why a list stays
@@ -76,7 +76,10 @@ def _way(app: App, endpoint: Function) -> _Way:
     """Return how the rows come to an endpoint, all of them, in their order."""
     function, chain = endpoint, list[CallSite]()
     while True:
-        value = _given(app, function)
+        try:
+            value = rows_given(app, function)
+        except SiftedError as sifted:
+            raise _Refused(sifted.reason, function, sifted.node) from None
         execution = _execution(app, function, value)
         if execution is not None:
             break
@@ -106,58 +109,6 @@ def _mixes(query: Query) -> bool:
 
 def _joins(node: s.Call) -> bool:
     return s.last_name(node.func) in {"join", "outerjoin"}
-
-
-def _given(app: App, function: Function) -> s.Expr:
-    """Return the one call whose rows a function returns, each of them as one item."""
-    returned = [node for node, _ in app.calls.of_kind(function, s.Return)]
-    if len(returned) != 1 or returned[0].value is None or function.node.is_generator:
-        raise _Refused("several ways to return", function)
-    node = returned[0].value
-    while True:
-        if isinstance(node, s.Await):
-            node = node.value
-        elif isinstance(node, s.Comp) and len(node.generators) == 1:
-            generator = node.generators[0]
-            if node.kind not in {"list", "generator"} or generator.ifs or generator.is_async:
-                raise _Refused("the rows are sifted after they were read", function, node)
-            node = generator.iter
-        elif isinstance(node, s.Name):
-            node = _bound_once(app, function, node)
-        elif isinstance(node, s.Call) and isinstance(node.func, s.Name) and _is_list(node):
-            node = node.args[0]
-        elif isinstance(node, s.Call) and _takes_rows(app, function, node):
-            assert isinstance(node.func, s.Attribute)  # noqa: S101 - a method of a result
-            node = node.func.value
-        elif isinstance(node, s.Call):
-            return node
-        else:
-            raise _Refused("more than a list is made of the rows", function, node)
-
-
-def _is_list(node: s.Call) -> bool:
-    return s.last_name(node.func) == "list" and len(node.args) == 1 and not node.keywords
-
-
-def _takes_rows(app: App, function: Function, node: s.Call) -> bool:
-    """Whether a call takes the rows from a result: ``result.scalars().all()``."""
-    if not isinstance(node.func, s.Attribute) or node.func.attr not in _RESULTS or node.args:
-        return False
-    site = origins(app).site(function, node)
-    execution = origins(app).execution(function, node)
-    return execution is None and site is not None and (site.external or "").startswith("Result.")
-
-
-def _bound_once(app: App, function: Function, name: s.Name) -> s.Expr:
-    """Return what a name stands for that is bound once, and read once."""
-    named = [node for node, _ in app.calls.of_kind(function, s.Name) if node.id == name.id]
-    bounds = app.types.locals.of(function).get(name.id, [])
-    if len(named) != 2 or len(bounds) != 1 or bounds[0].how != "assign" or bounds[0].path:
-        raise _Refused(f"{name.id} is used for more than the answer", function, name)
-    value = bounds[0].value
-    if value is None:
-        raise _Refused(f"it is not known what {name.id} is", function, name)
-    return value
 
 
 def _execution(app: App, function: Function, node: s.Expr) -> Execution | None:

@@ -33,6 +33,7 @@ from fastwright.edit.builders import add_parameter, chain_behind
 from fastwright.edit.fix import Fix
 from fastwright.edit.names import bring, is_taken
 from fastwright.read import syntax as s
+from fastwright.rules.data._given import SiftedError, rows_given
 from fastwright.rules.data._statements import whole
 from fastwright.rules.evidence import evidence, name_place, of_calls, of_route
 from fastwright.rules.finding import Hit
@@ -115,6 +116,8 @@ def _fix(app: App, endpoint: Function, execution: Execution) -> Fix | None:
     made = query.node if query is not None else None
     if query is None or execution.site.caller is not endpoint or not isinstance(made, s.Call):
         return None
+    if not _is_given_whole(app, endpoint):
+        return None
     if s.last_name(made.func) != "select" or query.module is not module or query.entity is None:
         return None
     table = app.models.table(query.entity)
@@ -133,6 +136,15 @@ def _fix(app: App, endpoint: Function, execution: Execution) -> Fix | None:
     order = "" if ordered else f".order_by({at.text(module, made.args[0])}.{keys[0]})"
     chained = chain_behind(module, whole(query), f"{order}.offset(offset).limit(limit)")
     return Fix("contract", (added, chained), (*annotated.imports, *parameter.imports))
+
+
+def _is_given_whole(app: App, endpoint: Function) -> bool:
+    """Whether the answer is the rows as they were read: of rows that are sifted later, a page is no page."""
+    try:
+        rows_given(app, endpoint)
+    except SiftedError:
+        return False
+    return True
 
 
 # --------------------------------------------------------------------- the answer
@@ -646,5 +658,31 @@ CASES = (
         async def order(note: str, session: AsyncSession = Depends(get_session)):
             return await find(note, session)
         """,
+    ),
+    Case(
+        "rows that are sifted after they were read: a page of them is no page, so there is no fix",
+        {
+            "app/base.py": _HEAD,
+            "app/main.py": """
+                from sqlmodel import select
+                from app.base import Order, SessionDep, app
+
+                @app.get("/open")
+                def open_(session: SessionDep):  # <-
+                    rows = session.exec(select(Order)).all()
+                    return [row for row in rows if row.status == "new"]
+                """,
+        },
+        after={
+            "app/main.py": """
+                from sqlmodel import select
+                from app.base import Order, SessionDep, app
+
+                @app.get("/open")
+                def open_(session: SessionDep):
+                    rows = session.exec(select(Order)).all()
+                    return [row for row in rows if row.status == "new"]
+                """,
+        },
     ),
 )

@@ -80,6 +80,6 @@ def test_a_plug_in_that_does_not_load_stops_nothing(site: Path, broken: str) -> 
 def test_a_changed_plug_in_is_asked_anew(site: Path) -> None:
     review = ("fastwright", "review", "--select", "house", "--format", "json", "app.py")
     assert len(json.loads(run(site, *review).stdout)["findings"]) == 1
-    rule = site / "acme_rules" / "no_print.py"
-    rule.write_text(rule.read_text().replace('"builtins.print"', '"builtins.input"'))
+    rule = site / "acme_rules" / "no_print.py"  # of another size: CPython asks time (s) and size
+    rule.write_text(rule.read_text().replace('"builtins.print"', '"builtins.open"'))
     assert json.loads(run(site, *review).stdout)["findings"] == []

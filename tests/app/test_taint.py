@@ -600,9 +600,11 @@ class Link(Base):
     target: Mapped[str]
 class FileIn(BaseModel):
     name: str
+Named = constr(regex="y")
 class Body(BaseModel):
     kind: str = Field(pattern="^a$")
     code: constr(pattern="x")
+    named: Named
     size: int
 
 def get_session():
@@ -660,6 +662,7 @@ HANDLERS = {"a": "https://a.example.org"}
 def d(body: Body, name: str):
     requests.get(f"https://{body.kind}.example.org")
     requests.get(body.code)
+    requests.get(body.named)
     requests.get(HANDLERS.get(name))
     requests.get(HANDLERS.get(name, "https://b.example.org"))
     url = HANDLERS[name] if name in HANDLERS else "x"

@@ -12,7 +12,7 @@ from fastwright.app.dependencies import RequestParameter
 from fastwright.app.model import App
 from fastwright.app.models import Field
 from fastwright.app.scopes import Where
-from fastwright.app.symbols import Class, Function
+from fastwright.app.symbols import Class, Function, Variable
 from fastwright.app.types import UNKNOWN, Instance, Literal, Sequence, Type, alternatives
 from fastwright.read import syntax as s
 
@@ -98,6 +98,7 @@ class Sent:
             found = self._judged[key] = (
                 has_pattern(described.default)
                 or any(has_pattern(node) for node, _ in metadata)
+                or self._is_made_with_pattern(described.node.annotation, where)
                 or self._has_validator(cls, described.name)
             )
         return found
@@ -127,7 +128,22 @@ class Sent:
         where = Where(parameter.function.module, parameter.function.outer)
         markers = [parameter.marker, parameter.node.default]
         markers += [node for node, _ in self.app.types.metadata(parameter.node.annotation, where)]
-        return any(has_pattern(marker) for marker in markers)
+        return any(has_pattern(marker) for marker in markers) or self._is_made_with_pattern(
+            parameter.node.annotation, where
+        )
+
+    def _is_made_with_pattern(self, annotation: s.Expr | None, where: Where) -> bool:
+        """Whether an annotation is ``constr(pattern=...)``, or holds a name for one."""
+        if annotation is None:
+            return False
+        for node in s.walk(annotation):
+            if has_pattern(node):
+                return True
+            if isinstance(node, s.Name):
+                symbol = self.app.linker.expression(node, where.module, where.function)
+                if isinstance(symbol, Variable) and has_pattern(symbol.value):
+                    return True
+        return False
 
 
 def is_element(part: str) -> bool:
@@ -140,7 +156,7 @@ def raises(app: App, function: Function) -> bool:
     return bool(app.calls.of_kind(function, s.Raise) or app.calls.of_kind(function, s.Assert))
 
 
-def has_pattern(node: s.Expr | None) -> bool:
+def has_pattern(node: s.Node | None) -> bool:
     """Whether a field or parameter says what it admits: a pattern, a validator."""
     return isinstance(node, s.Call) and (
         any(keyword.arg in {"pattern", "regex", "enum"} for keyword in node.keywords)

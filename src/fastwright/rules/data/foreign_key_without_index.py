@@ -9,6 +9,9 @@ Reported is a column with a foreign key and no index, by which a statement that 
 `==` or `in_`, where no other condition of the statement asks for an indexed column. An index counts
 wherever it is made: on the column, as primary or unique key, first in an `Index` or constraint of the table,
 or in an Alembic migration. Tables whose arguments cannot be read are left alone.
+
+Where the project migrates its database, the index is a suggestion: `index=True` alone would leave the database without
+it, and `alembic check` would fail.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class
 from fastwright.app.types import Query
 from fastwright.edit.builders import add_argument
-from fastwright.edit.fix import Fix
+from fastwright.edit.fix import Applicability, Fix
 from fastwright.read import syntax as s
 from fastwright.rules.evidence import evidence, of_entry, of_step, place
 from fastwright.rules.finding import Hit
@@ -54,6 +57,7 @@ def check(app: App) -> Iterator[Hit]:
         return
     reported: set[int] = set()
     running = served(app)
+    migrates = any(layer.name == "migration" for layer in app.layers.values())
     for step in running.reached:
         for execution in app.calls.executions(step.function):
             found = _filtered(app, execution, tables)
@@ -71,17 +75,19 @@ def check(app: App) -> Iterator[Hit]:
                 f"{table.cls.name}.{column.name} is a foreign key without an index, and"
                 f" {step.function.qualname} looks rows up by it"
             )
-            yield Hit(place(column.owner.module, column.node), message, chain, _fix(column))
+            applicability: Applicability = "suggest" if migrates else "safe"
+            fix = _fix(column, applicability)
+            yield Hit(place(column.owner.module, column.node), message, chain, fix)
 
 
-def _fix(column: Column) -> Fix | None:
+def _fix(column: Column, applicability: Applicability) -> Fix | None:
     """Return the fix that adds ``index=True``; a column of SQLModel that is given whole has it there."""
     call, names = column.call, _INDEXED_ELSEWHERE
     if call is None or any(keyword.arg in names for keyword in call.keywords):
         return None
     if any(isinstance(argument, s.Starred) for argument in call.args):
         return None
-    return Fix("safe", (add_argument(column.owner.module, call, "index=True"),))
+    return Fix(applicability, (add_argument(column.owner.module, call, "index=True"),))
 
 
 def _is_mysql(app: App) -> bool:

@@ -1,22 +1,26 @@
 """Every fix and every recipe, on code that nobody wrote a case for: the result is Python, a second run is
 idle, and no line changes but those of the edits that are reported.
 
-The input is generated: cases of all rules and recipes, spelled otherwise (comments, blank lines, line ends).
-``FASTWRIGHT_CORPUS`` names a folder with real applications in ``src``, which are changed as well.
+The input is generated: cases of all rules and recipes, spelled otherwise (comments, blank lines, line ends);
+and real: the examples, and applications from PyPI, which are downloaded for it.
 """
 
 from __future__ import annotations
 
 import ast
-import os
+import subprocess
+import sys
+import tempfile
 import textwrap
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.corpus import cache
 from fastwright.app.memory import app_from
 from fastwright.edit.apply import apply
 from fastwright.edit.fix import Fix
@@ -162,15 +166,24 @@ def change(
     pytest.fail("the recipe does not end")
 
 
-CORPUS = Path(os.environ.get("FASTWRIGHT_CORPUS", "/")) / "src"
-REAL = sorted(ROOT.glob("examples/*"))
-if "FASTWRIGHT_CORPUS" in os.environ:
-    REAL += sorted(CORPUS.iterdir())
+EXAMPLES = sorted(path.name for path in (ROOT / "examples").iterdir())
+CORPUS = ("argilla-server", "fief-server", "opal-server")
+
+
+@pytest.fixture
+def project(request: pytest.FixtureRequest) -> Path:
+    """Return the folder of an application: an example, or one that is downloaded."""
+    if request.param in EXAMPLES:
+        return ROOT / "examples" / request.param
+    with FileLock(Path(tempfile.gettempdir()) / "fastwright-corpus.lock"):
+        fetch = [sys.executable, "-m", "benchmarks.fetch_corpus", request.param]
+        subprocess.run(fetch, cwd=ROOT, check=True, capture_output=True)
+    return cache() / "src" / request.param
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("what", ["fix", *recipes()])
-@pytest.mark.parametrize("project", REAL, ids=lambda project: project.name)
+@pytest.mark.parametrize("project", [*EXAMPLES, *CORPUS], indirect=True)
 def test_applications(project: Path, what: str) -> None:
     tree = Tree.open(project, Options())
     broken = tree.broken

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -190,6 +190,27 @@ def test_applications(project: Path, what: str) -> None:
     after = last(started(tree, what))
     assert after.broken <= broken
     assert last(started(after, what)) is after, "a second run changes something"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("project", [*EXAMPLES, *CORPUS], indirect=True)
+def test_lines_of_applications(project: Path) -> None:
+    tree = Tree.open(project, Options())
+    for fix, new in proposed(tree):
+        files = {each.file for each in (*fix.edits, *fix.imports)} - set(new)
+        sources = {file: tree.text(file) for file in files}
+        applied = apply({**sources, **new}, (fix,), tree.packages).changed
+        check(sources, fix, {file: after for file, after in applied.items() if file not in new})
+
+
+def proposed(tree: Tree) -> Iterator[tuple[Fix, dict[str, bytes]]]:
+    for fix in tree.find(None).fixes.values():
+        yield fix, {}
+    for recipe in recipes().values():
+        for each in recipe.recipe.plan(tree.app, Target(style="clean")):
+            if isinstance(each, Proposal):
+                new = {path: source.encode() for path, source in each.new.items()}
+                yield Fix("safe", each.edits, each.imports), new
 
 
 def started(tree: Tree, what: str) -> Steps:

@@ -3,11 +3,15 @@
 For each table that goes out a schema is written (`class CustomerPublic(SQLModel)`, on the table's own base class where that
 holds no secret; `BaseModel` with `from_attributes` for SQLAlchemy), beside the other schemas of the application. It has the table's columns but for
 secrets: passwords, tokens, hashes, keys. It takes the place of the table in return annotations and `response_model`; endpoints that return rows or
-dictionaries of columns and declare nothing get it as return annotation. A schema that is there already and has the same fields is used as it is.
+dictionaries of columns and declare nothing get it as return annotation. A schema that is there already and has the same fields is used as it is; where
+one of the wanted name has other fields, the new one is called `CustomerDetailPublic`.
+
+What the values of a dictionary are is followed through columns, arithmetic, conditions, texts, lists, loops and functions of the project. A field gets a
+type only where the answer stays the same byte for byte: a number that may be whole is `int | float`, a Decimal (which goes out as a number where no
+schema says otherwise) counts only with places behind the point and where the route only reads. Only floats below 0.0001 are spelled in another way.
 
 The contract changes by what is left out, and by schemas that were not declared before. Left alone, with the line: dictionaries whose values have no
-known type, several returns of different forms, times that no schema wrote until now (their text would change), and schemas of the
-wanted name with other fields.
+known type, several forms of answers, times that may have a zone (their text would change), and routes whose `response_model_*` would begin to count.
 """
 
 from __future__ import annotations
@@ -419,24 +423,59 @@ def _for_dictionary(app: App, endpoint: Function, nodes: list[s.Expr]) -> Propos
     is_sqlmodel = row is not None and app.models.is_schema(row)
     head = ("sqlmodel", "SQLModel") if is_sqlmodel else ("pydantic", "BaseModel")
     words = "".join(word.capitalize() for word in endpoint.name.strip("_").split("_"))
-    taken = [
-        name for name in ("Response", "Result") if not is_taken(app.modules[path], words + name)
-    ]
-    if not taken:
-        raise Unclear(module, endpoint.node, f"{words}Response means something else there")
-    name = words + taken[0]
-    classes = shape_classes(name, words, shapes[0], head[1])
+    wanted = [f"{words}Item"] if many else [f"{words}Response", f"{words}Result"]
+    if row is not None and all(_is_column_of(row, name, node) for name, node in _entries(nodes)):
+        wanted = [f"{row.name}Public", *wanted]
+    free = [name for name in wanted if not is_taken(app.modules[path], name)]
+    if not free:
+        raise Unclear(module, endpoint.node, f"{wanted[-1]} means something else there")
+    classes = shape_classes(free[0], words, shapes[0], head[1])
     if isinstance(classes, str):
         raise Unclear(module, endpoint.node, classes)
-    public = _Public(name, app.index.name(path), path, classes.code, (head, *classes.needed))
+    there = _same(app, classes.code, endpoint)
+    public = _Public(free[0], app.index.name(path), path, classes.code, (head, *classes.needed))
+    if there is not None:
+        public = _Public(there.name, there.module.name, there.module.path)
     edits, imports, new = _written(app, row if row is not None else endpoint, public)
     brought = _bring(module, endpoint.node, public)
     written = f"list[{brought[0]}]" if many else brought[0]
     written += " | None" if NONE in values else ""
     edits.append(_returning(module, endpoint.node, written))
     place = f"{module.path}:{module.line(endpoint.node)}"
-    title = f"{endpoint.name} answers with {name}"
+    title = f"{endpoint.name} answers with {public.name}"
     return Proposal(title, tuple(edits), (*imports, *brought[1]), new, places=(place,))
+
+
+def _entries(nodes: list[s.Expr]) -> Iterator[tuple[str | None, s.Expr]]:
+    """Yield keys and values of the dictionaries that are returned."""
+    for node in nodes:
+        inner = node.elt if isinstance(node, s.Comp) else node
+        if isinstance(inner, s.Dict):
+            yield from zip(map(s.string, inner.keys), inner.values, strict=True)
+
+
+def _is_column_of(row: Class, name: str | None, value: s.Expr) -> bool:
+    """``"name": user.name``, the names being those of a table."""
+    return isinstance(value, s.Attribute) and value.attr == name and name in row.own_attributes
+
+
+def _same(app: App, code: str, endpoint: Function) -> Class | None:
+    """Return a plain schema that is there already and says the same, in the same order."""
+    wanted = code.strip().split("\n")
+    if sum(line.startswith("class ") for line in wanted) != 1:
+        return None
+    for schema in app.schemas:
+        cls = schema.cls
+        plain = not cls.node.keywords and [s.dotted(base) for base in cls.node.bases] in (
+            ["BaseModel"],
+            ["SQLModel"],
+        )
+        below = cls.module is endpoint.module and cls.node.start > endpoint.node.start
+        if plain and not below and cls.module.kind == "source":
+            lines = [text(cls.module, statement) for statement in cls.node.body]
+            if lines == [line.strip() for line in wanted[1:]]:
+                return cls
+    return None
 
 
 def _refuse_settings(app: App, endpoint: Function) -> None:
@@ -908,6 +947,250 @@ def get_product(product_id: int, session: Session = Depends(get_session)) -> Get
     return {"name": product.name, "price": product.price, "stock": product.stock, "sale": False}
 """,
         },
+    ),
+    Case(
+        "values that are calculated, and lists of dictionaries",
+        {
+            "shop/__init__.py": "",
+            "shop/models.py": """\
+from decimal import Decimal
+
+from sqlmodel import Field, Relationship, SQLModel
+
+
+class Product(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    name: str
+    note: str | None = None
+    price: Decimal = Field(max_digits=8, decimal_places=2)
+    stock: int
+    reviews: list["Review"] = Relationship()
+
+
+class Review(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    product_id: int = Field(foreign_key="product.id")
+    stars: int
+    text: str | None = None
+""",
+            "shop/schemas.py": """\
+from sqlmodel import SQLModel
+
+
+class Page(SQLModel):
+    number: int
+""",
+            "shop/main.py": """\
+from fastapi import Depends, FastAPI
+from sqlmodel import Session
+
+from shop.models import Product
+
+
+def get_session() -> Session: ...
+
+
+def label(product):
+    return f"{product.id}: {product.name}"
+
+
+app = FastAPI()
+
+
+@app.get("/products/{product_id}")
+def get_product(product_id: int, session: Session = Depends(get_session)):
+    product = session.get_one(Product, product_id)
+    stars = [review.stars for review in product.reviews]
+    return {
+        "name": product.name,
+        "note": product.note,
+        "price": product.price,
+        "label": label(product),
+        "available": product.stock > 0,
+        "stars": round(sum(stars) / len(stars), 1) if stars else None,
+        "reviews": [{"stars": review.stars, "text": review.text or ""} for review in product.reviews],
+    }
+""",
+        },
+        {
+            "shop/schemas.py": """\
+from sqlmodel import SQLModel
+
+
+class Page(SQLModel):
+    number: int
+
+
+class GetProductReview(SQLModel):
+    stars: int
+    text: str
+
+
+class GetProductResponse(SQLModel):
+    name: str
+    note: str | None
+    price: float
+    label: str
+    available: bool
+    stars: float | None
+    reviews: list[GetProductReview]
+""",
+            "shop/main.py": """\
+from fastapi import Depends, FastAPI
+from sqlmodel import Session
+
+from shop.models import Product
+from shop.schemas import GetProductResponse
+
+
+def get_session() -> Session: ...
+
+
+def label(product):
+    return f"{product.id}: {product.name}"
+
+
+app = FastAPI()
+
+
+@app.get("/products/{product_id}")
+def get_product(product_id: int, session: Session = Depends(get_session)) -> GetProductResponse:
+    product = session.get_one(Product, product_id)
+    stars = [review.stars for review in product.reviews]
+    return {
+        "name": product.name,
+        "note": product.note,
+        "price": product.price,
+        "label": label(product),
+        "available": product.stock > 0,
+        "stars": round(sum(stars) / len(stars), 1) if stars else None,
+        "reviews": [{"stars": review.stars, "text": review.text or ""} for review in product.reviews],
+    }
+""",
+        },
+    ),
+    Case(
+        "columns of a table of the old style, the same ones in two endpoints",
+        {
+            "main.py": """\
+from fastapi import Depends, FastAPI
+from sqlalchemy import Column, Integer, String
+from sqlalchemy.orm import Session, declarative_base
+
+Base = declarative_base()
+app = FastAPI()
+
+
+class File(Base):
+    __tablename__ = "file"
+    id = Column(Integer, primary_key=True)
+    name = Column(String(200), nullable=False)
+    note = Column(String(200))
+    path = Column(String(200))
+
+
+def get_db() -> Session: ...
+
+
+@app.post("/files")
+def add(name: str, db: Session = Depends(get_db)):
+    file = File(name=name)
+    db.add(file)
+    db.commit()
+    return {"id": file.id, "name": file.name, "note": file.note}
+
+
+@app.get("/files")
+def files(db: Session = Depends(get_db)):
+    return [{"id": row.id, "name": row.name, "note": row.note} for row in db.query(File).limit(9).all()]
+""",
+        },
+        {
+            "main.py": """\
+from fastapi import Depends, FastAPI
+from pydantic import BaseModel
+from sqlalchemy import Column, Integer, String
+from sqlalchemy.orm import Session, declarative_base
+
+Base = declarative_base()
+app = FastAPI()
+
+
+class File(Base):
+    __tablename__ = "file"
+    id = Column(Integer, primary_key=True)
+    name = Column(String(200), nullable=False)
+    note = Column(String(200))
+    path = Column(String(200))
+
+
+class FilePublic(BaseModel):
+    id: int
+    name: str
+    note: str | None
+
+
+def get_db() -> Session: ...
+
+
+@app.post("/files")
+def add(name: str, db: Session = Depends(get_db)) -> FilePublic:
+    file = File(name=name)
+    db.add(file)
+    db.commit()
+    return {"id": file.id, "name": file.name, "note": file.note}
+
+
+@app.get("/files")
+def files(db: Session = Depends(get_db)) -> list[FilePublic]:
+    return [{"id": row.id, "name": row.name, "note": row.note} for row in db.query(File).limit(9).all()]
+""",
+        },
+    ),
+    Case(
+        "a Decimal that may be whole, a value of unknown type, settings of the route that would begin to count",
+        {
+            "main.py": """\
+from decimal import Decimal
+
+from fastapi import Depends, FastAPI
+from sqlmodel import Field, Session, SQLModel
+
+from elsewhere import rating
+
+
+class Product(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    name: str
+    stock: int
+    price: Decimal
+
+
+def get_session() -> Session: ...
+
+
+app = FastAPI()
+
+
+@app.get("/prices/{product_id}")
+def price(product_id: int, session: Session = Depends(get_session)):
+    product = session.get_one(Product, product_id)
+    return {"name": product.name, "stock": product.stock, "price": product.price}
+
+
+@app.get("/ratings/{product_id}")
+def rated(product_id: int, session: Session = Depends(get_session)):
+    product = session.get_one(Product, product_id)
+    return {"id": product.id, "name": product.name, "stock": product.stock, "stars": rating(product)}
+
+
+@app.get("/names/{product_id}", response_model_exclude_none=True)
+def name(product_id: int, session: Session = Depends(get_session)):
+    product = session.get_one(Product, product_id)
+    return {"id": product.id, "name": product.name, "stock": product.stock}
+""",
+        },
+        stopped=("main.py:25", "main.py:31", "main.py:34"),
     ),
     Case(
         "a time that no schema wrote until now",

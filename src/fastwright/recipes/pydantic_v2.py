@@ -445,6 +445,65 @@ class Booking(BaseModel):
         installed={"pydantic": "1.10.2"},
     ),
     Case(
+        "a validator that looks at all values",
+        {
+            "models.py": """\
+from typing import Optional
+
+from pydantic import BaseModel, root_validator
+
+
+class Update(BaseModel):
+    title: Optional[str] = None
+    done: Optional[bool] = None
+
+    @root_validator(skip_on_failure=True)
+    def something_changes(cls, values):
+        if all(value is None for value in values.values()):
+            raise ValueError("nothing to change")
+        return values
+
+    @root_validator(skip_on_failure=True)
+    def handed_on(cls, values):
+        check(values)
+        return values
+
+
+def check(values):
+    values.clear()
+""",
+        },
+        {
+            "models.py": """\
+from typing import Optional
+
+from pydantic import BaseModel, model_validator, root_validator
+
+
+class Update(BaseModel):
+    title: Optional[str] = None
+    done: Optional[bool] = None
+
+    @model_validator(mode="after")
+    def something_changes(self):
+        if all(value is None for value in dict(self).values()):
+            raise ValueError("nothing to change")
+        return self
+
+    @root_validator(skip_on_failure=True)
+    def handed_on(cls, values):
+        check(values)
+        return values
+
+
+def check(values):
+    values.clear()
+""",
+        },
+        stopped=("models.py:16",),
+        installed={"pydantic": "2.14"},
+    ),
+    Case(
         "validators that mean something else in version 2 are left alone",
         {
             "models.py": """\

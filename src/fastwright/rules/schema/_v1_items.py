@@ -28,7 +28,7 @@ def of_items(
         return "each_item, and it asks for more than the value"
     source = module.source[function.start : function.end].decode()
     name, own = f"_{function.name.strip('_')}", function.params[0].name
-    if is_taken(module, name) or _names(function, own) or function.is_async:
+    if _is_taken(module, function, name) or _names(function, own) or function.is_async:
         return f"each_item, and {name} is taken or its class is asked for"
     if '"""' in source or "'''" in source or "\\\n" in source:
         return "each_item, and a text in it goes over several lines"
@@ -82,6 +82,16 @@ def _item(annotation: s.Expr) -> s.Expr | None:
     if isinstance(inner, s.Subscript):
         return inner if s.last_name(inner.value) == "Annotated" else None
     return inner if isinstance(inner, (s.Name, s.Attribute)) else None
+
+
+def _is_taken(module: Module, function: s.FunctionDef, name: str) -> bool:
+    if name == function.name:
+        return any(
+            (isinstance(node, s.Name) and node.id == name)
+            or (isinstance(node, s.FunctionDef) and node.name == name and node is not function)
+            for node in module.walk()
+        )
+    return is_taken(module, name)
 
 
 def _names(function: s.FunctionDef, name: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastwright.app.symbols import Class
 from fastwright.edit import source as at
-from fastwright.edit.builders import delete_statements, insert, insert_before, replace
+from fastwright.edit.builders import delete_member, insert, insert_before, replace
 from fastwright.edit.fix import Edit, Import
 from fastwright.edit.names import bring, is_taken
 from fastwright.read import syntax as s
@@ -49,23 +49,9 @@ def of_items(
         else:
             kind = f"{annotated.name}[{at.text(module, item)}, {holder.name}({name})]"
             edits.append(replace(module, item, kind))
-    edits += _without(module, cls.node.body, function)
+    edits += delete_member(module, cls.node.body, function)
     edits.append(insert_before(module, cls.node, _moved(module.source, function, name)))
     return edits, [*holder.imports, *annotated.imports]
-
-
-def _without(module: Module, body: list[s.Stmt], function: s.FunctionDef) -> list[Edit]:
-    """Return the edits that take a function out of a class, with the blank lines on one side of it."""
-    source = module.source
-    gone = delete_statements(module, body, [function])
-    if len(body) == 1:
-        return gone
-    if function is body[-1]:
-        above = at.next_line(source, body[-2].end - 1)
-        if not source[above : gone[0].start].strip():
-            return [Edit(module.path, above, gone[0].end, "")]
-        return gone
-    return [Edit(module.path, e.start, at.blank_lines(source, e.end), "") for e in gone]
 
 
 def _item(annotation: s.Expr) -> s.Expr | None:

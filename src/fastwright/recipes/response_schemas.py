@@ -6,6 +6,9 @@ secrets: passwords, tokens, hashes, keys. It takes the place of the table in ret
 dictionaries of columns and declare nothing get it as return annotation. A schema that is there already and has the same fields is used as it is; where
 one of the wanted name has other fields, the new one is called `CustomerDetailPublic`.
 
+A schema that goes out with a secret of its own, or of its base (`class UserPublic(UserInDB)`), loses it, where it is only an answer: it is derived from
+what that base is derived from, and has the other fields itself.
+
 What the values of a dictionary are is followed through columns, arithmetic, conditions, texts, lists, loops and functions of the project. A field gets a
 type only where the answer stays the same byte for byte: a number that may be whole is `int | float`, a Decimal (which goes out as a number where no
 schema says otherwise) counts only with places behind the point and where the route only reads. Only floats below 0.0001 are spelled in another way.
@@ -42,15 +45,11 @@ from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.recipes._from_rules import hits_of
 from fastwright.recipes._json_types import NONE, JsonTypes, Many, Shape, Unclear, merged, of_column
+from fastwright.recipes._secrets import is_secret, without_secrets
 from fastwright.recipes._shapes import annotation, shape_classes
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
 from fastwright.verify.model import may_be_null
 
-_SECRET = re.compile(
-    r"(^|_)(password|passwd|passphrase|secret|token|salt|private_key|api_key|otp|cvv|ssn)"
-    r"(_hash|_hashed|_digest|_salt)?$|^hashed_|_hash$|^hash$"
-)
-_NO_SECRET = re.compile(r"(commit|content|file|image|blur|git|body|etag)_hash$")
 _SHOWN_ONCE = re.compile(r"Token|Key|Secret|Webhook|Credential")
 _SUFFIXES = ("Public", "Read", "Out", "Response", "Schema", "View", "DetailPublic")
 _KEPT = ("max_digits", "decimal_places", "max_length", "min_length", "gt", "ge", "lt", "le",
@@ -92,7 +91,8 @@ class _Use(msgspec.Struct, frozen=True, eq=False):
 
 
 def plan(app: App, target: Target) -> Iterator[Planned]:
-    """Yield one change for each table that goes out, then one for each dictionary."""
+    """Yield one change for each schema with secrets, each table that goes out, and each dictionary."""
+    yield from without_secrets(app, target)
     uses: dict[int, tuple[Table, list[_Use]]] = {}
     for table, use in [*_declared(app), *_undeclared(app)]:
         if target.holds(use.module.path, use.endpoint.qualname):
@@ -282,12 +282,7 @@ def _public(app: App, table: Table, uses: list[_Use]) -> _Public:
 
 def _public_columns(table: Table) -> list[Column]:
     """Return the columns of a table that are no secrets."""
-    return [column for column in table.columns.values() if not _is_secret(column)]
-
-
-def _is_secret(column: Column) -> bool:
-    name = column.name.lower()
-    return bool(_SECRET.search(name)) and not _NO_SECRET.search(name)
+    return [column for column in table.columns.values() if not is_secret(column.name)]
 
 
 def _free_name(app: App, cls: Class, path: str) -> str:
@@ -947,6 +942,91 @@ def get_product(product_id: int, session: Session = Depends(get_session)) -> Get
     return {"name": product.name, "price": product.price, "stock": product.stock, "sale": False}
 """,
         },
+    ),
+    Case(
+        "a schema that goes out with secrets of its base; one that the application makes is left alone",
+        {
+            "main.py": """\
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+app = FastAPI()
+
+
+class UserBase(BaseModel):
+    email: str
+
+
+class UserInDB(UserBase):
+    password_hash: str
+    api_token: str | None = None
+    is_active: bool = True
+
+
+class UserPublic(UserInDB):
+    id: int
+
+
+class Account(BaseModel):
+    name: str
+    password: str
+
+
+@app.get("/me", response_model=UserPublic)
+def me(): ...
+
+
+@app.get("/all")
+def everybody() -> list[UserPublic]: ...
+
+
+@app.get("/account")
+def account() -> Account:
+    return Account(name="a", password="b")
+""",
+        },
+        {
+            "main.py": """\
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+app = FastAPI()
+
+
+class UserBase(BaseModel):
+    email: str
+
+
+class UserInDB(UserBase):
+    password_hash: str
+    api_token: str | None = None
+    is_active: bool = True
+
+
+class UserPublic(UserBase):
+    is_active: bool = True
+    id: int
+
+
+class Account(BaseModel):
+    name: str
+    password: str
+
+
+@app.get("/me", response_model=UserPublic)
+def me(): ...
+
+
+@app.get("/all")
+def everybody() -> list[UserPublic]: ...
+
+
+@app.get("/account")
+def account() -> Account:
+    return Account(name="a", password="b")
+""",
+        },
+        stopped=("main.py:22",),
     ),
     Case(
         "values that are calculated, and lists of dictionaries",

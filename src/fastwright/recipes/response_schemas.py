@@ -30,6 +30,7 @@ from fastwright.app.models import Column, Schema, Table
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function
 from fastwright.app.types import (
+    UNKNOWN,
     ClassObject,
     Instance,
     NoneType,
@@ -54,6 +55,10 @@ _SHOWN_ONCE = re.compile(r"Token|Key|Secret|Webhook|Credential")
 _SUFFIXES = ("Public", "Read", "Out", "Response", "Schema", "View", "DetailPublic")
 _KEPT = ("max_digits", "decimal_places", "max_length", "min_length", "gt", "ge", "lt", "le",
          "multiple_of", "title", "description", "regex", "pattern", "alias")  # fmt: skip
+_CHANGING = frozenset(
+    {"validator", "root_validator", "field_validator", "model_validator", "field_serializer",
+     "model_serializer", "computed_field"}
+)  # fmt: skip
 _OTHERWISE = frozenset(
     {"datetime", "DateTime", "time", "Time", "timedelta", "Interval", "Decimal", "Numeric", "float"}
 )
@@ -92,6 +97,7 @@ class _Use(msgspec.Struct, frozen=True, eq=False):
 
 def plan(app: App, target: Target) -> Iterator[Planned]:
     """Yield one change for each schema with secrets, each table that goes out, and each dictionary."""
+    _ = app.reached  # who calls whom says what parameters without a type are: ask that first
     yield from without_secrets(app, target)
     uses: dict[int, tuple[Table, list[_Use]]] = {}
     for table, use in [*_declared(app), *_undeclared(app)]:
@@ -252,7 +258,7 @@ def _public(app: App, table: Table, uses: list[_Use]) -> _Public:
     names = {column.name for column in columns}
     for schema in app.schemas:
         if schema.cls.name in {f"{cls.name}{suffix}" for suffix in _SUFFIXES}:
-            if set(schema.fields) == names:
+            if set(schema.fields) == names and _shows_as_is(app, schema, table):
                 return _Public(schema.cls.name, schema.cls.module.name, schema.cls.module.path)
     path = _path(app, cls)
     name = _free_name(app, cls, path)
@@ -283,6 +289,30 @@ def _public(app: App, table: Table, uses: list[_Use]) -> _Public:
 def _public_columns(table: Table) -> list[Column]:
     """Return the columns of a table that are no secrets."""
     return [column for column in table.columns.values() if not is_secret(column.name)]
+
+
+def _shows_as_is(app: App, schema: Schema, table: Table) -> bool:
+    """Whether a schema shows the columns of a row as they are: nothing validates or writes them anew."""
+    if _changes_values(app, schema.cls):
+        return False
+    for name, field in schema.fields.items():
+        declared = table.columns[name].type
+        if field.excluded or declared not in (UNKNOWN, field.type):
+            return False
+        if isinstance(field.default, s.Call) and any(
+            "alias" in (k.arg or "") for k in field.default.keywords
+        ):
+            return False
+    return True
+
+
+def _changes_values(app: App, cls: Class) -> bool:
+    return any(
+        not method.decorator_names.isdisjoint(_CHANGING)
+        for each in app.linker.mro(cls)
+        if isinstance(each, Class)
+        for method in each.own_methods.values()
+    )
 
 
 def _free_name(app: App, cls: Class, path: str) -> str:
@@ -328,7 +358,8 @@ def _base(app: App, table: Table, columns: list[Column]) -> Schema | None:
     for cls in app.linker.mro(table.cls)[1:]:
         schema = app.models.schema(cls) if isinstance(cls, Class) else None
         if schema is not None and schema.fields and app.models.table(schema.cls) is None:
-            return schema if set(schema.fields) <= names else None
+            plain = set(schema.fields) <= names and not _changes_values(app, schema.cls)
+            return schema if plain else None
     return None
 
 
@@ -810,6 +841,74 @@ app = FastAPI()
 @app.get("/teams")
 def teams(session: Session = Depends(get_session)) -> list[TeamRead]:
     return session.exec(select(Team).limit(10)).all()
+""",
+        },
+    ),
+    Case(
+        "a schema with these fields reads them in its own way",
+        {
+            "main.py": """\
+from fastapi import FastAPI
+from pydantic import field_validator
+from sqlmodel import Field, SQLModel
+
+
+class Team(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    name: str
+    secret: str
+
+
+class TeamPublic(SQLModel):
+    id: int
+    name: str
+
+    @field_validator("name")
+    @classmethod
+    def lower(cls, value: str) -> str:
+        return value.lower()
+
+
+app = FastAPI()
+
+
+@app.get("/team")
+def team() -> Team: ...
+""",
+        },
+        {
+            "main.py": """\
+from fastapi import FastAPI
+from pydantic import field_validator
+from sqlmodel import Field, SQLModel
+
+
+class Team(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    name: str
+    secret: str
+
+
+class TeamDetailPublic(SQLModel):
+    id: int
+    name: str
+
+
+class TeamPublic(SQLModel):
+    id: int
+    name: str
+
+    @field_validator("name")
+    @classmethod
+    def lower(cls, value: str) -> str:
+        return value.lower()
+
+
+app = FastAPI()
+
+
+@app.get("/team")
+def team() -> TeamDetailPublic: ...
 """,
         },
     ),

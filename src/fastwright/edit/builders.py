@@ -138,6 +138,20 @@ def delete_statements(
     return edits
 
 
+def delete_member(module: Module, body: Sequence[s.Stmt], gone: s.Stmt) -> list[Edit]:
+    """Return the edits that take a member out of a class, with the blank lines on one side of it."""
+    source = module.source
+    edits = delete_statements(module, body, [gone])
+    if len(body) == 1:
+        return edits
+    if gone is not body[-1]:
+        return [Edit(module.path, e.start, at.blank_lines(source, e.end), e.text) for e in edits]
+    above = at.next_line(source, body[-2].end - 1)
+    if source[above : edits[0].start].strip():
+        return edits
+    return [Edit(module.path, above, edits[0].end, "")]
+
+
 def blocks(body: list[s.Stmt]) -> Iterator[list[s.Stmt]]:
     """Yield the blocks of a scope, outer ones first: lists of statements that run one by one."""
     yield body

@@ -101,7 +101,7 @@ def _proposal(app: App, uses: list[_Use], there: tuple[Module, str] | None) -> P
     first = uses[0]
     edits: list[Edit] = []
     imports: list[Import] = []
-    home, name = there or (_keeper(app, first.function), _name(first))
+    home, name = there or (_keeper(app, first.function), _name(app, first))
     if there is None:
         made = _made(home, name, first)
         if made is None:
@@ -151,12 +151,17 @@ def _keeper(app: App, function: Function) -> Module:
     return function.module
 
 
-def _name(use: _Use) -> str:
-    """Return the name of an alias, as FastAPI's own documentation writes them: ``SessionDep``."""
-    if _id(use.kind).rpartition(".")[2].rpartition(":")[2] in {"Session", "AsyncSession"}:
-        return "SessionDep"
+def _name(app: App, use: _Use) -> str:
+    """Return the name of an alias, as FastAPI's own documentation writes them: ``SessionDep``.
+
+    Where another alias has that name it is told from it by its function: ``DbDep`` of ``get_db``.
+    """
     words = use.function.name.strip("_").removeprefix("get_").removeprefix("require_")
-    return "".join(word.capitalize() for word in words.split("_")) + "Dep"
+    own = "".join(word.capitalize() for word in words.split("_")) + "Dep"
+    if _id(use.kind).rpartition(".")[2].rpartition(":")[2] not in {"Session", "AsyncSession"}:
+        return own
+    named = (app.linker.scope(module).names.get("SessionDep") for module in app.sources)
+    return own if any(isinstance(symbol, Variable) for symbol in named) else "SessionDep"
 
 
 def _made(home: Module, name: str, use: _Use) -> tuple[list[Edit], list[Import]] | None:

@@ -21,8 +21,15 @@ _MOVED = {
     "pydantic.error_wrappers.ValidationError": ("pydantic", "ValidationError"),
     "pydantic.PyObject": ("pydantic", "ImportString"),
     "pydantic.types.PyObject": ("pydantic", "ImportString"),
+    "pydantic.validate_arguments": ("pydantic", "validate_call"),
+    "pydantic.decorator.validate_arguments": ("pydantic", "validate_call"),
 }
-_PARSE = frozenset({"pydantic.parse_obj_as", "pydantic.tools.parse_obj_as"})
+_PARSE = {
+    "parse_obj_as": "validate_python",
+    "parse_raw_as": "validate_json",
+    "schema_of": "json_schema",
+}
+"""Functions of a type, and a value -> the method of ``TypeAdapter``."""
 
 
 def moved(module: Module) -> Iterator[Planned]:
@@ -81,20 +88,25 @@ def _elsewhere(
 
 
 def parsed(module: Module) -> Iterator[Planned]:
-    """``parse_obj_as(T, value)`` becomes ``TypeAdapter(T).validate_python(value)``."""
+    """``parse_obj_as(T, value)`` becomes ``TypeAdapter(T).validate_python(value)``, and so do its like."""
     edits: list[Edit] = []
     places: list[str] = []
     brought = bring(module, "pydantic", "TypeAdapter")
     for node in module.walk():
-        if not isinstance(node, s.Call) or module.qualify(node.func) not in _PARSE:
+        if not isinstance(node, s.Call):
+            continue
+        home, _, name = (module.qualify(node.func) or "").rpartition(".")
+        if home not in {"pydantic", "pydantic.tools"} or name not in _PARSE:
             continue
         place = f"{module.path}:{module.line(node)}"
-        plain = len(node.args) == 2 and not any(isinstance(a, s.Starred) for a in node.args)
+        wanted = 1 if name == "schema_of" else 2
+        plain = len(node.args) == wanted and not any(isinstance(a, s.Starred) for a in node.args)
         if brought is None or node.keywords or not plain:
-            yield Stopped(place, "parse_obj_as with other arguments than a type and a value")
+            yield Stopped(place, f"{name} with other arguments than a type and a value")
             continue
-        kind, value = (text(module, argument) for argument in node.args)
-        edits.append(replace(module, node, f"{brought.name}({kind}).validate_python({value})"))
+        kind, *value = (text(module, argument) for argument in node.args)
+        written = f"{brought.name}({kind}).{_PARSE[name]}({''.join(value)})"
+        edits.append(replace(module, node, written))
         places.append(place)
     if edits and brought is not None:
         title = f"values of {module.path} are parsed with TypeAdapter"

@@ -2,7 +2,8 @@
 
 `db: Session = Depends(get_db)` becomes `db: Annotated[Session, Depends(get_db)]`, and so do
 `Query(...)`, `Path(...)`, `Header(...)` and the other markers. Where a parameter that has no default any more would stand behind
-one that has, it moves before it; functions that other code of the project calls by position are left alone.
+one that has, it moves before it; functions that other code of the project calls by position are left alone. A parameter without a type
+(`db=Depends(get_db)`) gets that of what its dependency gives, where that is known.
 
 A dependency that is written out more than once gets a name (`SessionDep = Annotated[Session, Depends(get_session)]`), in the module of that
 name where the project has one, else beside the function; a name that is there already is used.
@@ -16,12 +17,17 @@ from functools import partial
 from fastwright.app.canonical import canonical
 from fastwright.app.dependencies import MARKERS
 from fastwright.app.model import App
+from fastwright.app.scopes import Where
+from fastwright.app.symbols import Class, Function
+from fastwright.app.types import ClassObject, FunctionValue, Instance
 from fastwright.edit.fix import Edit, Import
+from fastwright.edit.names import Brought, bring
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.recipes._aliases import shared
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
 from fastwright.rules.dependency._annotated import annotate
+from fastwright.verify.model import may_be_null
 
 _MARKERS = frozenset(MARKERS) | {"fastapi.Depends", "fastapi.Security"}
 
@@ -31,7 +37,7 @@ def plan(app: App, target: Target) -> Iterator[Planned]:
     positional = _called_by_position(app)
     for module in app.sources:
         if "fastapi" in module.header.marks and target.holds(module.path):
-            yield from _of_module(module, target, positional)
+            yield from _of_module(app, module, target, positional)
     yield from shared(app, target)
 
 
@@ -45,7 +51,9 @@ def _called_by_position(app: App) -> frozenset[str]:
     )
 
 
-def _of_module(module: Module, target: Target, positional: frozenset[str]) -> Iterator[Planned]:
+def _of_module(
+    app: App, module: Module, target: Target, positional: frozenset[str]
+) -> Iterator[Planned]:
     edits: list[Edit] = []
     imports: list[Import] = []
     places: list[str] = []
@@ -57,9 +65,15 @@ def _of_module(module: Module, target: Target, positional: frozenset[str]) -> It
             continue
         place = f"{module.path}:{module.line(found[0])}"
         may_move = function.name not in positional and function.name != "__init__"
-        fix = annotate(module, function, partial(_is_marker, module), may_move=may_move)
-        if fix is None:
-            yield Stopped(place, f"{function.name} cannot be written with Annotated")
+        fix = annotate(
+            module,
+            function,
+            partial(_is_marker, module),
+            may_move=may_move,
+            typed=partial(_provided, app, module),
+        )
+        if isinstance(fix, str):
+            yield Stopped(place, f"{function.name}: {fix}")
             continue
         edits += fix.edits
         imports += fix.imports
@@ -67,6 +81,31 @@ def _of_module(module: Module, target: Target, positional: frozenset[str]) -> It
     if edits:
         title = f"declare the parameters of {module.path} with Annotated"
         yield Proposal(title, tuple(edits), tuple(imports), places=tuple(places))
+
+
+def _provided(app: App, module: Module, parameter: s.Parameter) -> Brought | None:
+    """Return the type of what ``Depends`` gives a parameter without one; None where it is not certain."""
+    provider = app.types.dependency_of(parameter, Where(module))
+    if not isinstance(provider, (FunctionValue, ClassObject)):
+        return None
+    if isinstance(provider, FunctionValue) and _may_give_none(app, provider.function):
+        return None
+    found = app.types.provided(provider)
+    if not isinstance(found, Instance) or found.args:
+        return None
+    home, _, name = found.name.replace(":", ".").rpartition(".")
+    if isinstance(found.cls, Class) and found.cls.module is module:
+        return Brought(found.cls.name, ()) if found.cls.node.start < parameter.start else None
+    return Brought(name, ()) if home == "builtins" else bring(module, home, name)
+
+
+def _may_give_none(app: App, function: Function) -> bool:
+    returns = function.node.returns
+    if returns is not None and may_be_null(returns):
+        return True
+    given = [node.value for node, _ in app.calls.of_kind(function, s.Return)]
+    given += [node.value for node, _ in app.calls.of_kind(function, s.Yield)]
+    return any(each is None or isinstance(each, s.Constant) for each in given)
 
 
 def _is_marker(module: Module, default: s.Expr | None) -> bool:
@@ -287,5 +326,101 @@ def test() -> None:
 """,
         },
         stopped=("main.py:11",),
+    ),
+    Case(
+        "parameters without a type, and a name that stands for something else already",
+        {
+            "shop/__init__.py": "",
+            "shop/database.py": """\
+from typing import Annotated
+
+from fastapi import Depends
+from sqlmodel import Session
+
+
+def get_session() -> Session: ...
+
+
+SessionDep = Annotated[Session, Depends(get_session)]
+""",
+            "shop/dependencies.py": """\
+from fastapi import Depends
+from sqlmodel import Session
+
+from shop.database import SessionDep
+
+
+def get_db():
+    db = Session()
+    yield db
+    db.close()
+
+
+def find_user(session: SessionDep):
+    return session.scalar("")
+""",
+            "shop/users.py": """\
+from fastapi import APIRouter, Depends
+
+from shop.dependencies import find_user, get_db
+
+router = APIRouter()
+
+
+@router.get("/users")
+def users(role=None, db=Depends(get_db)): ...
+
+
+@router.get("/me")
+def me(db=Depends(get_db)): ...
+
+
+@router.get("/you")
+def you(user=Depends(find_user)): ...
+""",
+        },
+        {
+            "shop/dependencies.py": """\
+from typing import Annotated
+
+from fastapi import Depends
+from sqlmodel import Session
+
+from shop.database import SessionDep
+
+
+def get_db():
+    db = Session()
+    yield db
+    db.close()
+
+
+DbDep = Annotated[Session, Depends(get_db)]
+
+
+def find_user(session: SessionDep):
+    return session.scalar("")
+""",
+            "shop/users.py": """\
+from fastapi import APIRouter, Depends
+
+from shop.dependencies import DbDep, find_user
+
+router = APIRouter()
+
+
+@router.get("/users")
+def users(db: DbDep, role=None): ...
+
+
+@router.get("/me")
+def me(db: DbDep): ...
+
+
+@router.get("/you")
+def you(user=Depends(find_user)): ...
+""",
+        },
+        stopped=("shop/users.py:17",),
     ),
 )

@@ -1,7 +1,7 @@
 """What is left of Pydantic 1 becomes Pydantic 2.
 
 Validators of fields and of models (`values` becomes `info.data`, `always=True` a default that is validated, a root validator
-`@model_validator`), `class Config`, `.dict()` and its like, arguments of `Field` that were renamed, `__root__`, `BaseSettings`, `GenericModel`,
+`@model_validator`, `each_item=True` a validator in the type of the items), `class Config`, `.dict()` and its like, arguments of `Field` that were renamed, `__root__`, `BaseSettings`, `GenericModel`,
 what moved to other modules, and constrained types (`constr(...)` becomes `Annotated[str, StringConstraints(...)]`). In a project that still
 runs on version 1 also fields that may be null and were optional for that reason: they get `= None`, as version 1 read them.
 
@@ -9,7 +9,7 @@ A validator of the whole model runs in version 2 only where its fields are valid
 the answer. A regular expression gets the `^` that version 1 took for granted.
 
 Left alone, with the line: types with validators of their own (`__get_validators__`), which need a
-`__get_pydantic_core_schema__` that only their author knows; `each_item=True`; several validators of one thing that run before, which
+`__get_pydantic_core_schema__` that only their author knows; several validators of one thing that run before, which
 version 2 does in the opposite order; and everything else that the rules `pydantic-v1-*` say they cannot mend.
 """
 
@@ -445,12 +445,144 @@ class Booking(BaseModel):
         installed={"pydantic": "1.10.2"},
     ),
     Case(
+        "validators of items go to the type of the items",
+        {
+            "models.py": """\
+from typing import Dict, List, Optional
+
+from pydantic import BaseModel, validator
+
+
+class Row(BaseModel):
+    names: Optional[List[str]] = None
+    sizes: Dict[str, int] = {}
+
+    @validator("names", each_item=True)
+    def strip(cls, value: str) -> str:
+        # the old ones had blanks
+        if not value:
+            raise ValueError("empty")
+        return value.strip()
+
+    def first(self):
+        return self.names
+
+    @validator("sizes", each_item=True, pre=True)
+    def whole(cls, v):
+        return round(float(v))
+
+
+class Column(BaseModel):
+    names: List[str]
+
+    @validator("names", each_item=True)
+    def unique(cls, value, values):
+        return value
+""",
+        },
+        {
+            "models.py": """\
+from typing import Annotated, Dict, List, Optional
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, validator
+
+
+def _strip(value: str) -> str:
+    # the old ones had blanks
+    if not value:
+        raise ValueError("empty")
+    return value.strip()
+
+
+def _whole(v):
+    return round(float(v))
+
+
+class Row(BaseModel):
+    names: Optional[List[Annotated[str, AfterValidator(_strip)]]] = None
+    sizes: Dict[str, Annotated[int, BeforeValidator(_whole)]] = {}
+
+    def first(self):
+        return self.names
+
+
+class Column(BaseModel):
+    names: List[str]
+
+    @validator("names", each_item=True)
+    def unique(cls, value, values):
+        return value
+""",
+        },
+        stopped=("models.py:28",),
+        installed={"pydantic": "1.10.2"},
+    ),
+    Case(
+        "a validator that looks at all values",
+        {
+            "models.py": """\
+from typing import Optional
+
+from pydantic import BaseModel, root_validator
+
+
+class Update(BaseModel):
+    title: Optional[str] = None
+    done: Optional[bool] = None
+
+    @root_validator(skip_on_failure=True)
+    def something_changes(cls, values):
+        if all(value is None for value in values.values()):
+            raise ValueError("nothing to change")
+        return values
+
+    @root_validator(skip_on_failure=True)
+    def handed_on(cls, values):
+        check(values)
+        return values
+
+
+def check(values):
+    values.clear()
+""",
+        },
+        {
+            "models.py": """\
+from typing import Optional
+
+from pydantic import BaseModel, model_validator, root_validator
+
+
+class Update(BaseModel):
+    title: Optional[str] = None
+    done: Optional[bool] = None
+
+    @model_validator(mode="after")
+    def something_changes(self):
+        if all(value is None for value in dict(self).values()):
+            raise ValueError("nothing to change")
+        return self
+
+    @root_validator(skip_on_failure=True)
+    def handed_on(cls, values):
+        check(values)
+        return values
+
+
+def check(values):
+    values.clear()
+""",
+        },
+        stopped=("models.py:16",),
+        installed={"pydantic": "2.14"},
+    ),
+    Case(
         "validators that mean something else in version 2 are left alone",
         {
             "models.py": """\
 from typing import List
 
-from pydantic import BaseModel, root_validator, validator
+from pydantic import BaseModel, root_validator
 
 
 class Row(BaseModel):
@@ -459,10 +591,6 @@ class Row(BaseModel):
     class Config:
         orm_mode = True
 
-    @validator("names", each_item=True)
-    def strip(cls, value):
-        return value.strip()
-
     @root_validator(pre=True)
     def renamed(cls, values):
         return {name.lower(): value for name, value in values.items()}
@@ -476,17 +604,13 @@ class Row(BaseModel):
             "models.py": """\
 from typing import List
 
-from pydantic import BaseModel, ConfigDict, root_validator, validator
+from pydantic import BaseModel, ConfigDict, root_validator
 
 
 class Row(BaseModel):
     names: List[str]
 
     model_config = ConfigDict(from_attributes=True)
-
-    @validator("names", each_item=True)
-    def strip(cls, value):
-        return value.strip()
 
     @root_validator(pre=True)
     def renamed(cls, values):
@@ -497,7 +621,7 @@ class Row(BaseModel):
         return {**values, "names": sorted(values["names"])}
 """,
         },
-        stopped=("models.py:11", "models.py:15", "models.py:19"),
+        stopped=("models.py:11", "models.py:15"),
         installed={"pydantic": "1.10.2"},
     ),
     Case(

@@ -3,11 +3,18 @@
 For each table that goes out a schema is written (`class CustomerPublic(SQLModel)`, on the table's own base class where that
 holds no secret; `BaseModel` with `from_attributes` for SQLAlchemy), beside the other schemas of the application. It has the table's columns but for
 secrets: passwords, tokens, hashes, keys. It takes the place of the table in return annotations and `response_model`; endpoints that return rows or
-dictionaries of columns and declare nothing get it as return annotation. A schema that is there already and has the same fields is used as it is.
+dictionaries of columns and declare nothing get it as return annotation. A schema that is there already and has the same fields is used as it is; where
+one of the wanted name has other fields, the new one is called `CustomerDetailPublic`.
+
+A schema that goes out with a secret of its own, or of its base (`class UserPublic(UserInDB)`), loses it, where it is only an answer: it is derived from
+what that base is derived from, and has the other fields itself.
+
+What the values of a dictionary are is followed through columns, arithmetic, conditions, texts, lists, loops and functions of the project. A field gets a
+type only where the answer stays the same byte for byte: a number that may be whole is `int | float`, a Decimal (which goes out as a number where no
+schema says otherwise) counts only with places behind the point and where the route only reads. Only floats below 0.0001 are spelled in another way.
 
 The contract changes by what is left out, and by schemas that were not declared before. Left alone, with the line: dictionaries whose values have no
-known type, several returns of different forms, times that no schema wrote until now (their text would change), and schemas of the
-wanted name with other fields.
+known type, several forms of answers, times that may have a zone (their text would change), and routes whose `response_model_*` would begin to count.
 """
 
 from __future__ import annotations
@@ -23,46 +30,39 @@ from fastwright.app.models import Column, Schema, Table
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function
 from fastwright.app.types import (
+    UNKNOWN,
     ClassObject,
     Instance,
-    Literal,
     NoneType,
     Sequence,
     Type,
     alternatives,
 )
-from fastwright.edit.builders import insert, insert_after, replace
+from fastwright.edit.builders import insert, insert_after, insert_before, replace
 from fastwright.edit.fix import Edit, Import
 from fastwright.edit.names import bring, is_taken, module_level_imports
 from fastwright.edit.source import next_sign, text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
-from fastwright.recipes._columns import old_type
 from fastwright.recipes._from_rules import hits_of
+from fastwright.recipes._json_types import NONE, JsonTypes, Many, Shape, Unclear, merged, of_column
+from fastwright.recipes._secrets import is_secret, without_secrets
+from fastwright.recipes._shapes import annotation, shape_classes
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
 from fastwright.verify.model import may_be_null
 
-_SECRET = re.compile(
-    r"(^|_)(password|passwd|passphrase|secret|token|salt|private_key|api_key|otp|cvv|ssn)"
-    r"(_hash|_hashed|_digest|_salt)?$|^hashed_|_hash$|^hash$"
-)
-_NO_SECRET = re.compile(r"(commit|content|file|image|blur|git|body|etag)_hash$")
 _SHOWN_ONCE = re.compile(r"Token|Key|Secret|Webhook|Credential")
-_SUFFIXES = ("Public", "Read", "Out", "Response", "Schema", "View")
+_SUFFIXES = ("Public", "Read", "Out", "Response", "Schema", "View", "DetailPublic")
 _KEPT = ("max_digits", "decimal_places", "max_length", "min_length", "gt", "ge", "lt", "le",
          "multiple_of", "title", "description", "regex", "pattern", "alias")  # fmt: skip
-_PLAIN = {"builtins.str": "str", "builtins.int": "int", "builtins.bool": "bool",
-          "builtins.float": "float"}  # fmt: skip
-_TIMES = frozenset({"datetime.datetime", "datetime.time"})
-
-
-class _Stop(Exception):  # noqa: N818 - what stops it is no error
-    """What keeps an answer as it is."""
-
-    def __init__(self, module: Module, node: s.Node, reason: str) -> None:
-        super().__init__(reason)
-        self.place = f"{module.path}:{module.line(node)}"
-        self.reason = reason
+_CHANGING = frozenset(
+    {"validator", "root_validator", "field_validator", "model_validator", "field_serializer",
+     "model_serializer", "computed_field"}
+)  # fmt: skip
+_OTHERWISE = frozenset(
+    {"datetime", "DateTime", "time", "Time", "timedelta", "Interval", "Decimal", "Numeric", "float"}
+)
+"""What a schema writes otherwise than FastAPI does without one."""
 
 
 class _Field(msgspec.Struct, frozen=True):
@@ -96,7 +96,9 @@ class _Use(msgspec.Struct, frozen=True, eq=False):
 
 
 def plan(app: App, target: Target) -> Iterator[Planned]:
-    """Yield one change for each table that goes out, then one for each dictionary."""
+    """Yield one change for each schema with secrets, each table that goes out, and each dictionary."""
+    _ = app.reached  # who calls whom says what parameters without a type are: ask that first
+    yield from without_secrets(app, target)
     uses: dict[int, tuple[Table, list[_Use]]] = {}
     for table, use in [*_declared(app), *_undeclared(app)]:
         if target.holds(use.module.path, use.endpoint.qualname):
@@ -104,13 +106,13 @@ def plan(app: App, target: Target) -> Iterator[Planned]:
     for table, found in uses.values():
         try:
             yield _for_table(app, table, found)
-        except _Stop as stop:
+        except Unclear as stop:
             yield Stopped(stop.place, stop.reason)
-    for endpoint, node in _dictionaries(app):
+    for endpoint, nodes in _dictionaries(app):
         if target.takes(endpoint):
             try:
-                yield _for_dictionary(app, endpoint, node)
-            except _Stop as stop:
+                yield _for_dictionary(app, endpoint, nodes)
+            except Unclear as stop:
                 yield Stopped(stop.place, stop.reason)
 
 
@@ -147,13 +149,12 @@ def _undeclared(app: App) -> Iterator[tuple[Table, _Use]]:
                 yield table, _Use(endpoint.module, None, endpoint, many, not sure)
 
 
-def _dictionaries(app: App) -> Iterator[tuple[Function, s.Expr]]:
-    """Yield each endpoint that returns one dictionary of columns, or a list of such, and declares nothing."""
+def _dictionaries(app: App) -> Iterator[tuple[Function, list[s.Expr]]]:
+    """Yield each endpoint that returns dictionaries of columns, or lists of such, and declares nothing."""
     for endpoint, returned in _bare(app):
-        if len(returned) == 1:
-            node = returned[0]
-            if isinstance(node.elt if isinstance(node, s.Comp) else node, s.Dict):
-                yield endpoint, node
+        inner = [node.elt if isinstance(node, s.Comp) else node for node in returned]
+        if any(isinstance(node, s.Dict) for node in inner):
+            yield endpoint, returned
 
 
 def _bare(app: App) -> Iterator[tuple[Function, list[s.Expr]]]:
@@ -171,6 +172,8 @@ def _rows(app: App, kind: Type) -> tuple[Table, bool] | None:
     if len(options) != 1:
         return None
     many = isinstance(options[0], Sequence)
+    if isinstance(options[0], Sequence) and options[0].kind in {"dict", "tuple"}:
+        return None
     row = options[0].element if isinstance(options[0], Sequence) else options[0]
     if not isinstance(row, Instance) or not isinstance(row.cls, Class):
         return None
@@ -251,22 +254,22 @@ def _for_table(app: App, table: Table, uses: list[_Use]) -> Proposal:
 def _public(app: App, table: Table, uses: list[_Use]) -> _Public:
     cls, columns = table.cls, _public_columns(table)
     if _SHOWN_ONCE.search(cls.name) and len(columns) < len(table.columns):
-        raise _Stop(cls.module, cls.node, f"{cls.name} may be meant to be shown once")
+        raise Unclear(cls.module, cls.node, f"{cls.name} may be meant to be shown once")
     names = {column.name for column in columns}
     for schema in app.schemas:
         if schema.cls.name in {f"{cls.name}{suffix}" for suffix in _SUFFIXES}:
-            if set(schema.fields) == names:
+            if set(schema.fields) == names and _shows_as_is(app, schema, table):
                 return _Public(schema.cls.name, schema.cls.module.name, schema.cls.module.path)
-    name = f"{cls.name}Public"
-    if any(schema.cls.name == name for schema in app.schemas):
-        raise _Stop(cls.module, cls.node, f"there is a {name} already, with other fields")
+    path = _path(app, cls)
+    name = _free_name(app, cls, path)
     is_sqlmodel = app.models.is_schema(cls)
-    if not is_sqlmodel:
-        _refuse_times(table, columns, uses)
     base = _base(app, table, columns) if is_sqlmodel else None
     inherited = set(base.fields) if base is not None else set()
-    fields = [_field(app, c, sqlmodel=is_sqlmodel) for c in columns if c.name not in inherited]
-    path = _path(app, cls)
+    fields = [
+        _field(app, c) if is_sqlmodel else _row_field(app, c, uses)
+        for c in columns
+        if c.name not in inherited
+    ]
     needed = [need for each in fields for need in each.needed]
     if base is not None:
         head, above = base.cls.name, (base.cls.module.name, base.cls.name)
@@ -285,22 +288,68 @@ def _public(app: App, table: Table, uses: list[_Use]) -> _Public:
 
 def _public_columns(table: Table) -> list[Column]:
     """Return the columns of a table that are no secrets."""
-    return [column for column in table.columns.values() if not _is_secret(column)]
+    return [column for column in table.columns.values() if not is_secret(column.name)]
 
 
-def _is_secret(column: Column) -> bool:
-    name = column.name.lower()
-    return bool(_SECRET.search(name)) and not _NO_SECRET.search(name)
+def _shows_as_is(app: App, schema: Schema, table: Table) -> bool:
+    """Whether a schema shows the columns of a row as they are: nothing validates or writes them anew."""
+    if _changes_values(app, schema.cls):
+        return False
+    for name, field in schema.fields.items():
+        declared = table.columns[name].type
+        if field.excluded or declared not in (UNKNOWN, field.type):
+            return False
+        if isinstance(field.default, s.Call) and any(
+            "alias" in (k.arg or "") for k in field.default.keywords
+        ):
+            return False
+    return True
 
 
-def _refuse_times(table: Table, columns: list[Column], uses: list[_Use]) -> None:
-    """A row without a schema is written by another encoder than one with: times differ."""
-    for use in uses:
-        for column in columns:
-            names = {s.last_name(n) for n in s.walk(column.node)}
-            if use.name is None and names & {"datetime", "DateTime", "time", "Time"}:
-                reason = f"{table.cls.name}.{column.name} is a time: its text would change"
-                raise _Stop(use.module, use.endpoint.node, reason)
+def _changes_values(app: App, cls: Class) -> bool:
+    return any(
+        not method.decorator_names.isdisjoint(_CHANGING)
+        for each in app.linker.mro(cls)
+        if isinstance(each, Class)
+        for method in each.own_methods.values()
+    )
+
+
+def _free_name(app: App, cls: Class, path: str) -> str:
+    """Return how a new schema is called: one with the short name and other fields is for something else."""
+    taken = {schema.cls.name for schema in app.schemas}
+    for suffix in ("Public", "DetailPublic"):
+        name = f"{cls.name}{suffix}"
+        if name not in taken and not is_taken(app.modules[path], name):
+            return name
+    raise Unclear(
+        cls.module, cls.node, f"there is a {cls.name}DetailPublic already, with other fields"
+    )
+
+
+def _row_field(app: App, column: Column, uses: list[_Use]) -> _Field:
+    """Return a column of SQLAlchemy as a line of a schema, which writes it as it was written without one."""
+    only_read = all(_only_reads(app, use.endpoint) for use in uses)
+    use = uses[0]
+    values = of_column(app, column, only_read=only_read)
+    if isinstance(values, str):
+        words = {s.last_name(node) for node in s.walk(column.node)}
+        if (
+            isinstance(column.node, s.AnnAssign)
+            and not words & _OTHERWISE
+            and not _has_type(column)
+        ):
+            return _field(app, column)
+        raise Unclear(use.module, use.endpoint.node, f"{column.owner.name}: {values}")
+    found = annotation(values, column.name, "BaseModel")
+    if isinstance(found, str):
+        raise Unclear(use.module, use.endpoint.node, f"the type of {column.name} is not known")
+    return _Field(column.name, f"{column.name}: {found.text}", found.needed)
+
+
+def _has_type(column: Column) -> bool:
+    """Whether a column says its type in the database, which is not known here."""
+    return column.call is not None and bool(column.call.args or column.call.keyword("type_"))
 
 
 def _base(app: App, table: Table, columns: list[Column]) -> Schema | None:
@@ -309,29 +358,30 @@ def _base(app: App, table: Table, columns: list[Column]) -> Schema | None:
     for cls in app.linker.mro(table.cls)[1:]:
         schema = app.models.schema(cls) if isinstance(cls, Class) else None
         if schema is not None and schema.fields and app.models.table(schema.cls) is None:
-            return schema if set(schema.fields) <= names else None
+            plain = set(schema.fields) <= names and not _changes_values(app, schema.cls)
+            return schema if plain else None
     return None
 
 
-def _field(app: App, column: Column, *, sqlmodel: bool) -> _Field:
+def _field(app: App, column: Column) -> _Field:
     """Return a column as a line of a schema."""
     module = column.owner.module
     if isinstance(column.node, s.Assign):
-        return _old_field(column)
-    annotation: s.Expr = column.node.annotation
-    if isinstance(annotation, s.Subscript) and s.last_name(annotation.value) == "Mapped":
-        annotation = annotation.slice
-    if any(isinstance(n, s.Constant) and n.kind == "str" for n in s.walk(annotation)):
-        raise _Stop(module, column.node, f"the type of {column.name} stands in quotes")
-    written = text(module, annotation)
+        raise Unclear(module, column.node, f"the type of {column.name} is not known")
+    annotation_: s.Expr = column.node.annotation
+    if isinstance(annotation_, s.Subscript) and s.last_name(annotation_.value) == "Mapped":
+        annotation_ = annotation_.slice
+    if any(isinstance(n, s.Constant) and n.kind == "str" for n in s.walk(annotation_)):
+        raise Unclear(module, column.node, f"the type of {column.name} stands in quotes")
+    written = text(module, annotation_)
     if column.primary_key:
         written = re.sub(r"^Optional\[(.*)\]$|^(.*?)\s*\|\s*None$", r"\1\2", written)
     kept = [
         text(module, keyword)
-        for keyword in (column.call.keywords if column.call is not None and sqlmodel else [])
-        if keyword.arg in _KEPT
+        for keyword in (column.call.keywords if column.call is not None else [])
+        if keyword.arg in _KEPT and app.models.is_schema(column.owner)
     ]
-    needed = [_need(app, module, name) for name in _names_in(annotation, written)]
+    needed = [_need(app, module, name) for name in _names_in(annotation_, written)]
     if kept:
         needed.append(("sqlmodel", "Field"))
     value = f" = Field({', '.join(kept)})" if kept else ""
@@ -354,24 +404,11 @@ def _need(app: App, module: Module, name: s.Name) -> tuple[str, str] | None:
     if bound is not None:
         origin, _, what = bound.rpartition(".")
         if what != name.id or not origin:
-            raise _Stop(module, name, f"{name.id} is imported in a way that is not copied")
+            raise Unclear(module, name, f"{name.id} is imported in a way that is not copied")
         return origin, what
     if name.id in app.linker.scope(module).names:
         return module.name, name.id
     return None
-
-
-def _old_field(column: Column) -> _Field:
-    """``name = Column(String(50), nullable=False)``: the type by that of the column."""
-    module, call = column.owner.module, column.call
-    kind = old_type(column)
-    if kind is None or call is None:
-        raise _Stop(module, column.node, f"the type of {column.name} is not known")
-    nullable = call.keyword("nullable")
-    optional = not column.primary_key and not (
-        isinstance(nullable, s.Constant) and nullable.value is False
-    )
-    return _Field(column.name, f"{column.name}: {kind}{' | None' if optional else ''}")
 
 
 def _path(app: App, cls: Class) -> str:
@@ -396,108 +433,146 @@ def _path(app: App, cls: Class) -> str:
 # ------------------------------------------------------------------ for dictionaries
 
 
-def _for_dictionary(app: App, endpoint: Function, node: s.Expr) -> Proposal:
+def _for_dictionary(app: App, endpoint: Function, nodes: list[s.Expr]) -> Proposal:
     """Return the change that gives a dictionary its schema."""
     module = endpoint.module
-    inner = node.elt if isinstance(node, s.Comp) else node
-    assert isinstance(inner, s.Dict)  # noqa: S101 - only such are handed in
-    fields = []
-    for key, value in zip(inner.keys, inner.values, strict=True):
-        name = s.string(key)
-        if name is None or not name.isidentifier():
-            raise _Stop(module, inner, "a key of the dictionary is not written out")
-        kind = app.types.of(value, _where(endpoint))
-        fields.append(_typed(module, name, value, kind))
-    words = endpoint.name.strip("_").split("_")
-    name = "".join(word.capitalize() for word in words) + "Response"
-    row = _row_of(app, endpoint, inner)
+    _refuse_settings(app, endpoint)
+    types = JsonTypes(app, _only_reads(app, endpoint))
+    values = merged(*(types.of(node, _where(endpoint)) for node in nodes))
+    rest = [value for value in values if value != NONE]
+    many = [value for value in rest if isinstance(value, Many) and value.key is None]
+    shapes = many[0].element if many else tuple(rest)
+    if len(rest) != 1 or len(shapes) != 1 or not isinstance(shapes[0], Shape):
+        raise Unclear(module, endpoint.node, "it returns several forms of answers")
+    row = _row_of(app, endpoint, nodes)
     path = _path(app, row) if row is not None else module.path
-    head = (
-        ("sqlmodel", "SQLModel") if row and app.models.is_schema(row) else ("pydantic", "BaseModel")
-    )
-    body = "".join(f"    {each.written}\n" for each in fields)
-    needed = tuple(need for each in fields for need in each.needed)
-    public = _Public(
-        name, app.index.name(path), path, f"class {name}({head[1]}):\n{body}", (head, *needed)
-    )
-    edits, imports, new = _written(app, row, public)
+    is_sqlmodel = row is not None and app.models.is_schema(row)
+    head = ("sqlmodel", "SQLModel") if is_sqlmodel else ("pydantic", "BaseModel")
+    words = "".join(word.capitalize() for word in endpoint.name.strip("_").split("_"))
+    wanted = [f"{words}Item"] if many else [f"{words}Response", f"{words}Result"]
+    if row is not None and all(_is_column_of(row, name, node) for name, node in _entries(nodes)):
+        wanted = [f"{row.name}Public", *wanted]
+    free = [name for name in wanted if not is_taken(app.modules[path], name)]
+    if not free:
+        raise Unclear(module, endpoint.node, f"{wanted[-1]} means something else there")
+    classes = shape_classes(free[0], words, shapes[0], head[1])
+    if isinstance(classes, str):
+        raise Unclear(module, endpoint.node, classes)
+    there = _same(app, classes.code, endpoint)
+    public = _Public(free[0], app.index.name(path), path, classes.code, (head, *classes.needed))
+    if there is not None:
+        public = _Public(there.name, there.module.name, there.module.path)
+    edits, imports, new = _written(app, row if row is not None else endpoint, public)
     brought = _bring(module, endpoint.node, public)
-    written = f"list[{brought[0]}]" if isinstance(node, s.Comp) else brought[0]
+    written = f"list[{brought[0]}]" if many else brought[0]
+    written += " | None" if NONE in values else ""
     edits.append(_returning(module, endpoint.node, written))
     place = f"{module.path}:{module.line(endpoint.node)}"
-    title = f"{endpoint.name} answers with {name}"
+    title = f"{endpoint.name} answers with {public.name}"
     return Proposal(title, tuple(edits), (*imports, *brought[1]), new, places=(place,))
 
 
-def _row_of(app: App, endpoint: Function, node: s.Dict) -> Class | None:
-    for value in node.values:
-        if isinstance(value, s.Attribute):
-            found = _rows(app, app.types.of(value.value, _where(endpoint)))
-            if found is not None:
-                return found[0].cls
+def _entries(nodes: list[s.Expr]) -> Iterator[tuple[str | None, s.Expr]]:
+    """Yield keys and values of the dictionaries that are returned."""
+    for node in nodes:
+        inner = node.elt if isinstance(node, s.Comp) else node
+        if isinstance(inner, s.Dict):
+            yield from zip(map(s.string, inner.keys), inner.values, strict=True)
+
+
+def _is_column_of(row: Class, name: str | None, value: s.Expr) -> bool:
+    """``"name": user.name``, the names being those of a table."""
+    return isinstance(value, s.Attribute) and value.attr == name and name in row.own_attributes
+
+
+def _same(app: App, code: str, endpoint: Function) -> Class | None:
+    """Return a plain schema that is there already and says the same, in the same order."""
+    wanted = code.strip().split("\n")
+    if sum(line.startswith("class ") for line in wanted) != 1:
+        return None
+    for schema in app.schemas:
+        cls = schema.cls
+        plain = not cls.node.keywords and [s.dotted(base) for base in cls.node.bases] in (
+            ["BaseModel"],
+            ["SQLModel"],
+        )
+        below = cls.module is endpoint.module and cls.node.start > endpoint.node.start
+        if plain and not below and cls.module.kind == "source":
+            lines = [text(cls.module, statement) for statement in cls.node.body]
+            if lines == [line.strip() for line in wanted[1:]]:
+                return cls
     return None
 
 
-def _typed(module: Module, name: str, value: s.Expr, kind: Type) -> _Field:
-    """Return a field for a value of a known type. Raises _Stop for another one."""
-    options = alternatives(kind)
-    optional = any(isinstance(option, NoneType) for option in options) or (
-        isinstance(value, s.IfExp)
-        and any(isinstance(n, s.Constant) and n.kind == "none" for n in (value.body, value.orelse))
-    )
-    found: dict[str, tuple[tuple[str, str], ...]] = {}
-    for option in options:
-        if not isinstance(option, NoneType):
-            found |= _plain(module, name, value, option)
-    if len(found) != 1:
-        raise _Stop(module, value, f"the type of {name} is not known")
-    (written, needed), *_ = found.items()
-    return _Field(name, f"{name}: {written}{' | None' if optional else ''}", needed)
+def _refuse_settings(app: App, endpoint: Function) -> None:
+    """What a route says of a response model counts only where there is one."""
+    for route in app.routes_for(endpoint):
+        if any(keyword.startswith("response_model_") for keyword in route.record.keywords):
+            raise Unclear(route.module, route.node, "its response_model_* would begin to count")
 
 
-def _plain(
-    module: Module, name: str, value: s.Expr, kind: Type
-) -> dict[str, tuple[tuple[str, str], ...]]:
-    if isinstance(kind, Literal):
-        return {type(kind.value).__name__: ()}
-    if isinstance(kind, Instance) and isinstance(kind.cls, str):
-        if kind.cls in _PLAIN:
-            return {_PLAIN[kind.cls]: ()}
-        if kind.cls == "decimal.Decimal":
-            return {"float": ()}  # as it is written where no schema says otherwise
-        if kind.cls == "uuid.UUID":
-            return {"UUID": (("uuid", "UUID"),)}
-        if kind.cls in _TIMES:
-            raise _Stop(module, value, f"{name} is a time: its text would change")
-    raise _Stop(module, value, f"the type of {name} is not known")
+def _only_reads(app: App, endpoint: Function) -> bool:
+    """Whether nothing is changed on the way, so that rows are as the database gives them."""
+    return all({*route.methods} <= {"GET", "HEAD"} for route in app.routes_for(endpoint))
+
+
+def _row_of(app: App, endpoint: Function, nodes: list[s.Expr]) -> Class | None:
+    """Return the table that most of an answer is about: that of the first column in it."""
+    for node in s.walk(*nodes):
+        if isinstance(node, s.Attribute):
+            found = _rows(app, app.types.of(node.value, _where(endpoint)))
+            if found is not None:
+                return found[0].cls
+    return None
 
 
 # --------------------------------------------------------------------------- edits
 
 
 def _written(
-    app: App, beside: Class | None, public: _Public
+    app: App, beside: Class | Function | None, public: _Public
 ) -> tuple[list[Edit], list[Import], dict[str, str]]:
-    """Return what brings a new schema into its file."""
+    """Return what brings a new schema into its file: behind its table, or before its endpoint."""
     if not public.code:
         return [], [], {}
     module = app.modules[public.path]
-    if is_taken(module, public.name):
-        raise _Stop(module, module.facts.body[0], f"{public.name} means something else there")
+    first = module.facts.body[0]
+    for name in re.findall(r"^class (\w+)", public.code, re.MULTILINE):
+        if is_taken(module, name):
+            raise Unclear(module, first, f"{name} means something else there")
     imports: list[Import] = []
-    code = public.code
+    code = public.code.rstrip("\n")
     for origin, name in dict.fromkeys(public.needed):
         if origin == module.name:
             continue
         brought = bring(module, origin, name)
         if brought is None:
-            raise _Stop(module, module.facts.body[0], f"{name} means something else there")
+            raise Unclear(module, first, f"{name} means something else there")
+        if _comes_back(app, origin, module):
+            raise Unclear(module, first, f"{origin}, which has {name}, imports this module")
         imports += brought.imports
         code = re.sub(rf"\b{name}\b(?!\s*:)", brought.name, code) if brought.name != name else code
+    if isinstance(beside, Function) and beside.module is module:
+        top = next(each for each in module.facts.body if each.end >= beside.node.end)
+        return [insert_before(module, top, f"{code}\n\n")], imports, {}
     last = module.facts.body[-1]
     if beside is not None and beside.module is module:
         last = beside.node
-    return [insert_after(module, last, f"\n\n{code}".rstrip("\n"))], imports, {}
+    return [insert_after(module, last, f"\n\n{code}")], imports, {}
+
+
+def _comes_back(app: App, origin: str, module: Module) -> bool:
+    """Whether a module of the project imports another one, on whatever way."""
+    waiting = [each.path for each in app.modules.values() if each.name == origin]
+    seen: set[str] = set()
+    while waiting:
+        path = waiting.pop()
+        if path == module.path:
+            return True
+        if path not in seen:
+            seen.add(path)
+            waiting += [edge.imported for edge in app.imports.of(path)]
+    return False
 
 
 def _bring(module: Module, node: s.Node, public: _Public) -> tuple[str, tuple[Import, ...]]:
@@ -505,7 +580,7 @@ def _bring(module: Module, node: s.Node, public: _Public) -> tuple[str, tuple[Im
         return public.name, ()
     brought = bring(module, public.module, public.name)
     if brought is None:
-        raise _Stop(module, node, f"{public.name} means something else here")
+        raise Unclear(module, node, f"{public.name} means something else here")
     return brought.name, brought.imports
 
 
@@ -770,7 +845,75 @@ def teams(session: Session = Depends(get_session)) -> list[TeamRead]:
         },
     ),
     Case(
-        "a schema of that name has other fields",
+        "a schema with these fields reads them in its own way",
+        {
+            "main.py": """\
+from fastapi import FastAPI
+from pydantic import field_validator
+from sqlmodel import Field, SQLModel
+
+
+class Team(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    name: str
+    secret: str
+
+
+class TeamPublic(SQLModel):
+    id: int
+    name: str
+
+    @field_validator("name")
+    @classmethod
+    def lower(cls, value: str) -> str:
+        return value.lower()
+
+
+app = FastAPI()
+
+
+@app.get("/team")
+def team() -> Team: ...
+""",
+        },
+        {
+            "main.py": """\
+from fastapi import FastAPI
+from pydantic import field_validator
+from sqlmodel import Field, SQLModel
+
+
+class Team(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    name: str
+    secret: str
+
+
+class TeamDetailPublic(SQLModel):
+    id: int
+    name: str
+
+
+class TeamPublic(SQLModel):
+    id: int
+    name: str
+
+    @field_validator("name")
+    @classmethod
+    def lower(cls, value: str) -> str:
+        return value.lower()
+
+
+app = FastAPI()
+
+
+@app.get("/team")
+def team() -> TeamDetailPublic: ...
+""",
+        },
+    ),
+    Case(
+        "a schema of that name has other fields, for something else",
         {
             "main.py": """\
 from fastapi import Depends, FastAPI
@@ -798,7 +941,38 @@ def teams(session: Session = Depends(get_session)) -> list[Team]:
     return session.exec(select(Team).limit(10)).all()
 """,
         },
-        stopped=("main.py:5",),
+        {
+            "main.py": """\
+from fastapi import Depends, FastAPI
+from sqlmodel import Field, Session, SQLModel, select
+
+
+class Team(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    name: str
+    secret: str
+
+
+class TeamDetailPublic(SQLModel):
+    id: int
+    name: str
+
+
+class TeamPublic(SQLModel):
+    name: str
+
+
+def get_session() -> Session: ...
+
+
+app = FastAPI()
+
+
+@app.get("/teams")
+def teams(session: Session = Depends(get_session)) -> list[TeamDetailPublic]:
+    return session.exec(select(Team).limit(10)).all()
+""",
+        },
     ),
     Case(
         "a dictionary of columns",
@@ -813,7 +987,7 @@ from sqlmodel import Field, Session, SQLModel
 class Product(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     name: str
-    price: Decimal
+    price: Decimal = Field(decimal_places=2)
     stock: int
 
 
@@ -842,7 +1016,7 @@ from sqlmodel import Field, Session, SQLModel
 class Product(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     name: str
-    price: Decimal
+    price: Decimal = Field(decimal_places=2)
     stock: int
 
 
@@ -869,12 +1043,342 @@ def get_product(product_id: int, session: Session = Depends(get_session)) -> Get
         },
     ),
     Case(
+        "a schema that goes out with secrets of its base; one that the application makes is left alone",
+        {
+            "main.py": """\
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+app = FastAPI()
+
+
+class UserBase(BaseModel):
+    email: str
+
+
+class UserInDB(UserBase):
+    password_hash: str
+    api_token: str | None = None
+    is_active: bool = True
+
+
+class UserPublic(UserInDB):
+    id: int
+
+
+class Account(BaseModel):
+    name: str
+    password: str
+
+
+@app.get("/me", response_model=UserPublic)
+def me(): ...
+
+
+@app.get("/all")
+def everybody() -> list[UserPublic]: ...
+
+
+@app.get("/account")
+def account() -> Account:
+    return Account(name="a", password="b")
+""",
+        },
+        {
+            "main.py": """\
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+app = FastAPI()
+
+
+class UserBase(BaseModel):
+    email: str
+
+
+class UserInDB(UserBase):
+    password_hash: str
+    api_token: str | None = None
+    is_active: bool = True
+
+
+class UserPublic(UserBase):
+    is_active: bool = True
+    id: int
+
+
+class Account(BaseModel):
+    name: str
+    password: str
+
+
+@app.get("/me", response_model=UserPublic)
+def me(): ...
+
+
+@app.get("/all")
+def everybody() -> list[UserPublic]: ...
+
+
+@app.get("/account")
+def account() -> Account:
+    return Account(name="a", password="b")
+""",
+        },
+        stopped=("main.py:22",),
+    ),
+    Case(
+        "values that are calculated, and lists of dictionaries",
+        {
+            "shop/__init__.py": "",
+            "shop/models.py": """\
+from decimal import Decimal
+
+from sqlmodel import Field, Relationship, SQLModel
+
+
+class Product(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    name: str
+    note: str | None = None
+    price: Decimal = Field(max_digits=8, decimal_places=2)
+    stock: int
+    reviews: list["Review"] = Relationship()
+
+
+class Review(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    product_id: int = Field(foreign_key="product.id")
+    stars: int
+    text: str | None = None
+""",
+            "shop/schemas.py": """\
+from sqlmodel import SQLModel
+
+
+class Page(SQLModel):
+    number: int
+""",
+            "shop/main.py": """\
+from fastapi import Depends, FastAPI
+from sqlmodel import Session
+
+from shop.models import Product
+
+
+def get_session() -> Session: ...
+
+
+def label(product):
+    return f"{product.id}: {product.name}"
+
+
+app = FastAPI()
+
+
+@app.get("/products/{product_id}")
+def get_product(product_id: int, session: Session = Depends(get_session)):
+    product = session.get_one(Product, product_id)
+    stars = [review.stars for review in product.reviews]
+    return {
+        "name": product.name,
+        "note": product.note,
+        "price": product.price,
+        "label": label(product),
+        "available": product.stock > 0,
+        "stars": round(sum(stars) / len(stars), 1) if stars else None,
+        "reviews": [{"stars": review.stars, "text": review.text or ""} for review in product.reviews],
+    }
+""",
+        },
+        {
+            "shop/schemas.py": """\
+from sqlmodel import SQLModel
+
+
+class Page(SQLModel):
+    number: int
+
+
+class GetProductReview(SQLModel):
+    stars: int
+    text: str
+
+
+class GetProductResponse(SQLModel):
+    name: str
+    note: str | None
+    price: float
+    label: str
+    available: bool
+    stars: float | None
+    reviews: list[GetProductReview]
+""",
+            "shop/main.py": """\
+from fastapi import Depends, FastAPI
+from sqlmodel import Session
+
+from shop.models import Product
+from shop.schemas import GetProductResponse
+
+
+def get_session() -> Session: ...
+
+
+def label(product):
+    return f"{product.id}: {product.name}"
+
+
+app = FastAPI()
+
+
+@app.get("/products/{product_id}")
+def get_product(product_id: int, session: Session = Depends(get_session)) -> GetProductResponse:
+    product = session.get_one(Product, product_id)
+    stars = [review.stars for review in product.reviews]
+    return {
+        "name": product.name,
+        "note": product.note,
+        "price": product.price,
+        "label": label(product),
+        "available": product.stock > 0,
+        "stars": round(sum(stars) / len(stars), 1) if stars else None,
+        "reviews": [{"stars": review.stars, "text": review.text or ""} for review in product.reviews],
+    }
+""",
+        },
+    ),
+    Case(
+        "columns of a table of the old style, the same ones in two endpoints",
+        {
+            "main.py": """\
+from fastapi import Depends, FastAPI
+from sqlalchemy import Column, Integer, String
+from sqlalchemy.orm import Session, declarative_base
+
+Base = declarative_base()
+app = FastAPI()
+
+
+class File(Base):
+    __tablename__ = "file"
+    id = Column(Integer, primary_key=True)
+    name = Column(String(200), nullable=False)
+    note = Column(String(200))
+    path = Column(String(200))
+
+
+def get_db() -> Session: ...
+
+
+@app.post("/files")
+def add(name: str, db: Session = Depends(get_db)):
+    file = File(name=name)
+    db.add(file)
+    db.commit()
+    return {"id": file.id, "name": file.name, "note": file.note}
+
+
+@app.get("/files")
+def files(db: Session = Depends(get_db)):
+    return [{"id": row.id, "name": row.name, "note": row.note} for row in db.query(File).limit(9).all()]
+""",
+        },
+        {
+            "main.py": """\
+from fastapi import Depends, FastAPI
+from pydantic import BaseModel
+from sqlalchemy import Column, Integer, String
+from sqlalchemy.orm import Session, declarative_base
+
+Base = declarative_base()
+app = FastAPI()
+
+
+class File(Base):
+    __tablename__ = "file"
+    id = Column(Integer, primary_key=True)
+    name = Column(String(200), nullable=False)
+    note = Column(String(200))
+    path = Column(String(200))
+
+
+class FilePublic(BaseModel):
+    id: int
+    name: str
+    note: str | None
+
+
+def get_db() -> Session: ...
+
+
+@app.post("/files")
+def add(name: str, db: Session = Depends(get_db)) -> FilePublic:
+    file = File(name=name)
+    db.add(file)
+    db.commit()
+    return {"id": file.id, "name": file.name, "note": file.note}
+
+
+@app.get("/files")
+def files(db: Session = Depends(get_db)) -> list[FilePublic]:
+    return [{"id": row.id, "name": row.name, "note": row.note} for row in db.query(File).limit(9).all()]
+""",
+        },
+    ),
+    Case(
+        "a Decimal that may be whole, a value of unknown type, settings of the route that would begin to count",
+        {
+            "main.py": """\
+from decimal import Decimal
+
+from fastapi import Depends, FastAPI
+from sqlmodel import Field, Session, SQLModel
+
+from elsewhere import rating
+
+
+class Product(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    name: str
+    stock: int
+    price: Decimal
+
+
+def get_session() -> Session: ...
+
+
+app = FastAPI()
+
+
+@app.get("/prices/{product_id}")
+def price(product_id: int, session: Session = Depends(get_session)):
+    product = session.get_one(Product, product_id)
+    return {"name": product.name, "stock": product.stock, "price": product.price}
+
+
+@app.get("/ratings/{product_id}")
+def rated(product_id: int, session: Session = Depends(get_session)):
+    product = session.get_one(Product, product_id)
+    return {"id": product.id, "name": product.name, "stock": product.stock, "stars": rating(product)}
+
+
+@app.get("/names/{product_id}", response_model_exclude_none=True)
+def name(product_id: int, session: Session = Depends(get_session)):
+    product = session.get_one(Product, product_id)
+    return {"id": product.id, "name": product.name, "stock": product.stock}
+""",
+        },
+        stopped=("main.py:25", "main.py:31", "main.py:34"),
+    ),
+    Case(
         "a time that no schema wrote until now",
         {
             "main.py": """\
 from datetime import datetime
 
 from fastapi import Depends, FastAPI
+from sqlalchemy import DateTime
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 
@@ -884,7 +1388,7 @@ class Base(DeclarativeBase): ...
 class Note(Base):
     __tablename__ = "note"
     id: Mapped[int] = mapped_column(primary_key=True)
-    at: Mapped[datetime]
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
 
 def get_session() -> Session: ...
@@ -898,7 +1402,7 @@ def note(note_id: int, session: Session = Depends(get_session)):
     return session.get(Note, note_id)
 """,
         },
-        stopped=("main.py:23",),
+        stopped=("main.py:24",),
     ),
     Case(
         "public schemas, and a dictionary of constants",

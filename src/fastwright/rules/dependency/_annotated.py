@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from fastwright.edit import source as at
 from fastwright.edit.builders import delete_argument
-from fastwright.edit.fix import Edit, Fix
-from fastwright.edit.names import bring
+from fastwright.edit.fix import Edit, Fix, Import
+from fastwright.edit.names import Brought, bring
 from fastwright.edit.source import text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
@@ -24,6 +24,7 @@ class _Written(NamedTuple):
 
     text: str
     has_default: bool
+    imports: tuple[Import, ...] = ()
 
 
 def annotate(
@@ -32,31 +33,34 @@ def annotate(
     is_marker: Callable[[s.Expr | None], bool],
     *,
     may_move: bool = False,
-) -> Fix | None:
-    """Return the fix for a signature, or None where it could be wrong.
+    typed: Callable[[s.Parameter], Brought | None] = lambda _: None,
+) -> Fix | str:
+    """Return the fix for a signature, or a sentence that says why there is none.
 
-    ``may_move``: it is known that nobody calls the function by position.
+    ``may_move``: it is known that nobody calls the function by position. ``typed`` gives the type of a
+    parameter that says none.
 
     It is safe for endpoints, which FastAPI calls by keyword. Who else calls a dependency or a class
     is not known from one file, and would have to give what was the marker: a suggestion.
     """
     annotated = bring(module, "typing", "Annotated")
     if annotated is None:
-        return None
+        return "Annotated is the name of something else"
     written: list[_Written] = []
     for parameter in function.params:
         if is_marker(parameter.default):
-            new = _annotated(module, parameter, annotated.name)
-            if new is None:
-                return None
+            new = _annotated(module, parameter, annotated.name, typed)
+            if isinstance(new, str):
+                return new
             written.append(new)
         else:
             written.append(_Written(text(module, parameter), parameter.default is not None))
     is_endpoint = any(_is_route(decorator) for decorator in function.decorators)
     edits = _edits(module, function, written, may_move=is_endpoint or may_move)
-    if edits is None:
-        return None
-    return Fix("safe" if is_endpoint else "suggest", edits, annotated.imports)
+    if isinstance(edits, str):
+        return edits
+    imports = tuple(needed for each in written for needed in each.imports)
+    return Fix("safe" if is_endpoint else "suggest", edits, (*annotated.imports, *imports))
 
 
 def _is_route(decorator: s.Expr) -> bool:
@@ -67,25 +71,38 @@ def _is_route(decorator: s.Expr) -> bool:
     )
 
 
-def _annotated(module: Module, parameter: s.Parameter, annotated: str) -> _Written | None:
+def _annotated(
+    module: Module,
+    parameter: s.Parameter,
+    annotated: str,
+    typed: Callable[[s.Parameter], Brought | None],
+) -> _Written | str:
     """Return ``name: Annotated[T, marker] = default`` for ``name: T = marker(default)``."""
     marker, declared = parameter.default, parameter.annotation
-    if not isinstance(marker, s.Call) or declared is None or isinstance(declared, s.Constant):
-        return None
+    brought = typed(parameter) if declared is None else None
+    if not isinstance(marker, s.Call) or (declared is None and brought is None):
+        return f"{parameter.name} has no type"
+    if isinstance(declared, s.Constant):
+        return f"the type of {parameter.name} stands in quotes"
     if isinstance(declared, s.Subscript) and s.last_name(declared.value) == "Annotated":
-        return None
+        return (
+            f"{parameter.name} is declared with Annotated and has a marker as its default as well"
+        )
     if any(isinstance(argument, s.Starred) for argument in marker.args) or any(
         keyword.arg is None for keyword in marker.keywords
     ):
-        return None
+        return f"the arguments of the marker of {parameter.name} are not written out"
     shown, default = text(module, marker), None
     if s.last_name(marker.func) not in _DEPENDING:
         given = marker.argument(0, "default")
         if given is not None:
             shown = _without(module, marker, given)
             default = None if _is_required(given) else text(module, given)
-    new = f"{parameter.name}: {annotated}[{text(module, declared)}, {shown}]"
-    return _Written(new if default is None else f"{new} = {default}", default is not None)
+    kind = brought.name if brought is not None else ""
+    kind = text(module, declared) if declared is not None else kind
+    new = f"{parameter.name}: {annotated}[{kind}, {shown}]"
+    imports = brought.imports if brought is not None else ()
+    return _Written(new if default is None else f"{new} = {default}", default is not None, imports)
 
 
 def _is_required(given: s.Expr) -> bool:
@@ -104,7 +121,7 @@ def _without(module: Module, marker: s.Call, given: s.Expr) -> str:
 
 def _edits(
     module: Module, function: s.FunctionDef, written: Sequence[_Written], *, may_move: bool
-) -> tuple[Edit, ...] | None:
+) -> tuple[Edit, ...] | str:
     plain = [n for n, p in enumerate(function.params) if p.kind in {"plain", "positional"}]
     order = [written[n].has_default for n in plain]
     if order == sorted(order):
@@ -113,11 +130,18 @@ def _edits(
             for parameter, new in zip(function.params, written, strict=True)
             if new.text != text(module, parameter)
         )
-    if not may_move or any(function.params[n].kind == "positional" for n in plain):
-        return None
+    moved_name = next(
+        function.params[n].name
+        for place, n in enumerate(plain)
+        if not order[place] and any(order[:place])
+    )
+    why = f"{moved_name} has no default any more and would move before others"
+    positional = any(function.params[n].kind == "positional" for n in plain)
+    if not may_move or positional or _is_called(module, function):
+        return f"{why}, and {function.name} may be called by position"
     first, last = function.params[plain[0]], function.params[plain[-1]]
-    if b"#" in module.source[first.start : last.end] or _is_called(module, function):
-        return None
+    if b"#" in module.source[first.start : last.end]:
+        return f"{why}, and comments stand between them"
     sorted_texts = [
         written[n].text for n in sorted(plain, key=lambda n: (written[n].has_default, n))
     ]

@@ -40,7 +40,8 @@ def check(module: Module, _versions: Versions) -> Iterator[Hit]:
         found = [p for p in function.params if _is_marker(module, p.default)]
         if found:
             fix = annotate(module, function, partial(_is_marker, module))
-            yield Hit(place(module, found[0]), _message(function, found), (), fix)
+            made = None if isinstance(fix, str) else fix
+            yield Hit(place(module, found[0]), _message(function, found), (), made)
 
 
 def _is_marker(module: Module, default: s.Expr | None) -> bool:

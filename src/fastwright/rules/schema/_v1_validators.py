@@ -13,6 +13,7 @@ from fastwright.edit.fix import Edit, Fix, Import
 from fastwright.edit.names import Brought, bring
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
+from fastwright.rules.schema._v1_items import of_items
 from fastwright.rules.schema._v1_values import (
     changes,
     is_only_handed_back,
@@ -62,7 +63,8 @@ def translated(app: App, cls: Class, decorator: s.Expr, name: str) -> Fix | str:
         parts = _of_model(app, cls, function, decorator, told, brought)
     if isinstance(parts, str):
         return parts
-    return Fix("safe", tuple(parts.edits), (*brought.imports, *parts.imports))
+    needed = () if "each_item" in told.true else brought.imports
+    return Fix("safe", tuple(parts.edits), (*needed, *parts.imports))
 
 
 def _function(cls: Class, decorator: s.Expr) -> s.FunctionDef | None:
@@ -106,7 +108,7 @@ def _of_field(
     if not isinstance(decorator, s.Call) or not told.fields:
         return "it names no field"
     if "each_item" in told.true:
-        return "each_item has no counterpart: validate the items in the field's annotation"
+        return _of_items(app, cls, function, told)
     more = _asked_for(app, cls.module, function)
     if isinstance(more, str):
         return more
@@ -124,6 +126,20 @@ def _of_field(
         *errors,
     ]
     return _Parts(edits, (*more.imports, *always.imports))
+
+
+def _of_items(app: App, cls: Class, function: s.FunctionDef, told: Told) -> _Parts | str:
+    """Return the parts of the fix for ``each_item=True``, which need no decorator any more."""
+    if (
+        "always" in told.true
+        or _is_called(app, function.name)
+        or _type_errors(cls.module, function)
+    ):
+        return "each_item, and it is called by its name or raises TypeError"
+    if any(cls in app.linker.mro(each) and each is not cls for each in app.model_classes):
+        return "each_item, and other models are derived from its class"
+    made = of_items(cls, function, told.fields, before="pre" in told.true)
+    return made if isinstance(made, str) else _Parts(made[0], tuple(made[1]))
 
 
 def _decorated(module: Module, decorator: s.Expr, told: Told, brought: Brought) -> Edit:
@@ -176,12 +192,18 @@ def _asked_for(app: App, module: Module, function: s.FunctionDef) -> _Parts | st
 
 
 def _is_called(app: App, name: str) -> bool:
+    """Whether a validator is called as well: on a class, ``self``, ``cls`` or ``super()``."""
     return any(
-        isinstance(node, s.Attribute) and node.attr == name
+        isinstance(node, s.Attribute) and node.attr == name and _may_be_model(node.value)
         for module in app.modules.values()
         if name.encode() in module.source
         for node in module.walk()
     )
+
+
+def _may_be_model(node: s.Expr) -> bool:
+    name = s.last_name(node) or ""
+    return name in {"cls", "self", "super"} or name[:1].isupper()
 
 
 def _always(app: App, cls: Class, told: Told) -> _Parts | str:

@@ -119,10 +119,36 @@ def of_instance(
                 return "it returns something else than the values"
             seen.add(id(node.value))
             edits.append(replace(module, node.value, "self"))
-    if any(id(node) not in seen for node in _named(function, values)):
-        return "it does more with the values than read fields"
+    whole = [node for node in _named(function, values) if id(node) not in seen]
+    if whole and _is_rebound(module, "dict"):
+        return "dict is the name of something else"
+    looked_at = _looked_at(function)
+    for node in whole:
+        if id(node) not in looked_at:
+            return "it may change the values, or hand them on"
+        edits.append(replace(module, node, "dict(self)"))
     edits += _of_class(app, cls, function, own)
     return edits
+
+
+def _is_rebound(module: Module, name: str) -> bool:
+    """Whether a builtin means something else in a file."""
+    return name in module.imported or any(name in _bound(node) for node in module.walk())
+
+
+def _looked_at(function: s.FunctionDef) -> set[int]:
+    """Return what is looked at as a whole and stays as it is: ``values.items()``, ``"a" in values``."""
+    found: set[int] = set()
+    for node in s.walk(*function.body):
+        if isinstance(node, s.Attribute) and node.attr in _READING:
+            found.add(id(node.value))
+        elif isinstance(node, s.Compare):
+            found.update(id(each) for each in node.comparators)
+        elif isinstance(node, s.Call) and s.last_name(node.func) in _ASKING:
+            found.update(id(each) for each in node.args)
+        elif isinstance(node, (s.For, s.Generator)):
+            found.add(id(node.iter))
+    return found
 
 
 def _of_class(app: App, cls: Class, function: s.FunctionDef, own: str) -> Iterator[Edit]:

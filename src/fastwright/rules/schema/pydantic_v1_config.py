@@ -16,8 +16,8 @@ from fastwright.app.model import App
 from fastwright.app.models import SETTINGS
 from fastwright.app.symbols import Class
 from fastwright.edit import source as at
-from fastwright.edit.builders import delete_statements, replace
-from fastwright.edit.fix import Fix
+from fastwright.edit.builders import delete_member, replace
+from fastwright.edit.fix import Edit, Fix, Import
 from fastwright.edit.names import bring
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
@@ -25,6 +25,7 @@ from fastwright.rules.evidence import name_place
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Case, Rule, case
 from fastwright.rules.schema._pydantic import is_v2, model_classes, serves_both
+from fastwright.rules.schema._v1_fields import of_fields
 
 _RENAMED = {
     "allow_mutation": "frozen",
@@ -79,6 +80,8 @@ def _model_config(app: App, cls: Class, config: Class) -> Fix | str:
     if "model_config" in cls.own_attributes:
         return "there is a model_config as well"
     arguments: list[tuple[s.Stmt, str]] = []
+    edits: list[Edit] = []
+    imports: list[Import] = []
     for statement in node.body:
         if isinstance(statement, s.Flow) or _is_ellipsis(statement):
             continue
@@ -86,6 +89,10 @@ def _model_config(app: App, cls: Class, config: Class) -> Fix | str:
             return f"line {module.line(statement)} is more than a setting"
         key = s.dotted(statement.targets[0])
         if key in _TRUE_ALREADY and _is_true(statement):
+            continue
+        if key == "fields" and (made := of_fields(app, cls, statement.value)) is not None:
+            edits += made[0]
+            imports += made[1]
             continue
         written = _setting(app, module, key, statement.value) if key is not None else None
         if written is None:
@@ -100,9 +107,10 @@ def _model_config(app: App, cls: Class, config: Class) -> Fix | str:
     if brought is None:
         return "the name of the new class is taken"
     if not arguments:
-        return Fix("safe", tuple(delete_statements(module, cls.node.body, [node])))
+        gone = delete_member(module, cls.node.body, node)
+        return Fix("safe", (*edits, *gone), tuple(imports))
     text_ = _laid_out(module, node, brought.name, arguments)
-    return Fix("safe", (replace(module, node, text_),), brought.imports)
+    return Fix("safe", (*edits, replace(module, node, text_)), (*brought.imports, *imports))
 
 
 def _laid_out(
@@ -216,6 +224,44 @@ CASES = (
             id: int
 
             model_config = ConfigDict(from_attributes=True)
+        """,
+        pydantic="2.9.0",
+    ),
+    case(
+        "what it says of single fields",
+        """
+        from pydantic import BaseModel, Field
+        from pydantic_settings import BaseSettings
+
+        class Settings(BaseSettings):
+            url: str
+            debug: bool = False
+            name: str = Field("shop", title="Name")
+
+            class Config:  # <-
+                env_prefix = "SHOP_"
+                fields = {"url": {"env": "DATABASE_URL"}, "debug": {"env": ["DEBUG", "DEV"]},
+                          "name": {"description": "of the shop"}}
+
+        class Order(BaseModel):
+            number: int
+
+            class Config:  # <-
+                fields = {"number": "orderNumber"}
+        """,
+        after="""
+        from pydantic import AliasChoices, BaseModel, Field
+        from pydantic_settings import BaseSettings, SettingsConfigDict
+
+        class Settings(BaseSettings):
+            url: str = Field(validation_alias="DATABASE_URL")
+            debug: bool = Field(False, validation_alias=AliasChoices("DEBUG", "DEV"))
+            name: str = Field("shop", title="Name", description="of the shop")
+
+            model_config = SettingsConfigDict(env_prefix="SHOP_")
+
+        class Order(BaseModel):
+            number: int = Field(alias="orderNumber")
         """,
         pydantic="2.9.0",
     ),

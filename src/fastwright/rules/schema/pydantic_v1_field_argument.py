@@ -3,7 +3,8 @@
 `regex`, `const` and `unique_items` raise on import; `min_items`, `max_items` and
 `allow_mutation` warn; `env` is silently ignored, so that the setting keeps its default whatever
 the environment says. The same holds for `constr(regex=...)` and `conlist(min_items=...)`, and for
-`regex` of FastAPI's `Query`, `Path` and the others.
+`regex` of FastAPI's `Query`, `Path` and the others. Arguments that `Field` does not know were part of the JSON
+schema: that is `json_schema_extra` now.
 
 Version 1 matched a `regex` from the start of a text, version 2 searches a `pattern`: it gets a `^`.
 
@@ -18,9 +19,9 @@ from fastwright.app.dependencies import MARKERS
 from fastwright.app.model import App
 from fastwright.app.models import SETTINGS
 from fastwright.app.symbols import Class
+from fastwright.edit import source as at
 from fastwright.edit.builders import delete_argument, replace
 from fastwright.edit.fix import Fix
-from fastwright.edit.names import bring
 from fastwright.edit.source import text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
@@ -28,6 +29,7 @@ from fastwright.rules.evidence import place
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Rule, case
 from fastwright.rules.schema._pydantic import from_typing, is_v2, serves_both
+from fastwright.rules.schema._v1_fields import is_given, variables
 from fastwright.rules.schema._v1_patterns import pattern
 
 _ITEMS = {"min_items": "min_length", "max_items": "max_length"}
@@ -39,6 +41,15 @@ _FIELD = _ITEMS | {
     "regex": "pattern",
     "unique_items": "a set",
 }
+_KNOWN = frozenset(
+    {"alias", "alias_priority", "allow_inf_nan", "coerce_numbers_to_str", "decimal_places",
+     "default", "default_factory", "deprecated", "description", "discriminator", "examples",
+     "exclude", "exclude_if", "fail_fast", "field_title_generator", "frozen", "ge", "gt", "include",
+     "init", "init_var", "json_schema_extra", "kw_only", "le", "lt", "max_digits", "max_length",
+     "min_length", "multiple_of", "pattern", "repr", "serialization_alias", "strict", "title",
+     "union_mode", "validate_default", "validation_alias"}
+)  # fmt: skip
+"""What ``Field`` of version 2 takes; what else it is given goes to the JSON schema, with a warning."""
 _ARGUMENTS = {
     "pydantic.Field": _FIELD,
     "pydantic.constr": {"regex": "pattern"},
@@ -73,6 +84,8 @@ def _calls(
         if not isinstance(node, s.Call) or not node.keywords:
             continue
         name = app.linker.external(node.func, module)
+        if name == "pydantic.Field":
+            yield from _extra(module, node)
         for keyword in node.keywords:
             new = known.get(name or "", {}).get(keyword.arg or "")
             if new is not None and not _is_unset(keyword.value):
@@ -87,6 +100,23 @@ def _calls(
                 if keyword.arg == "regex" and name not in _FASTAPI:
                     fix = _pattern(module, keyword)
                 yield Hit(place(module, keyword), message, (), fix)
+
+
+def _extra(module: Module, call: s.Call) -> Iterator[Hit]:
+    """Report what a field says of its JSON schema in arguments that ``Field`` does not know."""
+    extra = [k for k in call.keywords if k.arg is not None and k.arg not in _KNOWN | set(_FIELD)]
+    if not extra:
+        return
+    fix = None
+    if call.keyword("json_schema_extra") is None and call.keyword("example") is None:
+        quote = at.quote(module.source)
+        pairs = (f"{quote}{k.arg}{quote}: {text(module, k.value)}" for k in extra)
+        first, *others = extra
+        written = replace(module, first, f"json_schema_extra={{{', '.join(pairs)}}}")
+        gone = (delete_argument(module, call, other) for other in others)
+        fix = Fix("safe", (written, *gone))
+    message = f"Field({extra[0].arg}=...) is of Pydantic 1: use json_schema_extra"
+    yield Hit(place(module, extra[0]), message, (), fix)
 
 
 def _renamed(module: Module, call: s.Call, keyword: s.Keyword, new: str) -> Fix | None:
@@ -169,31 +199,11 @@ def _variable(
     aliased = any(call.keyword(other) for other in ("alias", "validation_alias"))
     if app.linker.ancestors(cls).isdisjoint(SETTINGS) or aliased or name is None:
         return None
-    if _is_given(app, cls, name):
+    written = variables(module, keyword.value)
+    if written is None or is_given(app, cls, name):
         return None
-    if s.string(keyword.value) is not None:
-        written = text(module, keyword.value)
-        return Fix("safe", (replace(module, keyword, f"validation_alias={written}"),))
-    several = keyword.value.elts if isinstance(keyword.value, (s.List, s.Tuple)) else []
-    brought = bring(module, "pydantic", "AliasChoices")
-    if brought is None or not several or any(s.string(each) is None for each in several):
-        return None
-    choices = ", ".join(text(module, each) for each in several)
-    written = f"validation_alias={brought.name}({choices})"
-    return Fix("safe", (replace(module, keyword, written),), brought.imports)
-
-
-def _is_given(app: App, cls: Class, name: str) -> bool:
-    """Whether somebody makes such settings with a value for the field, by its name."""
-    family = {each.name for each in app.model_classes if cls in app.linker.mro(each)} | {cls.name}
-    return any(
-        isinstance(node, s.Call)
-        and s.last_name(node.func) in family
-        and any(keyword.arg in {None, name} for keyword in node.keywords)
-        for module in app.modules.values()
-        if any(each.encode() in module.source for each in family)
-        for node in module.walk()
-    )
+    edit = replace(module, keyword, f"validation_alias={written[0]}")
+    return Fix("safe", (edit,), written[1])
 
 
 def _is_unset(node: s.Expr) -> bool:
@@ -276,6 +286,22 @@ CASES = (
         class Settings(BaseSettings):
             url: str = Field("sqlite://", validation_alias="DATABASE_URL")
         """,
+    ),
+    case(
+        "what a field says of its JSON schema",
+        """
+        from pydantic import BaseModel, Field
+
+        class Order(BaseModel):
+            name: str = Field("", title="Name", widget="text", order=1)  # <-
+        """,
+        after="""
+        from pydantic import BaseModel, Field
+
+        class Order(BaseModel):
+            name: str = Field("", title="Name", json_schema_extra={"widget": "text", "order": 1})
+        """,
+        pydantic="2.9.0",
     ),
     case(
         "regex of a query parameter",

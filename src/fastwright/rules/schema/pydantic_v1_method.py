@@ -39,6 +39,7 @@ _CLASS = {
     "construct": "model_construct",
     "from_orm": "model_validate",
     "parse_obj": "model_validate",
+    "parse_file": "model_validate_json",
     "parse_raw": "model_validate_json",
     "schema": "model_json_schema",
     "schema_json": "model_json_schema",
@@ -46,6 +47,7 @@ _CLASS = {
     "validate": "model_validate",
 }
 _NEW = _INSTANCE | _CLASS
+_ATTRIBUTES = {"__fields__": "model_fields", "__fields_set__": "model_fields_set"}
 _NAMES = frozenset(_NEW)
 _DUMPING = frozenset(
     {"include", "exclude", "by_alias", "exclude_unset", "exclude_defaults", "exclude_none"}
@@ -74,6 +76,9 @@ def check(app: App) -> Iterator[Hit]:
         hits: list[Hit] = []
         for function in app.every_function(module, _NAMES):
             hits.extend(_in_function(app, function))
+        if any(name.encode() in module.source for name in _ATTRIBUTES):
+            for function in app.every_function(module):
+                hits.extend(_attributes(app, function))
         hits.extend(_at_import(app, module))
         if hits and not serves_both(module):
             yield from hits
@@ -119,6 +124,8 @@ def _renamed(module: Module, call: s.Call, func: s.Attribute) -> Fix | None:
         return Fix("safe", (renamed,))
     if func.attr == "schema_json":
         return _as_text(module, call, func)
+    if func.attr == "parse_file":
+        return _from_file(module, call, func)
     known = _SAME_ARGUMENTS.get(func.attr)
     if known is None or len(call.args) > (1 if func.attr in _OF_ONE else 0):
         return None
@@ -138,6 +145,63 @@ def _as_text(module: Module, call: s.Call, func: s.Attribute) -> Fix | None:
     schema = f"{text(module, func.value)}.model_json_schema({', '.join(own)})"
     written = f"{dumps}({', '.join([schema, *others])})"
     return Fix("safe", (replace(module, call, written),), brought.imports)
+
+
+def _from_file(module: Module, call: s.Call, func: s.Attribute) -> Fix | None:
+    """``Order.parse_file("order.json")`` reads the file itself."""
+    brought = bring(module, "pathlib", "Path")
+    if brought is None or len(call.args) != 1 or call.keywords:
+        return None
+    if isinstance(call.args[0], s.Starred):
+        return None
+    read = f"{brought.name}({text(module, call.args[0])}).read_bytes()"
+    written = f"{text(module, func.value)}.model_validate_json({read})"
+    return Fix("safe", (replace(module, call, written),), brought.imports)
+
+
+def _attributes(app: App, function: Function) -> Iterator[Hit]:
+    """``order.__fields_set__``, and ``Order.__fields__`` where only the names are asked for."""
+    module, nodes = function.module, app.calls.nodes(function)
+    where = Where(module, function)
+    names_only = _names_only(nodes)
+    for node, _ in nodes:
+        if not isinstance(node, s.Attribute) or node.attr not in _ATTRIBUTES:
+            continue
+        models = models_in(app, app.types.of(node.value, where))
+        if models is None:
+            continue
+        new = _ATTRIBUTES[node.attr]
+        message = f"{models[0][0].name}.{node.attr} is of Pydantic 1: write {new}"
+        fix = None
+        if node.attr == "__fields_set__" or id(node) in names_only:
+            holder = text(module, node.value)
+            is_class = all(isinstance(found, ClassObject) for _, found in models)
+            if node.attr == "__fields__" and not is_class:
+                holder = f"type({holder})"
+            fix = Fix("safe", (replace(module, node, f"{holder}.{new}"),))
+        yield Hit(place(module, node), message, (), fix)
+
+
+def _names_only(nodes: Placed) -> set[int]:
+    """Return what is only iterated, counted, or asked whether it has a name: no field is looked at."""
+    found: set[int] = set()
+    for node, _ in nodes:
+        if isinstance(node, s.Compare) and {*node.ops} <= {"in", "not in"}:
+            found.update(id(each) for each in node.comparators)
+        elif isinstance(node, (s.For, s.Generator)):
+            found.add(id(node.iter))
+        elif isinstance(node, s.Comp):
+            found.update(id(each.iter) for each in node.generators)
+        elif isinstance(node, s.Call) and s.last_name(node.func) in {
+            "len",
+            "list",
+            "set",
+            "sorted",
+        }:
+            found.update(id(each) for each in node.args)
+        elif isinstance(node, s.Attribute) and node.attr == "keys":
+            found.add(id(node.value))
+    return found
 
 
 def _has_dumps(module: Module) -> bool:
@@ -261,6 +325,44 @@ CASES = (
             """,
         },
         {"pydantic": "2.9.0"},
+    ),
+    case(
+        "what a model says of its fields, and a file",
+        """
+        from pydantic import BaseModel
+
+        class Order(BaseModel):
+            name: str
+
+            @classmethod
+            def known(cls, name: str) -> bool:
+                return name in cls.__fields__  # <-
+
+        def load(path: str, order: Order) -> list[str]:
+            Order.parse_file(path)  # <-
+            names = [name for name in order.__fields__]  # <-
+            kind = Order.__fields__["name"].annotation  # <-
+            return [*order.__fields_set__, *names, str(kind)]  # <-
+        """,
+        after="""
+        from pathlib import Path
+
+        from pydantic import BaseModel
+
+        class Order(BaseModel):
+            name: str
+
+            @classmethod
+            def known(cls, name: str) -> bool:
+                return name in cls.model_fields
+
+        def load(path: str, order: Order) -> list[str]:
+            Order.model_validate_json(Path(path).read_bytes())
+            names = [name for name in type(order).model_fields]
+            kind = Order.__fields__["name"].annotation  # <-
+            return [*order.model_fields_set, *names, str(kind)]
+        """,
+        pydantic="2.9.0",
     ),
     case(
         "dicts, responses and mixtures",

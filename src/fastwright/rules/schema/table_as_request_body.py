@@ -8,6 +8,9 @@ validates nothing in a class with `table=True`, the values are not even checked.
 Reported: table classes as body, always. Fields for roles and owners only where the whole body is
 written to a table that has such a column, and nothing on the way asks for permissions, compares
 the role or looks at the field. Which ids a client may choose is otherwise a matter of the API.
+
+The fix, for a table that a POST takes: a schema with its columns but for the key, of which the row is made. It changes the
+contract: the key cannot be sent any more, and values are checked.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from fastwright.read import syntax as s
 from fastwright.rules.evidence import evidence, of_calls, of_route, place
 from fastwright.rules.finding import Evidence, Hit
 from fastwright.rules.rule import Case, Rule, case
+from fastwright.rules.schema._create_schema import create_schema
 from fastwright.rules.schema._dumps import Write, body_schemas, writes
 
 _ROLES = frozenset({"is_admin", "is_staff", "is_superuser", "permissions", "role", "roles"})
@@ -50,9 +54,10 @@ def check(app: App) -> Iterator[Hit]:
                 seen.add(id(parameter))
                 message, chain = found
                 first = evidence(function.module, parameter, f"{parameter.name}: {cls.name}")
-                yield Hit(
-                    place(function.module, parameter), message, (*of_route(route), first, *chain)
-                )
+                table = app.models.table(cls)
+                fix = create_schema(app, route, function, parameter, table) if table else None
+                evidence_ = (*of_route(route), first, *chain)
+                yield Hit(place(function.module, parameter), message, evidence_, fix)
 
 
 _Found = tuple[str, tuple[Evidence, ...]]
@@ -253,6 +258,85 @@ CASES = (
                 Session().add(Note(**data.model_dump()))
             """,
         },
+    ),
+    case(
+        "a table becomes a schema without the key",
+        """
+        from fastapi import FastAPI
+        from sqlmodel import Field, Session, SQLModel
+
+        app = FastAPI()
+
+        class Team(SQLModel, table=True):
+            id: int | None = Field(default=None, primary_key=True)
+            name: str = Field(index=True, max_length=80)
+            city: str = Field(index=True)
+            position: int = 0
+
+        class PlayerBase(SQLModel):
+            name: str
+
+        class Player(PlayerBase, table=True):
+            id: int | None = Field(default=None, primary_key=True)
+            team_id: int | None = Field(default=None, foreign_key="team.id")
+
+        @app.post("/teams")
+        def add(team: Team) -> None:  # <-
+            with Session() as session:
+                session.add(team)
+
+        @app.put("/teams")
+        def change(team: Team) -> None: ...  # <-
+
+        @app.post("/players")
+        def add_player(player: Player, data: int = 0) -> None:  # <-
+            \"""Add one.\"""
+            Session().add(player)
+        """,
+        after="""
+        from fastapi import FastAPI
+        from sqlmodel import Field, Session, SQLModel
+
+        app = FastAPI()
+
+        class Team(SQLModel, table=True):
+            id: int | None = Field(default=None, primary_key=True)
+            name: str = Field(index=True, max_length=80)
+            city: str = Field(index=True)
+            position: int = 0
+
+
+        class TeamCreate(SQLModel):
+            name: str = Field(max_length=80)
+            city: str
+            position: int = 0
+
+        class PlayerBase(SQLModel):
+            name: str
+
+        class Player(PlayerBase, table=True):
+            id: int | None = Field(default=None, primary_key=True)
+            team_id: int | None = Field(default=None, foreign_key="team.id")
+
+
+        class PlayerCreate(PlayerBase):
+            team_id: int | None = None
+
+        @app.post("/teams")
+        def add(data: TeamCreate) -> None:
+            team = Team.model_validate(data)
+            with Session() as session:
+                session.add(team)
+
+        @app.put("/teams")
+        def change(team: Team) -> None: ...  # <-
+
+        @app.post("/players")
+        def add_player(new_player: PlayerCreate, data: int = 0) -> None:
+            \"""Add one.\"""
+            player = Player.model_validate(new_player)
+            Session().add(player)
+        """,
     ),
     case(
         "a body without a table behind it, and ids that are references",

@@ -155,8 +155,9 @@ def _secret(left: s.Expr, right: s.Expr) -> str | None:
 
 
 def _is_value(node: s.Expr) -> bool:
-    if isinstance(node, s.Attribute) and isinstance(node.value, s.Name):
-        return not node.value.id[:1].isupper()  # settings.API_KEY, not Kind.API_KEY, Kind.signature
+    if isinstance(node, s.Attribute) and isinstance(node.value, (s.Name, s.Attribute)):
+        holder = s.last_name(node.value) or ""
+        return not holder[:1].isupper()  # settings.API_KEY, not Kind.API_KEY, models.User.token
     if isinstance(node, s.Name) and node.id.isupper() and not _SECRET.search(node.id):
         return False  # a constant of the program: DEFAULT, SENTINEL
     return isinstance(node, (s.Name, s.Attribute, s.Subscript, s.JoinedStr, s.Call))
@@ -261,6 +262,11 @@ CASES = (
             if external_token and external_token != token:
                 raise HTTPException(401)
             if params.secret_type == SecretType.signature:
+                raise HTTPException(401)
+
+        @app.get("/me")
+        def me(token: str, db) -> None:
+            if not db.query(models.User).filter(models.User.token == token).first():
                 raise HTTPException(401)
 
         @app.post("/canonical")

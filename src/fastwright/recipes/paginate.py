@@ -17,20 +17,13 @@ from collections.abc import Iterator
 
 from fastwright.app.model import App
 from fastwright.recipes._chains import chains
-from fastwright.recipes._from_rules import hits_of, planned_by
+from fastwright.recipes._from_rules import planned_by
 from fastwright.recipes.recipe import Case, Planned, Recipe, Target
-
-_RULES = ("missing-pagination", "unbounded-limit")
 
 
 def plan(app: App, target: Target) -> Iterator[Planned]:
-    """Yield one change for the lists without a limit, one for limits without a bound, one for each chain."""
-    chained = {
-        f"{hit.place.file}:{hit.place.line}"
-        for hit in hits_of(app, "missing-pagination")
-        if hit.fix is None
-    }
-    yield from planned_by(app, target, _RULES, frozenset({"contract"}), chained)
+    """Yield one change for limits without a bound, and one for each list without a limit."""
+    yield from planned_by(app, target, ("unbounded-limit",), frozenset({"contract"}))
     yield from chains(app, target)
 
 

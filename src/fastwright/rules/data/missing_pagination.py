@@ -19,7 +19,6 @@ import re
 from collections.abc import Iterator
 from weakref import WeakKeyDictionary
 
-from fastwright.app.calls import Execution
 from fastwright.app.loading import rows_of
 from fastwright.app.model import App
 from fastwright.app.on_loop import served
@@ -28,13 +27,8 @@ from fastwright.app.routes import Route
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function
 from fastwright.app.types import ClassObject, Instance, Query, Sequence, Type, alternatives
-from fastwright.edit import source as at
-from fastwright.edit.builders import add_parameter, chain_behind
-from fastwright.edit.fix import Fix
-from fastwright.edit.names import bring, is_taken
 from fastwright.read import syntax as s
-from fastwright.rules.data._given import SiftedError, rows_given
-from fastwright.rules.data._statements import whole
+from fastwright.rules.data._answers import CONSTRUCTING, lists
 from fastwright.rules.evidence import evidence, name_place, of_calls, of_route
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Case, Rule, case
@@ -75,7 +69,6 @@ _EVERYTHING = re.compile(r"export|download|dump|backup", re.IGNORECASE)
 """Paths that promise everything."""
 _ONE_ROW = frozenset({"first", "one", "one_or_none", "scalar", "scalar_one", "scalar_one_or_none",
                       "fetchone", "fetchmany"})  # fmt: skip
-_CONSTRUCTING = frozenset({"model_validate", "from_orm", "parse_obj", "model_construct"})
 
 
 def check(app: App) -> Iterator[Hit]:
@@ -92,11 +85,11 @@ def check(app: App) -> Iterator[Hit]:
         for table, origin in _whole_tables(app, endpoint, listed):
             if id(table.node) in growing and not _FEW.search(_SUFFIX.sub("", table.name)):
                 seen.add(id(endpoint.node))
-                yield _hit(app, route, table, origin)
+                yield _hit(route, table, origin)
                 break
 
 
-def _hit(app: App, route: Route, table: Class, origin: Origin) -> Hit:
+def _hit(route: Route, table: Class, origin: Origin) -> Hit:
     execution = origin.execution
     assert execution is not None  # noqa: S101 - only known origins come here
     site = execution.site
@@ -107,44 +100,7 @@ def _hit(app: App, route: Route, table: Class, origin: Origin) -> Hit:
     )
     message = f"{route.label} answers every row of {table.name}: no limit on the way"
     assert route.endpoint is not None  # noqa: S101
-    return Hit(name_place(route.endpoint), message, chain, _fix(app, route.endpoint, execution))
-
-
-def _fix(app: App, endpoint: Function, execution: Execution) -> Fix | None:
-    """Return the fix that takes ``offset`` and ``limit``, where the endpoint itself asks."""
-    query, module = execution.query, endpoint.module
-    made = query.node if query is not None else None
-    if query is None or execution.site.caller is not endpoint or not isinstance(made, s.Call):
-        return None
-    if not _is_given_whole(app, endpoint):
-        return None
-    if s.last_name(made.func) != "select" or query.module is not module or query.entity is None:
-        return None
-    table = app.models.table(query.entity)
-    keys = [each.name for each in table.columns.values() if each.primary_key] if table else []
-    annotated, parameter = bring(module, "typing", "Annotated"), bring(module, "fastapi", "Query")
-    ordered = any(s.last_name(step) == "order_by" for step in query.steps)
-    if annotated is None or parameter is None or len(made.args) != 1 or len(keys) != 1:
-        return None
-    taken = (
-        f"offset: {annotated.name}[int, {parameter.name}(ge=0)] = 0, "
-        f"limit: {annotated.name}[int, {parameter.name}(ge=1, le=100)] = 50"
-    )
-    added = add_parameter(module, endpoint.node, taken)
-    if added is None or is_taken(module, "offset") or is_taken(module, "limit"):
-        return None
-    order = "" if ordered else f".order_by({at.text(module, made.args[0])}.{keys[0]})"
-    chained = chain_behind(module, whole(query), f"{order}.offset(offset).limit(limit)")
-    return Fix("contract", (added, chained), (*annotated.imports, *parameter.imports))
-
-
-def _is_given_whole(app: App, endpoint: Function) -> bool:
-    """Whether the answer is the rows as they were read: of rows that are sifted later, a page is no page."""
-    try:
-        rows_given(app, endpoint)
-    except SiftedError:
-        return False
-    return True
+    return Hit(name_place(route.endpoint), message, chain)
 
 
 # --------------------------------------------------------------------- the answer
@@ -172,7 +128,7 @@ def _pages(app: App, route: Route) -> bool:
 def _whole_tables(app: App, endpoint: Function, listed: str) -> Iterator[tuple[Class, Origin]]:
     """Yield the tables of which an endpoint's answer holds every row, and where it reads them."""
     for returned in returns(app, endpoint):
-        for value in _lists(app, returned, endpoint, 0):
+        for value in lists(app, returned, endpoint):
             found = origins(app).of(value, endpoint)
             if any(origin.execution is None for origin in found):
                 continue
@@ -180,33 +136,6 @@ def _whole_tables(app: App, endpoint: Function, listed: str) -> Iterator[tuple[C
                 table = _whole_table(app, origin, value, endpoint, listed)
                 if table is not None:
                     yield table, origin
-
-
-def _lists(app: App, node: s.Expr, function: Function, depth: int) -> Iterator[s.Expr]:
-    """Yield the parts of an answer that may be lists of rows."""
-    if depth > 3:
-        return
-    if isinstance(node, s.Await):
-        node = node.value
-    if isinstance(node, s.Dict):
-        for value in node.values:
-            yield from _lists(app, value, function, depth + 1)
-    elif isinstance(node, s.Call) and _makes_schema(app, node, function):
-        for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
-            yield from _lists(app, argument, function, depth + 1)
-    elif isinstance(node, s.Subscript):
-        return
-    else:
-        yield node
-
-
-def _makes_schema(app: App, node: s.Call, function: Function) -> bool:
-    """Whether a call makes the answer from its arguments: a schema, or its ``model_validate``."""
-    where = Where(function.module, function)
-    found = app.types.of(node.func, where)
-    if isinstance(found, ClassObject) and isinstance(found.cls, Class):
-        return app.models.is_schema(found.cls)
-    return s.last_name(node.func) in _CONSTRUCTING
 
 
 def _whole_table(
@@ -350,7 +279,7 @@ def _inserted(app: App) -> Iterator[int]:
         for site in app.calls.sites(step.function):
             for option in alternatives(site.callee):
                 cls = option.cls if isinstance(option, ClassObject) else None
-                if cls is None and site.method in _CONSTRUCTING:
+                if cls is None and site.method in CONSTRUCTING:
                     made = site.receiver
                     cls = made.cls if isinstance(made, ClassObject) else None
                 if isinstance(cls, Class) and app.types.is_table(cls):
@@ -368,6 +297,7 @@ RULE = Rule(
     mend="Take `limit` (bounded) and an offset or a cursor, pass them down to the statement, and"
     " order it by a unique column.",
     profiles=("performance",),
+    recipe="paginate",
     app=check,
     references=(
         "https://owasp.org/API-Security/editions/2023/en/0xa4-unrestricted-resource-consumption/",
@@ -526,27 +456,6 @@ CASES = (
                     return session.exec(select(Order).where(Order.run_id == run_id)).all()
                 """,
         },
-        after={
-            "app/main.py": """
-            from typing import Annotated
-
-            from sqlmodel import select
-            from app.base import Order, SessionDep, app
-            from fastapi import Query
-
-            @app.get("/carts/{cart_id}/versions")
-            def versions(session: SessionDep, cart_id: int, offset: Annotated[int, Query(ge=0)] = 0, limit: Annotated[int, Query(ge=1, le=100)] = 50):
-                return session.exec(select(Order).where(Order.cart_id == cart_id).order_by(Order.id).offset(offset).limit(limit)).all()
-
-            @app.get("/runs/{run_id}/events")
-            def events(session: SessionDep, run_id: int, offset: Annotated[int, Query(ge=0)] = 0, limit: Annotated[int, Query(ge=1, le=100)] = 50):
-                return session.exec(select(Order).where(Order.run_id == run_id).order_by(Order.id).offset(offset).limit(limit)).all()
-
-            @app.get("/runs/{run_id}/actions")
-            def actions(session: SessionDep, run_id: int):
-                return session.exec(select(Order).where(Order.run_id == run_id)).all()
-            """,
-        },
     ),
     Case(
         "all that a user ever ordered grows as well",
@@ -660,7 +569,7 @@ CASES = (
         """,
     ),
     Case(
-        "rows that are sifted after they were read: a page of them is no page, so there is no fix",
+        "rows that are sifted after they were read: reported, but a page of them is no page",
         {
             "app/base.py": _HEAD,
             "app/main.py": """
@@ -669,17 +578,6 @@ CASES = (
 
                 @app.get("/open")
                 def open_(session: SessionDep):  # <-
-                    rows = session.exec(select(Order)).all()
-                    return [row for row in rows if row.status == "new"]
-                """,
-        },
-        after={
-            "app/main.py": """
-                from sqlmodel import select
-                from app.base import Order, SessionDep, app
-
-                @app.get("/open")
-                def open_(session: SessionDep):
                     rows = session.exec(select(Order)).all()
                     return [row for row in rows if row.status == "new"]
                 """,

@@ -9,11 +9,11 @@ from itertools import pairwise
 
 import msgspec
 
-from fastwright.app.calls import CallSite
 from fastwright.app.model import App
 from fastwright.app.models import Column
+from fastwright.app.scopes import Where
 from fastwright.app.symbols import Function, is_abstract
-from fastwright.app.types import FunctionValue, Instance, Query, alternatives
+from fastwright.app.types import FunctionValue, Instance, Query, Unknown, alternatives
 from fastwright.edit.builders import (
     add_argument,
     add_parameter,
@@ -35,9 +35,10 @@ from fastwright.edit.source import (
 )
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
+from fastwright.recipes._adapters import adapters
 from fastwright.recipes._from_rules import hits_of
 from fastwright.recipes._pagination import COUNT_OF, Pagination, pagination
-from fastwright.recipes._ways import Refused, Way, way
+from fastwright.recipes._ways import Hop, Refused, Way, way
 from fastwright.recipes.recipe import Planned, Proposal, Stopped, Target
 from fastwright.rules.data._pages import key_of
 
@@ -104,15 +105,15 @@ class _Asked(msgspec.Struct, frozen=True, eq=False):
 
 def _check(app: App, found: Way) -> None:
     """Refuse where a name is taken, or where somebody else stands for a function on the way."""
-    functions = [found.endpoint, *(site.targets[0] for site in found.chain)]
+    functions = [found.endpoint, *(hop.function for hop in found.chain)]
     if len({id(each.node) for each in functions}) != len(functions):
         raise Refused("calls itself", found.endpoint)
     for function in functions:
         names = {node.id for node, _ in app.calls.of_kind(function, s.Name)}
         if _PAGE in names | {each.name for each in function.parameters}:
             raise Refused(f"the name {_PAGE} is taken", function)
-    for site in found.chain:
-        _check_only(app, site)
+    for hop in found.chain:
+        _check_only(app, hop)
     if _callers(app, found.endpoint):
         raise Refused("the endpoint is called by others", found.endpoint)
 
@@ -144,19 +145,19 @@ class _Pages:
 
     def _optional_functions(self) -> frozenset[int]:
         """Return the functions that are also called for no page: by others, or by one of these for none."""
-        sites = {id(site.node): site for each in self.ways for site in each.chain}
-        asked = Counter(id(site.targets[0].node) for site in sites.values())
+        hops = {id(hop.site.node): hop for each in self.ways for hop in each.chain}
+        asked = Counter(id(hop.function.node) for hop in hops.values())
         found = set[int]()
         for each in self.ways:
-            for site in each.chain:
-                function = site.targets[0]
-                others = _named(self.app, function) > asked[id(function.node)]
+            for hop in each.chain:
+                function = hop.function
+                others = _named(self.app, hop) > asked[id(function.node)]
                 if others or any(one.default is not None for one in function.parameters):
                     found.add(id(function.node))
         for each in (*self.ways, *self.ways):
             for above, below in pairwise(each.chain):
-                if id(above.targets[0].node) in found:
-                    found.add(id(below.targets[0].node))
+                if id(above.function.node) in found:
+                    found.add(id(below.function.node))
         return frozenset(found)
 
     def proposal(self, answered: tuple[str, ...]) -> Proposal:
@@ -168,9 +169,9 @@ class _Pages:
         else:
             edits = self._counted(is_optional=is_optional)
         for each in self.ways:
-            for site in each.chain:
-                edits.append(self._handed_on(site))
-                edits += [self._taken(function, site) for function in _declarations(site)]
+            for hop in each.chain:
+                edits.append(self._handed_on(hop))
+                edits += [self._taken(one, hop) for one in (hop.function, *hop.declared)]
             edits.append(self._of_request(each.endpoint))
         new = {} if self.pagination.new is None else {self.pagination.path: self.pagination.new}
         places = (*answered, f"{module.path}:{module.line(self.way.query.node)}")
@@ -371,18 +372,18 @@ class _Pages:
 
     # ------------------------------------------------------------------ the way
 
-    def _handed_on(self, site: CallSite) -> Edit:
+    def _handed_on(self, hop: Hop) -> Edit:
         """Return the edit that hands the page on, by its place where all is given by place."""
-        call, function = site.node, site.targets[0]
+        site, call, function = hop.site, hop.site.node, hop.function
         if any(isinstance(each, (s.Comp, s.Starred)) for each in call.args):
             raise Refused("arguments of several kinds", site.caller, call)
         by_place = not call.keywords and len(call.args) == len(function.parameters)
         return add_argument(site.module, call, _PAGE if by_place else f"{_PAGE}={_PAGE}")
 
-    def _taken(self, function: Function, site: CallSite) -> Edit:
+    def _taken(self, function: Function, hop: Hop) -> Edit:
         """Return the edit that lets a function take a page; who asks for none gets all, as before."""
         name = self._brought(function, "Page")
-        if id(site.targets[0].node) in self.optional:
+        if id(hop.function.node) in self.optional:
             optional = self._optional(function, name)
             return _parameter(function, f"{_PAGE}: {optional} = None", last=True)
         return _parameter(function, f"{_PAGE}: {name}", last=True)
@@ -405,26 +406,20 @@ class _Pages:
 # ----------------------------------------------------------------- what is asked
 
 
-def _declarations(site: CallSite) -> list[Function]:
-    """Return the function that a call runs, and the port or base class that declares it."""
-    target = site.targets[0]
-    declared = [
-        each.function for each in alternatives(site.callee) if isinstance(each, FunctionValue)
-    ]
-    return [target, *(each for each in declared if each.node is not target.node)]
-
-
-def _check_only(app: App, site: CallSite) -> None:
+def _check_only(app: App, hop: Hop) -> None:
     """Refuse a method that others override, implement or stand in for."""
-    function, *declared = _declarations(site)
+    function = hop.function
     if is_abstract(function) or function.node.decorators:
         raise Refused(f"{function.qualname} is more than a plain function", function)
-    if any(not is_abstract(each) for each in declared):
-        raise Refused(f"{function.qualname} is overridden", function)
+    for port in hop.declared:
+        if port.owner is None or len(adapters(app, port.owner)) > 1:
+            raise Refused(f"{port.qualname} has several adapters", port)
     if function.owner is not None:
         for cls in (*app.linker.mro(function.owner), *app.subclasses(function.owner)):
             own = getattr(cls, "own_methods", {}).get(function.name)
-            if own is not None and own.node not in [each.node for each in (function, *declared)]:
+            if own is not None and own.node not in [
+                each.node for each in (function, *hop.declared)
+            ]:
                 raise Refused(f"{function.qualname} is overridden", function)
     name = function.name.encode()
     for module in app.tests:
@@ -449,15 +444,47 @@ def _callers(app: App, function: Function) -> int:
     )
 
 
-def _named(app: App, function: Function) -> int:
-    """Return how often the project, its tests included, names what may be a function."""
-    name = function.name.encode()
-    return sum(
-        (function.owner is None and isinstance(node, s.Name) and node.id == function.name)
-        or (isinstance(node, s.Attribute) and node.attr == function.name)
-        for module in (*app.sources, *app.tests)
-        if name in module.source
+def _named(app: App, hop: Hop) -> int:
+    """Return how often the project, its tests included, names what may be the function that a call runs."""
+    functions = [hop.function, *hop.declared]
+    name = functions[0].name
+    found = 0
+    for module in app.sources:
+        if name.encode() not in module.source:
+            continue
+        known = set[int]()
+        for caller in app.every_function(module):
+            for node in (*_of_kind(app, caller, s.Name), *_of_kind(app, caller, s.Attribute)):
+                if _names(node, functions[0]):
+                    known.add(node.start)
+                    found += _may_be(app, node, caller, functions)
+        found += sum(_names(n, functions[0]) and n.start not in known for n in module.walk())
+    return found + sum(
+        _names(node, functions[0])
+        for module in app.tests
+        if name.encode() in module.source
         for node in module.walk()
+    )
+
+
+def _of_kind(app: App, function: Function, kind: type[s.Name | s.Attribute]) -> Iterator[s.Expr]:
+    return (node for node, _ in app.calls.of_kind(function, kind))
+
+
+def _names(node: s.Node, function: Function) -> bool:
+    """Whether a node has the name of a function; that of a method is always behind a dot."""
+    if isinstance(node, s.Name):
+        return node.id == function.name and function.owner is None
+    return isinstance(node, s.Attribute) and node.attr == function.name
+
+
+def _may_be(app: App, node: s.Expr, caller: Function, functions: list[Function]) -> bool:
+    """Whether a name may stand for one of some functions: it does, or it is not known for what."""
+    options = alternatives(app.types.of(node, Where(caller.module, caller)))
+    return any(
+        isinstance(each, Unknown)
+        or (isinstance(each, FunctionValue) and each.function.node in [f.node for f in functions])
+        for each in options
     )
 
 

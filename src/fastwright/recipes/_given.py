@@ -227,11 +227,32 @@ class _Rows:
             return False
         bounds = self._bounds(name.id)
         value = bounds[0].value if len(bounds) == 1 else None
-        if not isinstance(value, s.Call) or s.last_name(value.func) != "get":
+        value = value.value if isinstance(value, s.Await) else value
+        if not isinstance(value, s.Call) or not self._finds_all(value):
             return False
         keys = [arg for arg in value.args if isinstance(arg, s.Attribute)]
         row = loop.target.id if isinstance(loop.target, s.Name) else None
         return len(keys) == 1 and s.dotted(keys[0].value) == row and self._is_foreign(keys[0])
+
+    def _finds_all(self, call: s.Call) -> bool:
+        """Whether a call finds every row of a table by its key: ``session.get``, or a dictionary of all asked for."""
+        execution = origins(self.app).execution(self.function, call)
+        if execution is not None:
+            return execution.by_key
+        table = call.func.value if isinstance(call.func, s.Attribute) else None
+        if s.last_name(call.func) != "get" or not isinstance(table, s.Name):
+            return False
+        bounds = self._bounds(table.id)
+        made = bounds[0].value if len(bounds) == 1 else None
+        if not isinstance(made, s.Comp) or made.kind != "dict" or made.generators[0].ifs:
+            return False
+        found = origins(self.app).of(made.generators[0].iter, self.function)
+        return bool(found) and all(
+            origin.query is not None
+            and len(origin.query.filters) == 1
+            and s.last_name(getattr(origin.query.filters[0], "func", None)) == "in_"
+            for origin in found
+        )
 
     def _is_foreign(self, node: s.Attribute) -> bool:
         where = Where(self.function.module, self.function)

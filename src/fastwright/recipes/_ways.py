@@ -11,6 +11,7 @@ from fastwright.app.symbols import Function
 from fastwright.app.types import Query
 from fastwright.edit.source import text
 from fastwright.read import syntax as s
+from fastwright.recipes._adapters import adapters, ports
 from fastwright.recipes._given import Given, SiftedError, rows_given
 from fastwright.rules.data._pages import in_one_place
 
@@ -28,11 +29,20 @@ class Refused(Exception):  # noqa: N818 - no error: the reason why a list stays
         self.reason = f"{reason} ({function.module.path}:{line})"
 
 
+class Hop(msgspec.Struct, frozen=True, eq=False):
+    """A call on the way, and the function that it runs."""
+
+    site: CallSite
+    function: Function
+    declared: tuple[Function, ...]
+    """The methods of ports that the function answers."""
+
+
 class Way(msgspec.Struct, frozen=True, eq=False):
     """From an endpoint through the calls to the statement that reads the rows."""
 
     endpoint: Function
-    chain: tuple[CallSite, ...]
+    chain: tuple[Hop, ...]
     execution: Execution
     query: Query
     rows: s.Expr
@@ -49,7 +59,7 @@ def way(app: App, endpoint: Function) -> Way:
     return _way(app, endpoint, endpoint, ())
 
 
-def _way(app: App, endpoint: Function, function: Function, chain: tuple[CallSite, ...]) -> Way:
+def _way(app: App, endpoint: Function, function: Function, chain: tuple[Hop, ...]) -> Way:
     """Return how the rows come to an endpoint, all of them, in their order."""
     try:
         given, sifted = rows_given(app, function)
@@ -70,14 +80,16 @@ def _way(app: App, endpoint: Function, function: Function, chain: tuple[CallSite
 
 
 def _way_of(
-    app: App, endpoint: Function, function: Function, chain: tuple[CallSite, ...], given: Given
+    app: App, endpoint: Function, function: Function, chain: tuple[Hop, ...], given: Given
 ) -> Way:
     execution = _execution(app, function, given.call)
     if execution is None:
         site = origins(app).site(function, given.call)
-        if site is None or len(site.targets) != 1 or len(chain) >= _LONGEST:
+        called = _called(app, site) if site is not None else None
+        if site is None or called is None or len(chain) >= _LONGEST:
             raise Refused("it is not known where the rows come from", function, given.call)
-        return _way(app, endpoint, site.targets[0], (*chain, site))
+        hop = Hop(site, called, tuple(ports(app, called)))
+        return _way(app, endpoint, called, (*chain, hop))
     query = execution.query
     if query is None or not in_one_place(query) or query.function is not function:
         raise Refused("the statement is put together in several places", function)
@@ -91,6 +103,17 @@ def _way_of(
     if "join" in steps and ".unique(" in text(function.module, given.rows):
         raise Refused("rows that were joined are made unique", function, given.rows)
     return Way(endpoint, chain, execution, query, given.rows)
+
+
+def _called(app: App, site: CallSite) -> Function | None:
+    """Return the one function that a call runs: behind a port, that of its only adapter."""
+    if len(site.targets) != 1:
+        return None
+    target = site.targets[0]
+    if target.owner is None or not app.types.is_port(target.owner):
+        return target
+    behind = adapters(app, target.owner)
+    return app.linker.method(behind[0], target.name) if len(behind) == 1 else None
 
 
 def _mixes(query: Query) -> bool:

@@ -40,7 +40,6 @@ from fastwright.recipes._from_rules import hits_of
 from fastwright.recipes._pagination import COUNT_OF, Pagination, pagination
 from fastwright.recipes._ways import Hop, Refused, Way, way
 from fastwright.recipes.recipe import Planned, Proposal, Stopped, Target
-from fastwright.rules.data._pages import key_of
 
 _RULE = "missing-pagination"
 _PAGE = "page"
@@ -130,18 +129,30 @@ class _Pages:
         self.way = ways[0]
         """One of them: they all lead to the same statement."""
         self.imports: list[Import] = []
-        self.key = self._key()
+        self.keys = self._keys()
         self.optional = self._optional_functions()
         found = pagination(app, self.way.endpoint, target.paging, legacy=self.way.query.legacy)
         if found is None:
             raise Refused("the lists of this application are paged otherwise", self.way.endpoint)
         self.pagination: Pagination = found
 
-    def _key(self) -> str:
-        key = key_of(self.app, self.way.query)
-        if key is None:
-            raise Refused("no single table with one key", self.way.reader, self.way.query.node)
-        return key
+    def _keys(self) -> list[str]:
+        """Return the primary key of the rows, as it is written in an ``order_by(...)``."""
+        query = self.way.query
+        made = query.node.args[0] if isinstance(query.node, s.Call) and query.node.args else None
+        if made is None or query.grouped or len(query.node.args) != 1:  # type: ignore[union-attr]
+            raise Refused("more than one table is read", self.way.reader, query.node)
+        selected = text(query.module, made)
+        table = self.app.models.table(query.entity) if query.entity is not None else None
+        if table is not None and s.last_name(made) == table.cls.name:
+            keys = [name for name, column in table.columns.items() if column.primary_key]
+            if keys:
+                return [f"{selected}.{name}" for name in keys]
+        inspect = bring(query.module, "sqlalchemy", "inspect")
+        if query.entity is None and isinstance(made, s.Attribute) and inspect is not None:
+            self.imports += inspect.imports
+            return [f"*{inspect.name}({selected}).primary_key"]  # of a table that subclasses name
+        raise Refused("the key of the rows is not known", self.way.reader, query.node)
 
     def _optional_functions(self) -> frozenset[int]:
         """Return the functions that are also called for no page: by others, or by one of these for none."""
@@ -267,9 +278,10 @@ class _Pages:
         if len(directions) > 1:
             raise Refused("ordered up and down at once", reader, query.node)
         if not is_unique:
-            if not _is_sortable(columns[self.key.rpartition(".")[2]]):
+            named = [columns.get(key.rpartition(".")[2]) for key in self.keys]
+            if not all(column is not None and _is_sortable(column) for column in named):
                 raise Refused("the key is no plain value", reader, query.node)
-            keys.append(self.key)
+            keys += [key for key in self.keys if key not in keys]
         return keys, directions == {True}
 
     def _asked(self) -> s.Expr:
@@ -288,7 +300,7 @@ class _Pages:
 
         Rows of which no column is unique come in any order: the key is added, since pages would overlap.
         """
-        order = "" if self._is_unique() else f".order_by({self.key})"
+        order = "" if self._is_unique() else f".order_by({', '.join(self.keys)})"
         module, reader = self.way.query.module, self.way.reader
         if isinstance(asked, s.Name):
             return asked.id, order, []
@@ -299,7 +311,7 @@ class _Pages:
         written = text(module, asked)
         ordering = self._last_order(asked)
         if order and ordering is not None:
-            added = add_argument(module, ordering, self.key)
+            added = add_argument(module, ordering, ", ".join(self.keys))
             source = module.source
             before, behind = source[asked.start : added.start], source[added.end : asked.end]
             written, order = f"{before.decode()}{added.text}{behind.decode()}", ""

@@ -67,6 +67,7 @@ _OWNER = re.compile(
 )
 _EVERYTHING = re.compile(r"export|download|dump|backup", re.IGNORECASE)
 """Paths that promise everything."""
+_LIMITING = frozenset({"limit", "slice", "fetch", "params"})
 _ONE_ROW = frozenset({"first", "one", "one_or_none", "scalar", "scalar_one", "scalar_one_or_none",
                       "fetchone", "fetchmany"})  # fmt: skip
 
@@ -146,15 +147,16 @@ def _whole_table(
     if execution is None or execution.kind != "read" or execution.by_key:
         return None
     query = execution.query
-    if query is None or query.kind != "select" or query.limited or query.aggregate or query.grouped:
+    if query is None or query.kind != "select" or query.aggregate or query.grouped:
+        return None
+    left_out = _left_out(origin)
+    if _limits(query, left_out) or _limited_elsewhere(execution.site.caller, left_out):
         return None
     if _takes_one(app, execution.site.caller, execution.site.node):
         return None
     if query.legacy and execution.site.method not in {"all", "__iter__", "scalars"}:
         return None
-    if any(s.last_name(step) in {"limit", "slice", "fetch", "params"} for step in query.steps):
-        return None
-    if _narrowed(app, query, listed) or _limited_elsewhere(execution.site.caller):
+    if _narrowed(app, query, listed):
         return None
     table = query.entity or _generic_table(app, origin) or _row_class(app, value, endpoint)
     return table if table is not None and app.models.table(table) is not None else None
@@ -253,11 +255,44 @@ def _is_plain_condition(condition: s.Expr) -> bool:
     return isinstance(condition, (s.Compare, s.UnaryOp, s.Call, s.Constant, s.Attribute))
 
 
-def _limited_elsewhere(function: Function) -> bool:
+def _left_out(origin: Origin) -> frozenset[str]:
+    """Return the parameters for a page that the caller leaves at None: it gets every row."""
+    if not origin.chain or origin.execution is None:
+        return frozenset()
+    call, parameters = origin.chain[-1].node, origin.execution.site.caller.parameters
+    if any(isinstance(each, s.Starred) for each in call.args):
+        return frozenset()
+    return frozenset(
+        each.name
+        for place, each in enumerate(parameters)
+        if _PAGING.search(each.name)
+        and isinstance(each.default, s.Constant)
+        and each.default.kind == "none"
+        and call.argument(place, each.name) is None
+        and all(keyword.arg is not None for keyword in call.keywords)
+    )
+
+
+def _limits(query: Query, left_out: frozenset[str]) -> bool:
+    """Whether a statement has a limit, other than one that a parameter gives which is left out."""
+    limits = [step for step in query.steps if s.last_name(step) in _LIMITING]
+    if not left_out or not limits:
+        return query.limited or bool(limits)
+    return not all(
+        isinstance(step, s.Call)
+        and any(isinstance(n, s.Name) and n.id in left_out for a in step.args for n in s.walk(a))
+        for step in limits
+    )
+
+
+def _limited_elsewhere(function: Function, left_out: frozenset[str]) -> bool:
     """Whether the function that runs the statement knows of pages, on some path at least."""
-    if any(_PAGING.search(parameter.name) for parameter in function.parameters):
+    if any(_PAGING.search(p.name) and p.name not in left_out for p in function.parameters):
         return True
-    return bool({"limit", "slice", "paginate", "fetchmany"} & set(function.node.called))
+    limiting = (
+        {"paginate", "fetchmany"} if left_out else {"limit", "slice", "paginate", "fetchmany"}
+    )
+    return bool(limiting & set(function.node.called))
 
 
 # ------------------------------------------------------------------------ growing
@@ -398,6 +433,38 @@ CASES = (
                 @app.get("/envelope")
                 def envelope(session: SessionDep):  # <-
                     return OrderList(data=open_orders(session))
+                """,
+        },
+    ),
+    Case(
+        "a page that may be left out, and is",
+        {
+            "app/base.py": _HEAD,
+            "app/repository.py": """
+                from sqlmodel import Session, select
+                from app.base import Order
+
+                def all_orders(session: Session, limit: int | None = None):
+                    return session.exec(select(Order).limit(limit)).all()
+
+                def some_orders(session: Session, limit: int = 100):
+                    return session.exec(select(Order).limit(limit)).all()
+                """,
+            "app/main.py": """
+                from app.base import SessionDep, app
+                from app.repository import all_orders, some_orders
+
+                @app.get("/all")
+                def every(session: SessionDep):  # <-
+                    return all_orders(session)
+
+                @app.get("/latest")
+                def latest(session: SessionDep):
+                    return all_orders(session, 10)
+
+                @app.get("/some")
+                def some(session: SessionDep):
+                    return some_orders(session)
                 """,
         },
     ),

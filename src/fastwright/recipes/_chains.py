@@ -102,12 +102,24 @@ class _Asked(msgspec.Struct, frozen=True, eq=False):
     message: str
 
 
+def _takes_page(function: Function) -> bool:
+    """Whether a function takes a page already, for others that ask for one."""
+    return any(
+        each.name == _PAGE
+        and each.annotation is not None
+        and any(isinstance(n, s.Name) and n.id == "Page" for n in s.walk(each.annotation))
+        for each in function.node.params
+    )
+
+
 def _check(app: App, found: Way) -> None:
     """Refuse where a name is taken, or where somebody else stands for a function on the way."""
     functions = [found.endpoint, *(hop.function for hop in found.chain)]
     if len({id(each.node) for each in functions}) != len(functions):
         raise Refused("calls itself", found.endpoint)
     for function in functions:
+        if _takes_page(function):
+            continue
         names = {node.id for node, _ in app.calls.of_kind(function, s.Name)}
         if _PAGE in names | {each.name for each in function.parameters}:
             raise Refused(f"the name {_PAGE} is taken", function)
@@ -175,13 +187,19 @@ class _Pages:
         """Return the change: parameters and arguments on the way, and the page of the statement."""
         module = self.way.query.module
         is_optional = id(self.way.reader.node) in self.optional
-        if self.pagination.paging == "cursor":
+        if _takes_page(self.way.reader):
+            if self.pagination.new is not None:
+                raise Refused(f"the name {_PAGE} is taken", self.way.reader)
+            edits = list[Edit]()
+        elif self.pagination.paging == "cursor":
             edits = self._from_cursor(is_optional=is_optional)
         else:
             edits = self._counted(is_optional=is_optional)
         for each in self.ways:
             for hop in each.chain:
                 edits.append(self._handed_on(hop))
+                if _takes_page(hop.function):
+                    break
                 edits += [self._taken(one, hop) for one in (hop.function, *hop.declared)]
             edits.append(self._of_request(each.endpoint))
         new = {} if self.pagination.new is None else {self.pagination.path: self.pagination.new}
@@ -226,18 +244,20 @@ class _Pages:
         way, module = self.way, self.way.query.module
         if is_optional:
             raise Refused("others ask for all rows", way.reader)
+        if self.app.versions.at_least("pydantic", "2") is False:
+            raise Refused("cursors need Pydantic 2", way.reader)
         if way.execution.site.method == "execute" and ".scalars(" not in text(module, way.rows):
             raise Refused("rows that are tuples", way.reader, way.rows)
         asked = self._asked()
         keys, descending = self._order()
         given = ", ".join([*keys, *(["descending=True"] if descending else [])])
-        edits = [
-            insert(module, asked.start, f"{_PAGE}.of("),
-            insert(module, asked.end, f", {given})"),
-        ]
-        edits += self._unordered()
-        edits.append(insert(module, way.rows.start, f"{_PAGE}.take("))
-        return [*edits, insert(module, way.rows.end, ")")]
+        taking, ordering = f"{_PAGE}.take(", f"{_PAGE}.of("
+        if way.rows.start == asked.start:
+            edits = [insert(module, asked.start, taking + ordering)]
+        else:
+            edits = [insert(module, way.rows.start, taking), insert(module, asked.start, ordering)]
+        edits += [insert(module, asked.end, f", {given})"), insert(module, way.rows.end, ")")]
+        return [*edits, *self._unordered()]
 
     def _unordered(self) -> list[Edit]:
         """Return the edits that take the order out of a statement: the page gives it."""
@@ -389,7 +409,8 @@ class _Pages:
         site, call, function = hop.site, hop.site.node, hop.function
         if any(isinstance(each, (s.Comp, s.Starred)) for each in call.args):
             raise Refused("arguments of several kinds", site.caller, call)
-        by_place = not call.keywords and len(call.args) == len(function.parameters)
+        before = [each for each in function.parameters if each.name != _PAGE]
+        by_place = not call.keywords and len(call.args) == len(before)
         return add_argument(site.module, call, _PAGE if by_place else f"{_PAGE}={_PAGE}")
 
     def _taken(self, function: Function, hop: Hop) -> Edit:

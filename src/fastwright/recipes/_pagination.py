@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from posixpath import dirname, join
+from typing import Literal
 
 import msgspec
 
@@ -46,7 +47,9 @@ def pagination(
         ):
             style = paging or "offset"
             dotted = f"{package}.{name}" if package else name
-            return Pagination(path, dotted, style, _source(app, style, legacy=legacy), not legacy)
+            optional = any(b"| None" in each.source for each in app.sources)
+            new = source(style, legacy=legacy, optional="| None" if optional else "Optional")
+            return Pagination(path, dotted, style, new, not legacy)
     return None
 
 
@@ -75,13 +78,36 @@ def _home(module: Module) -> tuple[str, str]:
     return folder, package if below else ""
 
 
-def _source(app: App, paging: Paging, *, legacy: bool) -> str:
-    """Return the source of a module of pages."""
+def source(
+    paging: Paging, *, legacy: bool = False, optional: Literal["| None", "Optional"] = "| None"
+) -> str:
+    """Return the source of a module of pages.
+
+    ``legacy``: for ``session.query(...)``, which counts itself. ``optional``: how the project writes that
+    something may be None.
+    """
     if paging == "cursor":
-        return _cursor(app, legacy=legacy)
-    counting = "" if legacy else COUNT_OF
-    head = _HEAD if legacy else _HEAD_COUNTING
-    return head + _PAGE + (_OFFSET if paging == "offset" else _NUMBER) + _DEPENDENCY + counting
+        return _cursor_source(legacy=legacy, optional=optional)
+    rest = _PAGE + (_OFFSET if paging == "offset" else _NUMBER) + _DEPENDENCY
+    return _HEAD + rest if legacy else _HEAD_COUNTING + rest + COUNT_OF
+
+
+def _cursor_source(*, legacy: bool, optional: str) -> str:
+    text = _CURSOR
+    if legacy:
+        text = text.replace(
+            "import ColumnElement, Select, and_, or_", "import ColumnElement, and_, or_"
+        )
+        text = text.replace(
+            "from sqlalchemy.orm import QueryableAttribute",
+            "from sqlalchemy.orm import Query as Statement\nfrom sqlalchemy.orm import QueryableAttribute",
+        )
+        text = text.replace("Select[Any]", "Statement[Any]")
+        text = text.replace("statement.where(", "statement.filter(")
+    if optional == "Optional":
+        text = text.replace("Any, TypeVar", "Any, Optional, TypeVar")
+        text = text.replace("str | None", "Optional[str]")
+    return text
 
 
 _HEAD = '''\
@@ -104,7 +130,7 @@ from sqlalchemy import Select, func, select
 _PAGE = '''
 
 class Page:
-    """The part of a list that is asked for. Who reads its rows says how many there are in all."""
+    """A part of a list. Who reads its rows says how many there are in all."""
 
     def __init__(self, offset: int, limit: int) -> None:
         self.offset = offset
@@ -116,7 +142,7 @@ class Page:
 
 
 class RequestedPage(Page):
-    """The page that a request asks for: the answer's headers say how many rows there are, and where."""
+    """The page that a request asks for: headers of the answer lead to the others."""
 
     def __init__(
         self,
@@ -176,32 +202,10 @@ PageDep = Annotated[RequestedPage, Depends()]
 """
 COUNT_OF = '''
 
-def count_of(statement: Select[Any]) -> Select[tuple[int]]:
+def count_of(statement: Select[Any]) -> Select[Any]:
     """Return the statement that counts the rows of a statement."""
     return select(func.count()).select_from(statement.order_by(None).subquery())
 '''
-
-
-def _cursor(app: App, *, legacy: bool) -> str:
-    optional = any(b"| None" in each.source for each in app.sources)
-    source = _CURSOR
-    if legacy:
-        source = source.replace(
-            "from sqlalchemy import ColumnElement, Select, and_, or_\n",
-            "from sqlalchemy import ColumnElement, and_, or_\n",
-        )
-        source = source.replace(
-            "from sqlalchemy.orm import QueryableAttribute",
-            "from sqlalchemy.orm import Query as Statement, QueryableAttribute",
-        )
-        source = source.replace("Select[Any]", "Statement[Any]").replace(
-            "statement.where(", "statement.filter("
-        )
-    if not optional:
-        source = source.replace("Any, TypeVar", "Any, Optional, TypeVar").replace(
-            "str | None", "Optional[str]"
-        )
-    return source
 
 
 _CURSOR = '''\
@@ -213,7 +217,7 @@ from typing import Annotated, Any, TypeVar
 from urllib.parse import quote
 
 from fastapi import Depends, HTTPException, Query, Request, Response
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 from sqlalchemy import ColumnElement, Select, and_, or_
 from sqlalchemy.orm import QueryableAttribute
 from sqlalchemy.types import TypeDecorator
@@ -221,10 +225,11 @@ from sqlalchemy.types import TypeDecorator
 RowT = TypeVar("RowT")
 StatementT = TypeVar("StatementT", bound="Select[Any]")
 Keys = Sequence[QueryableAttribute[Any]]
+WholeNumber = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 
 
 class Page:
-    """The part of a list that is asked for: so many rows, behind the one that a cursor stands for."""
+    """A part of a list: the rows behind the one that a cursor stands for."""
 
     def __init__(self, cursor: str | None, limit: int) -> None:
         self.cursor = cursor
@@ -232,8 +237,8 @@ class Page:
         self.next: str | None = None
         self._keys: Keys = ()
 
-    def of(self, statement: StatementT, *keys: QueryableAttribute[Any], descending: bool = False) -> StatementT:
-        """Return the statement of this page, ordered by columns of which the last is unique."""
+    def of(self, statement: StatementT, *keys: Any, descending: bool = False) -> StatementT:
+        """Return the statement of this page, ordered by columns that are unique together."""
         self._keys = keys
         if self.cursor is not None:
             values = _values(self.cursor, keys)
@@ -284,22 +289,24 @@ def _cursor(values: Sequence[Any]) -> str:
 def _values(cursor: str, keys: Keys) -> Sequence[Any]:
     """Return the values that a cursor stands for, each of the type of its column."""
     try:
-        types = tuple(_python_type(key) for key in keys)
-        return TypeAdapter(tuple[types]).validate_json(urlsafe_b64decode(cursor))  # type: ignore[valid-type]
+        values = TypeAdapter(list[Any]).validate_json(urlsafe_b64decode(cursor))
+        return [_kind(key).validate_python(value) for key, value in zip(keys, values, strict=True)]
     except ValueError as error:
         raise HTTPException(status_code=422, detail="This cursor is not valid") from error
 
 
-def _python_type(key: QueryableAttribute[Any]) -> Any:
-    type_ = key.type
-    return type_.impl.python_type if isinstance(type_, TypeDecorator) else type_.python_type
+def _kind(key: QueryableAttribute[Any]) -> TypeAdapter[Any]:
+    """Return what reads a value of a column."""
+    column: Any = key.type.impl if isinstance(key.type, TypeDecorator) else key.type
+    return TypeAdapter(WholeNumber if column.python_type is int else column.python_type)
 
 
 def _behind(keys: Keys, values: Sequence[Any], *, descending: bool) -> ColumnElement[bool]:
     """Return the condition for rows that come later: (a, b) > (1, 2), or < where they descend."""
     key, value = keys[0], values[0]
-    behind = key < value if descending else key > value
+    behind: ColumnElement[bool] = key < value if descending else key > value
     if len(keys) == 1:
         return behind
-    return or_(behind, and_(key == value, _behind(keys[1:], values[1:], descending=descending)))
+    others = _behind(keys[1:], values[1:], descending=descending)
+    return or_(behind, and_(key == value, others))
 '''

@@ -38,11 +38,10 @@ from fastwright.read.module import Module
 from fastwright.recipes._adapters import adapters
 from fastwright.recipes._from_rules import hits_of
 from fastwright.recipes._pagination import COUNT_OF, Pagination, pagination
-from fastwright.recipes._ways import Hop, Refused, Way, way
+from fastwright.recipes._ways import PAGE, Hop, Refused, Way, takes_page, way
 from fastwright.recipes.recipe import Planned, Proposal, Stopped, Target
 
 _RULE = "missing-pagination"
-_PAGE = "page"
 _PLAIN = frozenset(
     {"builtins.int", "builtins.str", "datetime.datetime", "datetime.date", "uuid.UUID"}
 )
@@ -102,27 +101,17 @@ class _Asked(msgspec.Struct, frozen=True, eq=False):
     message: str
 
 
-def _takes_page(function: Function) -> bool:
-    """Whether a function takes a page already, for others that ask for one."""
-    return any(
-        each.name == _PAGE
-        and each.annotation is not None
-        and any(isinstance(n, s.Name) and n.id == "Page" for n in s.walk(each.annotation))
-        for each in function.node.params
-    )
-
-
 def _check(app: App, found: Way) -> None:
     """Refuse where a name is taken, or where somebody else stands for a function on the way."""
     functions = [found.endpoint, *(hop.function for hop in found.chain)]
     if len({id(each.node) for each in functions}) != len(functions):
         raise Refused("calls itself", found.endpoint)
     for function in functions:
-        if _takes_page(function):
+        if takes_page(function):
             continue
         names = {node.id for node, _ in app.calls.of_kind(function, s.Name)}
-        if _PAGE in names | {each.name for each in function.parameters}:
-            raise Refused(f"the name {_PAGE} is taken", function)
+        if PAGE in names | {each.name for each in function.parameters}:
+            raise Refused(f"the name {PAGE} is taken", function)
     for hop in found.chain:
         _check_only(app, hop)
     if _callers(app, found.endpoint):
@@ -145,7 +134,7 @@ class _Pages:
         self.optional = self._optional_functions()
         found = pagination(app, self.way.endpoint, target.paging, legacy=self.way.query.legacy)
         if found is None:
-            raise Refused("the lists of this application are paged otherwise", self.way.endpoint)
+            raise Refused("other lists are paged in another style", self.way.endpoint)
         self.pagination: Pagination = found
 
     def _keys(self) -> list[str]:
@@ -187,9 +176,9 @@ class _Pages:
         """Return the change: parameters and arguments on the way, and the page of the statement."""
         module = self.way.query.module
         is_optional = id(self.way.reader.node) in self.optional
-        if _takes_page(self.way.reader):
+        if takes_page(self.way.reader):
             if self.pagination.new is not None:
-                raise Refused(f"the name {_PAGE} is taken", self.way.reader)
+                raise Refused(f"the name {PAGE} is taken", self.way.reader)
             edits = list[Edit]()
         elif self.pagination.paging == "cursor":
             edits = self._from_cursor(is_optional=is_optional)
@@ -198,7 +187,7 @@ class _Pages:
         for each in self.ways:
             for hop in each.chain:
                 edits.append(self._handed_on(hop))
-                if _takes_page(hop.function):
+                if takes_page(hop.function):
                     break
                 edits += [self._taken(one, hop) for one in (hop.function, *hop.declared)]
             edits.append(self._of_request(each.endpoint))
@@ -225,17 +214,17 @@ class _Pages:
             awaited = "await " if way.execution.session == "async" else ""
             asks = f"{text(module, session.value)}.scalar({counting}({name}))"
             total = f"{awaited}{asks} or 0"
-        paged = f"{name}{order}.offset({_PAGE}.offset).limit({_PAGE}.limit)"
+        paged = f"{name}{order}.offset({PAGE}.offset).limit({PAGE}.limit)"
         if is_optional:
             inner = step(module)
             lines += [
-                f"if {_PAGE} is not None:",
-                f"{inner}{_PAGE}.set_total({total})",
+                f"if {PAGE} is not None:",
+                f"{inner}{PAGE}.set_total({total})",
                 f"{inner}{name} = {paged}",
             ]
             paged = name
         else:
-            lines.append(f"{_PAGE}.set_total({total})")
+            lines.append(f"{PAGE}.set_total({total})")
         edits.append(replace(module, asked, paged))
         return [*edits, self._before(asked, lines)]
 
@@ -251,7 +240,7 @@ class _Pages:
         asked = self._asked()
         keys, descending = self._order()
         given = ", ".join([*keys, *(["descending=True"] if descending else [])])
-        taking, ordering = f"{_PAGE}.take(", f"{_PAGE}.of("
+        taking, ordering = f"{PAGE}.take(", f"{PAGE}.of("
         if way.rows.start == asked.start:
             edits = [insert(module, asked.start, taking + ordering)]
         else:
@@ -409,17 +398,17 @@ class _Pages:
         site, call, function = hop.site, hop.site.node, hop.function
         if any(isinstance(each, (s.Comp, s.Starred)) for each in call.args):
             raise Refused("arguments of several kinds", site.caller, call)
-        before = [each for each in function.parameters if each.name != _PAGE]
+        before = [each for each in function.parameters if each.name != PAGE]
         by_place = not call.keywords and len(call.args) == len(before)
-        return add_argument(site.module, call, _PAGE if by_place else f"{_PAGE}={_PAGE}")
+        return add_argument(site.module, call, PAGE if by_place else f"{PAGE}={PAGE}")
 
     def _taken(self, function: Function, hop: Hop) -> Edit:
         """Return the edit that lets a function take a page; who asks for none gets all, as before."""
         name = self._brought(function, "Page")
         if id(hop.function.node) in self.optional:
             optional = self._optional(function, name)
-            return _parameter(function, f"{_PAGE}: {optional} = None", last=True)
-        return _parameter(function, f"{_PAGE}: {name}", last=True)
+            return _parameter(function, f"{PAGE}: {optional} = None", last=True)
+        return _parameter(function, f"{PAGE}: {name}", last=True)
 
     def _optional(self, function: Function, name: str) -> str:
         """Return ``Page | None`` as the project writes it."""
@@ -433,7 +422,7 @@ class _Pages:
 
     def _of_request(self, endpoint: Function) -> Edit:
         """Return the edit that takes the page from the request."""
-        return _parameter(endpoint, f"{_PAGE}: {self._brought(endpoint, 'PageDep')}", last=False)
+        return _parameter(endpoint, f"{PAGE}: {self._brought(endpoint, 'PageDep')}", last=False)
 
 
 # ----------------------------------------------------------------- what is asked

@@ -13,6 +13,7 @@ from fastwright.read import syntax as s
 from fastwright.rules.data._answers import lists
 
 _RESULTS = frozenset({"all", "scalars", "unique"})
+_SIFTING = frozenset({"sorted", "reversed", "filter", "set", "enumerate", "zip", "len", "sum"})
 _TOUCHING = (s.Name, s.Attribute, s.Constant)
 
 
@@ -82,7 +83,9 @@ class _Rows:
                 node = node.args[1]
                 self.rows = None
             elif isinstance(node, s.Call) and _is_sifting(node):
-                raise SiftedError("the rows are sorted or sifted after they were read", node)
+                raise SiftedError(
+                    "the rows are sorted, numbered or sifted after they were read", node
+                )
             elif isinstance(node, s.Call) and self._takes_rows(node):
                 assert isinstance(node.func, s.Attribute)  # noqa: S101 - a method of a result
                 self.rows = self.rows or node
@@ -330,7 +333,7 @@ def _is_map(node: s.Call) -> bool:
 
 
 def _is_sifting(node: s.Call) -> bool:
-    return isinstance(node.func, s.Name) and node.func.id in {"sorted", "filter", "reversed", "set"}
+    return isinstance(node.func, s.Name) and node.func.id in _SIFTING
 
 
 def _unwrapped(node: s.Expr) -> s.Expr:

@@ -16,6 +16,8 @@ from fastwright.recipes._given import Given, SiftedError, rows_given
 from fastwright.rules.data._pages import in_one_place
 
 _MIXING = frozenset({"distinct", "union", "union_all", "from_statement", "group_by", "select_from"})
+PAGE = "page"
+"""What a page is called, wherever it is handed on."""
 _LONGEST = 5
 """Calls from an endpoint to its statement."""
 
@@ -71,7 +73,7 @@ def _way(app: App, endpoint: Function, function: Function, chain: tuple[Hop, ...
         try:
             ways.append(_way_of(app, endpoint, function, chain, each))
         except Refused as refused:
-            refusals.insert(0, refused)
+            refusals.append(refused)
     if len(ways) == 1:
         return ways[0]
     if ways:
@@ -91,15 +93,17 @@ def _way_of(
         hop = Hop(site, called, tuple(ports(app, called)))
         return _way(app, endpoint, called, (*chain, hop))
     query = execution.query
-    if query is None or not in_one_place(query) or query.function is not function:
-        raise Refused("the statement is put together in several places", function)
-    if query.limited:
-        raise Refused("the statement has a limit", function, query.node)
-    if execution.session == "raw":
-        raise Refused("rows without a session", function, query.node)
+    if query is None or query.function is not function:
+        raise Refused("the statement is made elsewhere", function, given.call)
     steps = {s.last_name(each) for each in query.steps}
     if not steps.isdisjoint(_MIXING) or _mixes(query):
         raise Refused("the statement joins what a page would cut", function, query.node)
+    if not in_one_place(query):
+        raise Refused("the statement is put together in several places", function)
+    if query.limited and not takes_page(function):
+        raise Refused("the statement has a limit", function, query.node)
+    if execution.session == "raw":
+        raise Refused("rows without a session", function, query.node)
     if "join" in steps and ".unique(" in text(function.module, given.rows):
         raise Refused("rows that were joined are made unique", function, given.rows)
     return Way(endpoint, chain, execution, query, given.rows)
@@ -114,6 +118,16 @@ def _called(app: App, site: CallSite) -> Function | None:
         return target
     behind = adapters(app, target.owner)
     return app.linker.method(behind[0], target.name) if len(behind) == 1 else None
+
+
+def takes_page(function: Function) -> bool:
+    """Whether a function takes a page already, for others that ask for one."""
+    return any(
+        each.name == PAGE
+        and each.annotation is not None
+        and any(isinstance(n, s.Name) and n.id == "Page" for n in s.walk(each.annotation))
+        for each in function.node.params
+    )
 
 
 def _mixes(query: Query) -> bool:

@@ -212,6 +212,7 @@ def _fix(arguments: argparse.Namespace) -> int:
 def _refactor(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
+    from fastwright.project.errors import SelectionError
     from fastwright.recipes.recipe import Target
     from fastwright.recipes.registry import find_recipe
     from fastwright.review.run import Options
@@ -219,9 +220,13 @@ def _refactor(arguments: argparse.Namespace) -> int:
     from fastwright.steps.tree import Tree
 
     recipe = find_recipe(arguments.recipe)
+    if arguments.style is not None and recipe.name != "paginate":
+        raise SelectionError(f"--style says how paginate pages lists; {recipe.name} has none")
     path, _, name = arguments.target.partition("::")
     tree = Tree.open(Path(path), Options(cache=not arguments.no_cache, jobs=arguments.jobs))
-    target = Target(tree.project.target or None, name or None, arguments.to, arguments.by)
+    target = Target(
+        tree.project.target or None, name or None, arguments.to, arguments.by, arguments.style
+    )
     return _make(arguments, tree, refactor(tree, recipe, target))
 
 
@@ -540,6 +545,11 @@ def _add_refactor(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         choices=("kind", "domain"),
         default="kind",
         help="what split-module parts a file by (default: kind)",
+    )
+    parser.add_argument(
+        "--style",
+        choices=("offset", "page", "cursor"),
+        help="how paginate pages lists (default: as the project does already, else offset)",
     )
     _add_writing(parser)
     _add_reading(parser)

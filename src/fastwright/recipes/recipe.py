@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from fastwright.app.symbols import Function
 
 Style: TypeAlias = Literal["layered", "clean"]
+Paging: TypeAlias = Literal["offset", "page", "cursor"]
+"""How a request says which part of a list it wants: rows to skip, a number, or the last row it has."""
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -31,6 +33,8 @@ class Target(msgspec.Struct, frozen=True):
     """Which architecture is wanted, where that makes a difference."""
     by: Literal["kind", "domain"] = "kind"
     """What a module is split by: the kind of things in it, or what they are about."""
+    paging: Paging | None = None
+    """How lists are paged; None: as the project's other lists are, else by offset."""
 
     def holds(self, file: str, name: str | None = None) -> bool:
         """Whether something is asked about: a place in a file, in a function of that qualified name."""

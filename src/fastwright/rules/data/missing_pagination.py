@@ -19,7 +19,6 @@ import re
 from collections.abc import Iterator
 from weakref import WeakKeyDictionary
 
-from fastwright.app.calls import Execution
 from fastwright.app.loading import rows_of
 from fastwright.app.model import App
 from fastwright.app.on_loop import served
@@ -28,13 +27,8 @@ from fastwright.app.routes import Route
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function
 from fastwright.app.types import ClassObject, Instance, Query, Sequence, Type, alternatives
-from fastwright.edit import source as at
-from fastwright.edit.builders import add_parameter, chain_behind
-from fastwright.edit.fix import Fix
-from fastwright.edit.names import bring, is_taken
 from fastwright.read import syntax as s
-from fastwright.rules.data._given import SiftedError, rows_given
-from fastwright.rules.data._statements import whole
+from fastwright.rules.data._answers import CONSTRUCTING, lists
 from fastwright.rules.evidence import evidence, name_place, of_calls, of_route
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Case, Rule, case
@@ -73,9 +67,9 @@ _OWNER = re.compile(
 )
 _EVERYTHING = re.compile(r"export|download|dump|backup", re.IGNORECASE)
 """Paths that promise everything."""
+_LIMITING = frozenset({"limit", "slice", "fetch", "params"})
 _ONE_ROW = frozenset({"first", "one", "one_or_none", "scalar", "scalar_one", "scalar_one_or_none",
                       "fetchone", "fetchmany"})  # fmt: skip
-_CONSTRUCTING = frozenset({"model_validate", "from_orm", "parse_obj", "model_construct"})
 
 
 def check(app: App) -> Iterator[Hit]:
@@ -92,11 +86,11 @@ def check(app: App) -> Iterator[Hit]:
         for table, origin in _whole_tables(app, endpoint, listed):
             if id(table.node) in growing and not _FEW.search(_SUFFIX.sub("", table.name)):
                 seen.add(id(endpoint.node))
-                yield _hit(app, route, table, origin)
+                yield _hit(route, table, origin)
                 break
 
 
-def _hit(app: App, route: Route, table: Class, origin: Origin) -> Hit:
+def _hit(route: Route, table: Class, origin: Origin) -> Hit:
     execution = origin.execution
     assert execution is not None  # noqa: S101 - only known origins come here
     site = execution.site
@@ -107,44 +101,7 @@ def _hit(app: App, route: Route, table: Class, origin: Origin) -> Hit:
     )
     message = f"{route.label} answers every row of {table.name}: no limit on the way"
     assert route.endpoint is not None  # noqa: S101
-    return Hit(name_place(route.endpoint), message, chain, _fix(app, route.endpoint, execution))
-
-
-def _fix(app: App, endpoint: Function, execution: Execution) -> Fix | None:
-    """Return the fix that takes ``offset`` and ``limit``, where the endpoint itself asks."""
-    query, module = execution.query, endpoint.module
-    made = query.node if query is not None else None
-    if query is None or execution.site.caller is not endpoint or not isinstance(made, s.Call):
-        return None
-    if not _is_given_whole(app, endpoint):
-        return None
-    if s.last_name(made.func) != "select" or query.module is not module or query.entity is None:
-        return None
-    table = app.models.table(query.entity)
-    keys = [each.name for each in table.columns.values() if each.primary_key] if table else []
-    annotated, parameter = bring(module, "typing", "Annotated"), bring(module, "fastapi", "Query")
-    ordered = any(s.last_name(step) == "order_by" for step in query.steps)
-    if annotated is None or parameter is None or len(made.args) != 1 or len(keys) != 1:
-        return None
-    taken = (
-        f"offset: {annotated.name}[int, {parameter.name}(ge=0)] = 0, "
-        f"limit: {annotated.name}[int, {parameter.name}(ge=1, le=100)] = 50"
-    )
-    added = add_parameter(module, endpoint.node, taken)
-    if added is None or is_taken(module, "offset") or is_taken(module, "limit"):
-        return None
-    order = "" if ordered else f".order_by({at.text(module, made.args[0])}.{keys[0]})"
-    chained = chain_behind(module, whole(query), f"{order}.offset(offset).limit(limit)")
-    return Fix("contract", (added, chained), (*annotated.imports, *parameter.imports))
-
-
-def _is_given_whole(app: App, endpoint: Function) -> bool:
-    """Whether the answer is the rows as they were read: of rows that are sifted later, a page is no page."""
-    try:
-        rows_given(app, endpoint)
-    except SiftedError:
-        return False
-    return True
+    return Hit(name_place(route.endpoint), message, chain)
 
 
 # --------------------------------------------------------------------- the answer
@@ -172,7 +129,7 @@ def _pages(app: App, route: Route) -> bool:
 def _whole_tables(app: App, endpoint: Function, listed: str) -> Iterator[tuple[Class, Origin]]:
     """Yield the tables of which an endpoint's answer holds every row, and where it reads them."""
     for returned in returns(app, endpoint):
-        for value in _lists(app, returned, endpoint, 0):
+        for value in lists(app, returned, endpoint):
             found = origins(app).of(value, endpoint)
             if any(origin.execution is None for origin in found):
                 continue
@@ -180,33 +137,6 @@ def _whole_tables(app: App, endpoint: Function, listed: str) -> Iterator[tuple[C
                 table = _whole_table(app, origin, value, endpoint, listed)
                 if table is not None:
                     yield table, origin
-
-
-def _lists(app: App, node: s.Expr, function: Function, depth: int) -> Iterator[s.Expr]:
-    """Yield the parts of an answer that may be lists of rows."""
-    if depth > 3:
-        return
-    if isinstance(node, s.Await):
-        node = node.value
-    if isinstance(node, s.Dict):
-        for value in node.values:
-            yield from _lists(app, value, function, depth + 1)
-    elif isinstance(node, s.Call) and _makes_schema(app, node, function):
-        for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
-            yield from _lists(app, argument, function, depth + 1)
-    elif isinstance(node, s.Subscript):
-        return
-    else:
-        yield node
-
-
-def _makes_schema(app: App, node: s.Call, function: Function) -> bool:
-    """Whether a call makes the answer from its arguments: a schema, or its ``model_validate``."""
-    where = Where(function.module, function)
-    found = app.types.of(node.func, where)
-    if isinstance(found, ClassObject) and isinstance(found.cls, Class):
-        return app.models.is_schema(found.cls)
-    return s.last_name(node.func) in _CONSTRUCTING
 
 
 def _whole_table(
@@ -217,15 +147,16 @@ def _whole_table(
     if execution is None or execution.kind != "read" or execution.by_key:
         return None
     query = execution.query
-    if query is None or query.kind != "select" or query.limited or query.aggregate or query.grouped:
+    if query is None or query.kind != "select" or query.aggregate or query.grouped:
+        return None
+    left_out = _left_out(origin)
+    if _limits(query, left_out) or _limited_elsewhere(execution.site.caller, left_out):
         return None
     if _takes_one(app, execution.site.caller, execution.site.node):
         return None
     if query.legacy and execution.site.method not in {"all", "__iter__", "scalars"}:
         return None
-    if any(s.last_name(step) in {"limit", "slice", "fetch", "params"} for step in query.steps):
-        return None
-    if _narrowed(app, query, listed) or _limited_elsewhere(execution.site.caller):
+    if _narrowed(app, query, listed):
         return None
     table = query.entity or _generic_table(app, origin) or _row_class(app, value, endpoint)
     return table if table is not None and app.models.table(table) is not None else None
@@ -324,11 +255,44 @@ def _is_plain_condition(condition: s.Expr) -> bool:
     return isinstance(condition, (s.Compare, s.UnaryOp, s.Call, s.Constant, s.Attribute))
 
 
-def _limited_elsewhere(function: Function) -> bool:
+def _left_out(origin: Origin) -> frozenset[str]:
+    """Return the parameters for a page that the caller leaves at None: it gets every row."""
+    if not origin.chain or origin.execution is None:
+        return frozenset()
+    call, parameters = origin.chain[-1].node, origin.execution.site.caller.parameters
+    if any(isinstance(each, s.Starred) for each in call.args):
+        return frozenset()
+    return frozenset(
+        each.name
+        for place, each in enumerate(parameters)
+        if _PAGING.search(each.name)
+        and isinstance(each.default, s.Constant)
+        and each.default.kind == "none"
+        and call.argument(place, each.name) is None
+        and all(keyword.arg is not None for keyword in call.keywords)
+    )
+
+
+def _limits(query: Query, left_out: frozenset[str]) -> bool:
+    """Whether a statement has a limit, other than one that a parameter gives which is left out."""
+    limits = [step for step in query.steps if s.last_name(step) in _LIMITING]
+    if not left_out or not limits:
+        return query.limited or bool(limits)
+    return not all(
+        isinstance(step, s.Call)
+        and any(isinstance(n, s.Name) and n.id in left_out for a in step.args for n in s.walk(a))
+        for step in limits
+    )
+
+
+def _limited_elsewhere(function: Function, left_out: frozenset[str]) -> bool:
     """Whether the function that runs the statement knows of pages, on some path at least."""
-    if any(_PAGING.search(parameter.name) for parameter in function.parameters):
+    if any(_PAGING.search(p.name) and p.name not in left_out for p in function.parameters):
         return True
-    return bool({"limit", "slice", "paginate", "fetchmany"} & set(function.node.called))
+    limiting = (
+        {"paginate", "fetchmany"} if left_out else {"limit", "slice", "paginate", "fetchmany"}
+    )
+    return bool(limiting & set(function.node.called))
 
 
 # ------------------------------------------------------------------------ growing
@@ -350,7 +314,7 @@ def _inserted(app: App) -> Iterator[int]:
         for site in app.calls.sites(step.function):
             for option in alternatives(site.callee):
                 cls = option.cls if isinstance(option, ClassObject) else None
-                if cls is None and site.method in _CONSTRUCTING:
+                if cls is None and site.method in CONSTRUCTING:
                     made = site.receiver
                     cls = made.cls if isinstance(made, ClassObject) else None
                 if isinstance(cls, Class) and app.types.is_table(cls):
@@ -368,6 +332,7 @@ RULE = Rule(
     mend="Take `limit` (bounded) and an offset or a cursor, pass them down to the statement, and"
     " order it by a unique column.",
     profiles=("performance",),
+    recipe="paginate",
     app=check,
     references=(
         "https://owasp.org/API-Security/editions/2023/en/0xa4-unrestricted-resource-consumption/",
@@ -472,6 +437,38 @@ CASES = (
         },
     ),
     Case(
+        "a page that may be left out, and is",
+        {
+            "app/base.py": _HEAD,
+            "app/repository.py": """
+                from sqlmodel import Session, select
+                from app.base import Order
+
+                def all_orders(session: Session, limit: int | None = None):
+                    return session.exec(select(Order).limit(limit)).all()
+
+                def some_orders(session: Session, limit: int = 100):
+                    return session.exec(select(Order).limit(limit)).all()
+                """,
+            "app/main.py": """
+                from app.base import SessionDep, app
+                from app.repository import all_orders, some_orders
+
+                @app.get("/all")
+                def every(session: SessionDep):  # <-
+                    return all_orders(session)
+
+                @app.get("/latest")
+                def latest(session: SessionDep):
+                    return all_orders(session, 10)
+
+                @app.get("/some")
+                def some(session: SessionDep):
+                    return some_orders(session)
+                """,
+        },
+    ),
+    Case(
         "limited, narrowed to a parent, one row, an aggregate, a page",
         {
             "app/base.py": _HEAD,
@@ -525,27 +522,6 @@ CASES = (
                 def actions(session: SessionDep, run_id: int):
                     return session.exec(select(Order).where(Order.run_id == run_id)).all()
                 """,
-        },
-        after={
-            "app/main.py": """
-            from typing import Annotated
-
-            from sqlmodel import select
-            from app.base import Order, SessionDep, app
-            from fastapi import Query
-
-            @app.get("/carts/{cart_id}/versions")
-            def versions(session: SessionDep, cart_id: int, offset: Annotated[int, Query(ge=0)] = 0, limit: Annotated[int, Query(ge=1, le=100)] = 50):
-                return session.exec(select(Order).where(Order.cart_id == cart_id).order_by(Order.id).offset(offset).limit(limit)).all()
-
-            @app.get("/runs/{run_id}/events")
-            def events(session: SessionDep, run_id: int, offset: Annotated[int, Query(ge=0)] = 0, limit: Annotated[int, Query(ge=1, le=100)] = 50):
-                return session.exec(select(Order).where(Order.run_id == run_id).order_by(Order.id).offset(offset).limit(limit)).all()
-
-            @app.get("/runs/{run_id}/actions")
-            def actions(session: SessionDep, run_id: int):
-                return session.exec(select(Order).where(Order.run_id == run_id)).all()
-            """,
         },
     ),
     Case(
@@ -660,7 +636,7 @@ CASES = (
         """,
     ),
     Case(
-        "rows that are sifted after they were read: a page of them is no page, so there is no fix",
+        "rows that are sifted after they were read: reported, but a page of them is no page",
         {
             "app/base.py": _HEAD,
             "app/main.py": """
@@ -669,17 +645,6 @@ CASES = (
 
                 @app.get("/open")
                 def open_(session: SessionDep):  # <-
-                    rows = session.exec(select(Order)).all()
-                    return [row for row in rows if row.status == "new"]
-                """,
-        },
-        after={
-            "app/main.py": """
-                from sqlmodel import select
-                from app.base import Order, SessionDep, app
-
-                @app.get("/open")
-                def open_(session: SessionDep):
                     rows = session.exec(select(Order)).all()
                     return [row for row in rows if row.status == "new"]
                 """,

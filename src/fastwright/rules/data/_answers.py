@@ -1,0 +1,41 @@
+"""What an endpoint answers: the parts of it that may be lists of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fastwright.app.model import App
+from fastwright.app.scopes import Where
+from fastwright.app.symbols import Class, Function
+from fastwright.app.types import ClassObject
+from fastwright.read import syntax as s
+
+CONSTRUCTING = frozenset({"model_validate", "from_orm", "parse_obj", "model_construct"})
+"""Methods that make a schema, or a row, from what they are given."""
+_DEEPEST = 3
+
+
+def lists(app: App, node: s.Expr, function: Function, depth: int = 0) -> Iterator[s.Expr]:
+    """Yield the parts of an answer that may be lists of rows: what dictionaries and schemas hold, or all of it."""
+    if depth > _DEEPEST:
+        return
+    if isinstance(node, s.Await):
+        node = node.value
+    if isinstance(node, s.Dict):
+        for value in node.values:
+            yield from lists(app, value, function, depth + 1)
+    elif isinstance(node, s.Call) and _makes_schema(app, node, function):
+        for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
+            yield from lists(app, argument, function, depth + 1)
+    elif isinstance(node, s.Subscript):
+        return
+    else:
+        yield node
+
+
+def _makes_schema(app: App, node: s.Call, function: Function) -> bool:
+    """Whether a call makes the answer from its arguments: a schema, or its ``model_validate``."""
+    found = app.types.of(node.func, Where(function.module, function))
+    if isinstance(found, ClassObject) and isinstance(found.cls, Class):
+        return app.models.is_schema(found.cls)
+    return s.last_name(node.func) in CONSTRUCTING

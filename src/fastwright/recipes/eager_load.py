@@ -17,14 +17,20 @@ from collections.abc import Iterator
 from fastwright.app.model import App
 from fastwright.recipes._from_rules import planned_by
 from fastwright.recipes._lookups import lookups
-from fastwright.recipes.recipe import Case, Planned, Recipe, Target
+from fastwright.recipes._relationships import relationships
+from fastwright.recipes.recipe import Case, Planned, Recipe, Stopped, Target
 
 _RULES = ("n-plus-one-lazy-load", "lazy-load-in-async")
 
 
 def plan(app: App, target: Target) -> Iterator[Planned]:
     """Yield one change for each rule and each lookup in a loop, and what stays as it is."""
-    yield from planned_by(app, target, _RULES, frozenset({"safe"}))
+    stays: set[str] = set()
+    for planned in relationships(app, target):
+        if isinstance(planned, Stopped):
+            stays.add(planned.place)
+        yield planned
+    yield from planned_by(app, target, _RULES, frozenset({"safe"}), stays)
     yield from lookups(app, target)
 
 

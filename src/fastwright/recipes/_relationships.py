@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import msgspec
 
@@ -15,7 +16,7 @@ from fastwright.app.on_loop import served
 from fastwright.app.routes import Route
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function
-from fastwright.app.types import ClassObject, Instance, LoadOption, Sequence, alternatives
+from fastwright.app.types import ClassObject, Instance, LoadOption, Sequence, Type, alternatives
 from fastwright.edit import source as at
 from fastwright.edit.builders import add_argument, chain_behind, insert, insert_after
 from fastwright.edit.fix import Edit, Import
@@ -298,16 +299,16 @@ def _by_key(app: App, load: _Load, table: Table) -> _Made | None:
     model = at.text(module, call.args[0])
     given = call.keyword("options")
     if given is None:
-        options, imports = _options(app, module, model, table, load.paths)
+        options, imports = _options(module, model, table, load.paths)
         written = f"options=[{', '.join(options)}]"
         return (add_argument(module, call, written),), imports
     if not isinstance(given, s.List):
         raise _Refused("its options cannot be read")
     where = Where(module, load.source.function)
     known = [(app.types.of(each, where), each) for each in given.elts]
-    edits, missing, imports = _extended(app, module, model, table, load.paths, known)
+    edits, missing, imports = _extended(module, model, table, load.paths, known)
     if missing:
-        options, more = _options(app, module, model, table, missing)
+        options, more = _options(module, model, table, missing)
         text = ", ".join(options)
         edits.append(
             insert(module, given.elts[-1].end, f", {text}")
@@ -335,9 +336,9 @@ def _by_statement(app: App, load: _Load, table: Table) -> _Made | None:
         if isinstance(step, s.Call) and s.last_name(step.func) == "options"
         for given in step.args
     ]
-    edits, missing, imports = _extended(app, module, model, table, load.paths, known)
+    edits, missing, imports = _extended(module, model, table, load.paths, known)
     if missing:
-        options, more = _options(app, module, model, table, missing)
+        options, more = _options(module, model, table, missing)
         edits.append(chain_behind(module, whole(query), f".options({', '.join(options)})"))
         imports += more
     return (tuple(edits), tuple(imports)) if edits else None
@@ -363,7 +364,7 @@ def _read_again(app: App, load: _Load, table: Table) -> _Made | None:
         return None  # it is selected already
     _check_changes(app, load, statement.end)
     model, key = at.text(module, source.node.func), keys[0].name
-    options, imports = _options(app, module, model, table, load.paths)
+    options, imports = _options(module, model, table, load.paths)
     condition, loaded = f"{model}.{key} == {name}.{key}", ", ".join(options)
     receiver = site.node.func.value if isinstance(site.node.func, s.Attribute) else None
     if receiver is None or site.receiver is None:
@@ -416,12 +417,11 @@ def _refreshed(
 
 
 def _extended(
-    app: App,
     module: Module,
     model: str,
     table: Table,
     paths: tuple[_Path, ...],
-    known: list[tuple[object, s.Expr]],
+    known: list[tuple[Type, s.Expr]],
 ) -> tuple[list[Edit], tuple[_Path, ...], tuple[Import, ...]]:
     """Return the edits that go on from options that are there, and the paths that need their own."""
     edits: list[Edit] = []
@@ -448,14 +448,14 @@ def _extended(
         option, node = max(before, key=lambda each: len(each[0].path))
         extended.add(id(node))
         rest = path[len(option.path) :]
-        text, more = _chain(app, module, model, table, path)
+        text, more = _chain(module, model, table, path)
         edits.append(insert(module, node.end, "".join(text[-len(rest) :])))
         imports += more
     return edits, tuple(missing), imports
 
 
 def _options(
-    app: App, module: Module, model: str, table: Table, paths: tuple[_Path, ...]
+    module: Module, model: str, table: Table, paths: tuple[_Path, ...]
 ) -> tuple[list[str], tuple[Import, ...]]:
     """Return the options that load paths, as they are written."""
     option = bring(module, "sqlalchemy.orm", "selectinload")
@@ -464,7 +464,7 @@ def _options(
     imports = option.imports
     found = []
     for path in paths:
-        links, more = _chain(app, module, model, table, path)
+        links, more = _chain(module, model, table, path)
         prefix = option.name.rpartition(".")[0]
         found.append(f"{prefix}." * bool(prefix) + "".join(links).removeprefix("."))
         imports += more
@@ -472,12 +472,12 @@ def _options(
 
 
 def _chain(
-    app: App, module: Module, model: str, table: Table, path: _Path
+    module: Module, model: str, table: Table, path: _Path
 ) -> tuple[list[str], tuple[Import, ...]]:
     """Return ``.selectinload(Order.lines)`` and so on, one for each relationship of a path."""
     links = [f".selectinload({model}.{path[0].name})"]
     imports: tuple[Import, ...] = ()
-    for before, following in zip(path, path[1:], strict=False):
+    for before, following in pairwise(path):
         cls = before.target
         if cls is None:
             raise _Refused(f"the table of {before.name} is not known")

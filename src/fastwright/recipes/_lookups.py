@@ -33,6 +33,8 @@ _KEYS = frozenset({"builtins.int", "builtins.str", "uuid.UUID"})
 _TAKING = frozenset({"all", "first", "one", "one_or_none", "scalar", "scalar_one",
                      "scalar_one_or_none", "scalars"})  # fmt: skip
 _PLAIN = (s.Assign, s.AnnAssign, s.Return, s.ExprStmt)
+_CONSUMING = frozenset({"sum", "min", "max", "list", "set", "tuple", "sorted", "dict", "any", "all",
+                        "join"})  # fmt: skip
 _ORDERING = frozenset({"sorted", "list", "reversed"})
 _HELD = frozenset({"list", "set", "tuple", "dict"})
 _INNER = frozenset({"builtins", "Sequence", "Result", "Statement", "decimal", "datetime", "logging",
@@ -81,6 +83,8 @@ class _Lookup(msgspec.Struct, frozen=True, eq=False):
     name: str
     """What it is assigned to, where it is."""
     assigned: s.Stmt | None
+    all: tuple[s.Expr, ...]
+    """``taken``, and what is written in the same way in the loop."""
     before: s.Assign | None = None
     """``result = session.execute(...)``, the statement before it that runs the query."""
 
@@ -151,16 +155,29 @@ def _lookup(app: App, site: CallSite, taking: frozenset[str]) -> _Lookup:
         raise Refused("what fails is caught for each item", site.node)
     before = None
     if isinstance(loop, s.Comp):
-        if len(loop.generators) > 1 or loop.generators[0].is_async or loop.kind == "generator":
+        if len(loop.generators) > 1 or loop.generators[0].is_async:
             raise Refused("not in one plain loop")
         target, source = loop.generators[0].target, loop.generators[0].iter
         block = block_of(function.node.body, loop)
         if block is None or not isinstance(block[1], _PLAIN):
             raise Refused("not in a plain statement")
+        _check_statement(app, function, block[1], loop)
         taken, methods = _grown(app, function, site.node, taking)
         if _holds(source, taken):
             raise Refused("not in the body of the loop")
-        return _Lookup(function, site, loop, target, source, block[1], taken, methods, "", None)
+        return _Lookup(
+            function,
+            site,
+            loop,
+            target,
+            source,
+            block[1],
+            taken,
+            methods,
+            "",
+            None,
+            _alike(app, function, loop, taken),
+        )
     if loop.is_async or not any(_holds(each, site.node) for each in loop.body):
         raise Refused("not in the body of the loop")
     _check_branches(app, site, loop)
@@ -181,8 +198,48 @@ def _lookup(app: App, site: CallSite, taking: frozenset[str]) -> _Lookup:
             raise Refused("more than one thing is assigned", assigned)
         name = assigned.targets[0].id
     return _Lookup(
-        function, site, loop, loop.target, loop.iter, loop, taken, methods, name, assigned, before
+        function,
+        site,
+        loop,
+        loop.target,
+        loop.iter,
+        loop,
+        taken,
+        methods,
+        name,
+        assigned,
+        _alike(app, function, loop, taken) if before is None else (taken,),
+        before,
     )
+
+
+def _alike(app: App, function: Function, loop: s.For | s.Comp, taken: s.Expr) -> tuple[s.Expr, ...]:
+    """Return what is written as a lookup is, in the same loop and for the same item."""
+    text = at.text(function.module, taken)
+    return tuple(
+        node
+        for node, around in app.calls.nodes(function)
+        if type(node) is type(taken)
+        and around.loops[:1] == (loop,)
+        and len(around.loops) == 1
+        and at.text(function.module, node) == text
+    )
+
+
+def _check_statement(app: App, function: Function, statement: s.Stmt, loop: s.Comp) -> None:
+    """Refuse a comprehension that may not be made, or not at once."""
+    at_once = loop.kind != "generator"
+    for node, _ in app.calls.nodes(function):
+        if not _holds(statement, node) or not _holds(node, loop) or node is loop:
+            continue
+        if isinstance(node, (s.IfExp, s.BoolOp)):
+            raise Refused("only on a condition that is the same for all", node)
+        if isinstance(node, s.Comp):
+            raise Refused("not in one plain loop")
+        if isinstance(node, s.Call) and node.args == [loop] and not node.keywords:
+            at_once = at_once or s.last_name(node.func) in _CONSUMING
+    if not at_once:
+        raise Refused("not in one plain loop")
 
 
 def _check_branches(app: App, site: CallSite, loop: s.For) -> None:
@@ -366,10 +423,16 @@ def _check_loop(app: App, lookup: _Lookup, asked: Asked, rows: _Rows, more: Call
         fixed |= _attributes(asked.statement)
     _check_nodes(app, lookup, asked, rows, fixed)
     for site in app.calls.sites(function):
-        if lookup.repeats(site.node) and not _holds(lookup.taken, site.node):
+        before = _holds(lookup.statement, site.node) and site.node.end <= lookup.loop.start
+        if (lookup.repeats(site.node) or before) and not _is_same(lookup, site.node):
             if lookup.before is None or not _holds(lookup.before, site.node):
                 _check_call(app, lookup, asked, rows, site)
                 _check_called(app, site, fixed)
+
+
+def _is_same(lookup: _Lookup, node: s.Node) -> bool:
+    """Whether a node belongs to the lookup, or to one more that is written in the same way."""
+    return any(_holds(each, node) for each in lookup.all)
 
 
 def _check_nodes(app: App, lookup: _Lookup, asked: Asked, rows: _Rows, fixed: set[str]) -> None:
@@ -545,10 +608,10 @@ def _made(
     got = f"{found}.get({at.text(module, asked.key)}{asked.missing})"
     if more is not None and more.otherwise:
         got += more.otherwise
-        if lookup.assigned is None:
+        if lookup.assigned is None and lookup.taken is not getattr(lookup.loop, "elt", None):
             got = f"({got})"
     edits.append(insert_before(module, lookup.statement, lines))
-    edits.append(_in_place(module, lookup.taken, got))
+    edits.extend(_in_place(module, each, got) for each in lookup.all)
     if lookup.before is not None and isinstance(lookup.loop, s.For):
         edits.extend(delete_statements(module, lookup.loop.body, [lookup.before]))
     title = f"{lookup.function.qualname} of {module.path}: {found} are loaded at once"
@@ -566,9 +629,9 @@ def _asking(
     """Return what asks for all keys, in the parts between which lines may be broken."""
     module = lookup.function.module
     if more is not None:
-        plural_one = sibling(app, more)
-        text, imports = _call_of(lookup, more, plural_one.name, keys)
-        return (text,), (*plural_one.imports, *imports), plural_one.edits
+        many = sibling(app, more, lookup.site)
+        text, imports = _call_of(lookup, more, many.name, keys)
+        return (text,), (*many.imports, *imports), many.edits
     assert execution is not None  # noqa: S101 - it is run in the loop
     if asked.kind == "value":
         text, imports = of_numbers(module, asked, lookup.site, keys, execution.session)
@@ -593,7 +656,7 @@ def _written(
         head, value = f"{found} = {{", f"{one}.{column}: {one}"
         return laid_out(head, value, f"for {one} in ", parts, width), ()
     if asked.kind == "many":
-        one = _row(asked)
+        one = _row(asked) if _row(asked) not in known else "row"
         if one in known:
             raise Refused(f"the name {one} is taken")
         hint, needed = _hint(lookup, asked)

@@ -119,7 +119,7 @@ class Sibling(msgspec.Struct, frozen=True, eq=False):
     imports: tuple[Import, ...]
 
 
-def sibling(app: App, found: Called) -> Sibling:
+def sibling(app: App, found: Called, site: CallSite) -> Sibling:
     """Return the function that gives for many keys what one gives for one."""
     function = found.function
     module, node, imports = function.module, function.node, list[Import]()
@@ -146,7 +146,7 @@ def sibling(app: App, found: Called) -> Sibling:
         if _squeezed(at.text(there.module, there.node)) != _squeezed(lines):
             raise Refused(f"the name {name} is taken")
         return Sibling(name, (), ())
-    if _is_last(app, function):  # nobody asks for one any more
+    if _is_last(app, function, site):  # nobody asks for one any more
         indentation = at.indentation(module.source, node.start)
         text = lines.rstrip("\n").replace("\n", f"{at.newline(module.source)}{indentation}")
         return Sibling(name, (replace(module, node, text),), tuple(imports))
@@ -154,10 +154,12 @@ def sibling(app: App, found: Called) -> Sibling:
     return Sibling(name, (insert_after(module, node, blank + lines),), tuple(imports))
 
 
-def _is_last(app: App, function: Function) -> bool:
-    """Whether the call in the loop is the only mention of a function."""
+def _is_last(app: App, function: Function, site: CallSite) -> bool:
+    """Whether the call in the loop is the only mention of a function, but for its import there."""
     word = re.compile(rb"\b" + function.name.encode() + rb"\b")
     mentions = sum(len(word.findall(module.source)) for module in app.modules.values())
+    for statement in site.module.import_statements:
+        mentions -= len(word.findall(site.module.source[statement.start : statement.end]))
     return mentions == 2  # its definition and the call
 
 

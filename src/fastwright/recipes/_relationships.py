@@ -45,14 +45,18 @@ class _Load(msgspec.Struct, frozen=True, eq=False):
     all: tuple[Source, ...]
 
 
-def relationships(app: App, target: Target) -> Iterator[Planned]:
-    """Yield one change for each statement whose rows are read row by row, and those that stay."""
-    sources = Sources(app)
-    found: dict[tuple[str, int], list[Source]] = {}
-    for source in _read(app, sources):
+def relationships(app: App, target: Target) -> tuple[list[Planned], set[str]]:
+    """Return one change for each statement whose rows are read row by row, and those that stay.
+
+    With the places (``file:line``) where the relationships of those that stay are read.
+    """
+    sources, planned, seen = Sources(app), list[Planned](), set[str]()
+    found: dict[tuple[str, int], list[tuple[Source, str]]] = {}
+    for place, source in _read(app, sources):
         if source.repeated and _is_loadable(source.path):
-            found.setdefault(_key(source), []).append(source)
-    for each in found.values():
+            found.setdefault(_key(source), []).append((source, place))
+    for read in found.values():
+        each = [source for source, _ in read]
         load = _Load(each[0], _longest(each), tuple(each))
         function, module = load.source.function, load.source.function.module
         if not target.takes(function) or module.kind != "source":
@@ -62,10 +66,12 @@ def relationships(app: App, target: Target) -> Iterator[Planned]:
             proposal = _proposal(app, sources, load, place)
         except _Refused as refused:
             names = ", ".join(_named(path) for path in load.paths)
-            yield Stopped(place, f"{names} is read for each row; {refused}")
+            planned.append(Stopped(place, f"{names} is read for each row; {refused}"))
+            seen.update({place, *(where for _, where in read)})
             continue
         if proposal is not None:
-            yield proposal
+            planned.append(proposal)
+    return planned, seen
 
 
 def _key(source: Source) -> tuple[str, int]:
@@ -96,13 +102,18 @@ def _longest(sources: list[Source]) -> tuple[_Path, ...]:
 # ------------------------------------------------------------------------ reading
 
 
-def _read(app: App, sources: Sources) -> Iterator[Source]:
+_Read = Iterator[tuple[str, Source]]
+"""Where a relationship is read, and a source of the rows."""
+
+
+def _read(app: App, sources: Sources) -> _Read:
     known = loading(app)
     for step in served(app).reached:
         for touch in known.touches(step.function):
             if not touch.around.handled and not touch.around.deferred:
-                path = (touch.relationship,)
-                yield from sources.of(touch.node.value, touch.function, path, repeated=False)
+                path, place = (touch.relationship,), _place(touch.function.module, touch.node)
+                for source in sources.of(touch.node.value, touch.function, path, repeated=False):
+                    yield place, source
         for site in app.calls.sites(step.function):
             if site.method in _SERIALISING and site.receiver is not None and site.node.args:
                 yield from _validated(app, sources, site)
@@ -111,17 +122,24 @@ def _read(app: App, sources: Sources) -> Iterator[Source]:
             yield from _answered(app, sources, route, route.endpoint)
 
 
-def _validated(app: App, sources: Sources, site: CallSite) -> Iterator[Source]:
+def _place(module: Module, node: s.Node) -> str:
+    return f"{module.path}:{module.line(node)}"
+
+
+def _validated(app: App, sources: Sources, site: CallSite) -> _Read:
     """``OrderPublic.model_validate(order)`` reads what the schema names."""
     known, given = loading(app), site.node.args[0]
     schema = schema_class(site.receiver) if site.receiver is not None else None
     for option in alternatives(app.types.of(given, Where(site.module, site.caller))):
         table = known.table_of(option)
         if schema is not None and table is not None:
-            yield from _serialised(app, sources, schema, table, given, site.caller, many=False)
+            for found in known.serialised(schema, table):
+                repeated = any(each.many for each in found.path[:-1])
+                for source in sources.of(given, site.caller, found.path, repeated=repeated):
+                    yield _place(site.module, site.node), source
 
 
-def _answered(app: App, sources: Sources, route: Route, endpoint: Function) -> Iterator[Source]:
+def _answered(app: App, sources: Sources, route: Route, endpoint: Function) -> _Read:
     """What an endpoint returns is read as the response schema names it."""
     declared = rows_of(route.response.type)
     schema = schema_class(declared[0]) if declared is not None else None
@@ -132,26 +150,21 @@ def _answered(app: App, sources: Sources, route: Route, endpoint: Function) -> I
     for node, _ in app.calls.of_kind(endpoint, s.Return):
         if node.value is None:
             continue
-        found = rows_of(app.types.awaited(app.types.of(node.value, where)))
-        table = loading(app).table_of(found[0]) if found is not None else None
-        if found is not None and table is not None:
-            many = listed and found[1]
-            yield from _serialised(app, sources, schema, table, node.value, endpoint, many=many)
-
-
-def _serialised(
-    app: App,
-    sources: Sources,
-    schema: Class,
-    table: Table,
-    node: s.Expr,
-    function: Function,
-    *,
-    many: bool,
-) -> Iterator[Source]:
-    for found in loading(app).serialised(schema, table):
-        repeated = many or any(each.many for each in found.path[:-1])
-        yield from sources.of(node, function, found.path, repeated=repeated)
+        rows = rows_of(app.types.awaited(app.types.of(node.value, where)))
+        table = loading(app).table_of(rows[0]) if rows is not None else None
+        if rows is None or table is None:
+            continue
+        for found in loading(app).serialised(schema, table):
+            many = listed and rows[1]
+            repeated = many or any(each.many for each in found.path[:-1])
+            field = found.schema.fields[found.field]
+            place = (
+                _place(endpoint.module, endpoint.node)
+                if many
+                else _place(field.owner.module, field.node)
+            )
+            for source in sources.of(node.value, endpoint, found.path, repeated=repeated):
+                yield place, source
 
 
 # ----------------------------------------------------------------------- checking

@@ -23,6 +23,7 @@ from fastwright.edit.fix import Edit, Import
 from fastwright.edit.names import bring
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
+from fastwright.recipes._generic import override, repository_of
 from fastwright.recipes._sources import Source, Sources
 from fastwright.recipes.recipe import Planned, Proposal, Stopped, Target
 from fastwright.rules.data._statements import whole
@@ -43,6 +44,7 @@ class _Load(msgspec.Struct, frozen=True, eq=False):
     source: Source
     paths: tuple[_Path, ...]
     all: tuple[Source, ...]
+    """Those too that read it of one row alone."""
 
 
 def relationships(app: App, target: Target) -> tuple[list[Planned], set[str]]:
@@ -51,13 +53,15 @@ def relationships(app: App, target: Target) -> tuple[list[Planned], set[str]]:
     With the places (``file:line``) where the relationships of those that stay are read.
     """
     sources, planned, seen = Sources(app), list[Planned](), set[str]()
-    found: dict[tuple[str, int], list[tuple[Source, str]]] = {}
+    found: dict[tuple[str, int, int], list[tuple[Source, str]]] = {}
     for place, source in _read(app, sources):
-        if source.repeated and _is_loadable(source.path):
-            found.setdefault(_key(source), []).append((source, place))
+        if _is_loadable(source.path):
+            found.setdefault(_key(app, source), []).append((source, place))
     for read in found.values():
-        each = [source for source, _ in read]
-        load = _Load(each[0], _longest(each), tuple(each))
+        each = [source for source, _ in read if source.repeated]
+        if not each:
+            continue
+        load = _Load(each[0], _longest(each), tuple(source for source, _ in read))
         function, module = load.source.function, load.source.function.module
         if not target.takes(function) or module.kind != "source":
             continue
@@ -74,8 +78,11 @@ def relationships(app: App, target: Target) -> tuple[list[Planned], set[str]]:
     return planned, seen
 
 
-def _key(source: Source) -> tuple[str, int]:
-    return source.function.module.path, source.node.start
+def _key(app: App, source: Source) -> tuple[str, int, int]:
+    """Return what tells statements apart: for any table, also by the repository that runs them."""
+    cls = repository_of(app, source) if _table(app, source) is None else None
+    key = id(cls.node) if cls is not None else 0
+    return source.function.module.path, source.node.start, key
 
 
 def _named(path: _Path) -> str:
@@ -170,8 +177,11 @@ def _answered(app: App, sources: Sources, route: Route, endpoint: Function) -> _
 # ----------------------------------------------------------------------- checking
 
 
-def _check_use(sources: Sources, load: _Load) -> None:
-    """Refuse a statement that others run too, who do not need the relationships."""
+def _check_use(sources: Sources, load: _Load, cls: Class | None) -> None:
+    """Refuse a statement that more others run, who do not need the relationships.
+
+    With ``cls``: of the callers of the inherited method that runs it, those count that may have this class.
+    """
     needed: dict[int, set[int]] = {}
     called: dict[int, Function] = {}
     for source in load.all:
@@ -180,11 +190,27 @@ def _check_use(sources: Sources, load: _Load) -> None:
                 needed.setdefault(id(target.node), set()).add(id(site.node))
                 called[id(target.node)] = target
     for key, sites in needed.items():
-        for site in sources.callers(called[key]):
-            if id(site.node) not in sites:
-                where = f"{site.module.path}:{site.module.line(site.node)}"
-                name = called[key].qualname
-                raise _Refused(f"{name} is called where nobody reads it ({where})")
+        other = cls is not None and called[key] is load.source.function
+        idle = [
+            site
+            for site in sources.callers(called[key])
+            if id(site.node) not in sites and (not other or _may_be(sources, site, cls))
+        ]
+        if len(idle) > len(sites):
+            name, where = called[key].qualname, _place(idle[0].module, idle[0].node)
+            raise _Refused(f"most of those who call {name} do not read it ({where})")
+
+
+def _may_be(sources: Sources, site: CallSite, cls: Class | None) -> bool:
+    """Whether a method is called on an instance of a class: by its own methods, and its base's too."""
+    found = site.receiver.cls if isinstance(site.receiver, Instance) else None
+    if found is cls or not isinstance(found, Class):
+        return True
+    return found is site.caller.owner and any(
+        _may_be(sources, each, cls)
+        for each in sources.callers(site.caller)
+        if each.caller is not site.caller
+    )
 
 
 def _check_changes(app: App, load: _Load, start: int) -> None:
@@ -255,8 +281,10 @@ def _changes(app: App, site: CallSite, classes: set[Class | None]) -> bool:
 def _proposal(app: App, sources: Sources, load: _Load, place: str) -> Proposal | None:
     source = load.source
     table = _table(app, source)
-    if table is None or any(path[0].name not in table.relationships for path in load.paths):
-        raise _Refused("its rows come from a statement for any table")
+    if table is None:
+        return _own(app, sources, load, place)
+    if any(path[0].name not in table.relationships for path in load.paths):
+        raise _Refused("the statement is for another table")
     if source.execution is None:
         made = _read_again(app, load, table)
     elif source.execution.by_key and not _is_query(source):
@@ -266,7 +294,7 @@ def _proposal(app: App, sources: Sources, load: _Load, place: str) -> Proposal |
     if made is None:
         return None
     if source.execution is not None:
-        _check_use(sources, load)
+        _check_use(sources, load, None)
         _check_changes(app, load, source.node.end)
     edits, imports = made
     names = ", ".join(_named(path) for path in load.paths)
@@ -274,6 +302,23 @@ def _proposal(app: App, sources: Sources, load: _Load, place: str) -> Proposal |
         f"{source.function.qualname} of {source.function.module.path}: {names} is loaded at once"
     )
     return Proposal(title, edits, imports, places=(place,))
+
+
+def _own(app: App, sources: Sources, load: _Load, place: str) -> Proposal:
+    """``get`` of a repository for any table becomes one of the repository for this table."""
+    function, cls = load.source.function, repository_of(app, load.source)
+    table = app.models.table(load.paths[0][0].owner)
+    if cls is None or table is None:
+        raise _Refused("its rows come from a statement for any table")
+    made = override(app, cls, function, table)
+    if made is None:
+        raise _Refused("its rows come from a statement for any table")
+    _check_use(sources, load, cls)
+    _check_changes(app, load, load.source.node.end)
+    title = (
+        f"{cls.name} of {cls.module.path} has its own {function.name}, for what is read of its rows"
+    )
+    return Proposal(title, *made, places=(place,))
 
 
 def _is_query(source: Source) -> bool:

@@ -1293,7 +1293,7 @@ def create(users: list[int], db: Session = Depends(get_db)) -> list[str]:
         },
     ),
     Case(
-        "left alone: rows that change behind the query, a query that others run too, one for any table, options that cannot be read, what is loaded by hand",
+        "left alone: rows that change behind the query, a query that most run without need, a statement for any table, options that cannot be read, what is loaded by hand",
         {
             "models.py": _SHOP,
             "repository.py": """\
@@ -1318,6 +1318,12 @@ class Repository(Generic[Model]):
 
 class Customers(Repository[Customer]):
     model = Customer
+
+    def names(self) -> list[str]:
+        return [customer.name for customer in self.all()]
+
+    def count(self) -> int:
+        return len(self.all())
 
 
 def customer_of(session: Session, customer_id: int) -> Customer | None:
@@ -1352,9 +1358,26 @@ def customer(customer_id: int, session: Session = Depends(get_session)) -> str:
     return customer_of(session, customer_id).name
 
 
+@app.get("/customers/{customer_id}/known")
+def known(customer_id: int, session: Session = Depends(get_session)) -> bool:
+    return customer_of(session, customer_id) is not None
+
+
 @app.get("/customers")
 def customers(session: Session = Depends(get_session)) -> list[int]:
     return [len(customer.orders) for customer in Customers(session).all()]
+
+
+@app.get("/names")
+def names(session: Session = Depends(get_session)) -> list[str]:
+    repository = Customers(session)
+    return repository.names() if repository.count() else []
+
+
+@app.get("/all/{name}")
+def all_of(name: str, session: Session = Depends(get_session)) -> list[int]:
+    table = {"customers": Customer}[name]
+    return [len(row.orders) for row in session.exec(select(table)).all()]
 
 
 @app.get("/orders/{order_id}")
@@ -1382,11 +1405,12 @@ def made(session: Session = Depends(get_session)) -> list[str]:
         },
         stopped=(
             "main.py:12",
-            "main.py:37",
-            "main.py:43",
-            "main.py:50",
+            "main.py:48",
+            "main.py:54",
+            "main.py:60",
+            "main.py:67",
             "repository.py:17",
-            "repository.py:25",
+            "repository.py:31",
         ),
     ),
     Case(
@@ -1432,6 +1456,95 @@ def sold(session: Session = Depends(get_session)) -> list[str]:
     statement = select(Order).options(joinedload(Order.lines).joinedload(Line.product))
     found = session.exec(statement).unique().all()
     return [line.product.sku for order in found for line in order.lines]
+""",
+        },
+    ),
+    Case(
+        "a repository for any table: the one for this table gets a method of its own",
+        {
+            "models.py": _SHOP,
+            "base.py": """\
+from collections.abc import Sequence
+from typing import Generic, TypeVar
+
+from sqlmodel import Session, SQLModel, select
+
+Model = TypeVar("Model", bound=SQLModel)
+
+
+class Repository(Generic[Model]):
+    model: type[Model]
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def get(self, row_id: int) -> Model | None:
+        return self.session.get(self.model, row_id)
+
+    def all(self) -> Sequence[Model]:
+        return self.session.exec(select(self.model)).all()
+""",
+            "repository.py": """\
+from base import Repository
+from models import Customer, Order
+
+
+class OrderRepository(Repository[Order]):
+    model = Order
+
+
+class CustomerRepository(Repository[Customer]):
+    model = Customer
+""",
+            "main.py": """\
+from fastapi import Depends, FastAPI
+from sqlmodel import Session
+
+from models import get_session
+from repository import CustomerRepository, OrderRepository
+
+app = FastAPI()
+
+
+@app.get("/orders/{order_id}")
+def order(order_id: int, session: Session = Depends(get_session)) -> list[str]:
+    order = OrderRepository(session).get(order_id)
+    return [line.product.sku for line in order.lines]
+
+
+@app.get("/customers")
+def customers(session: Session = Depends(get_session)) -> list[int]:
+    return [len(customer.orders) for customer in CustomerRepository(session).all()]
+
+
+@app.get("/customers/{customer_id}")
+def customer(customer_id: int, session: Session = Depends(get_session)) -> str:
+    return CustomerRepository(session).get(customer_id).name
+""",
+        },
+        {
+            "repository.py": """\
+from collections.abc import Sequence
+
+from sqlalchemy.orm import selectinload
+from sqlmodel import select
+
+from base import Repository
+from models import Customer, Line, Order
+
+
+class OrderRepository(Repository[Order]):
+    model = Order
+
+    def get(self, row_id: int) -> Order | None:
+        return self.session.get(Order, row_id, options=[selectinload(Order.lines).selectinload(Line.product)])
+
+
+class CustomerRepository(Repository[Customer]):
+    model = Customer
+
+    def all(self) -> Sequence[Customer]:
+        return self.session.exec(select(Customer).options(selectinload(Customer.orders))).all()
 """,
         },
     ),

@@ -87,6 +87,8 @@ class Asked(msgspec.Struct, frozen=True, eq=False):
     """What else is asked of the rows."""
     legacy: bool = False
     ordered: bool = False
+    options: tuple[s.Expr, ...] = ()
+    """What is loaded with a row, of ``session.get(..., options=[...])``."""
     number: str = ""
     """``count``, ``sum``: what is asked of the rows together."""
 
@@ -113,6 +115,8 @@ class Run(msgspec.Struct, frozen=True, eq=False):
     """Names of which one is the key, or holds it."""
     named: dict[str, s.Expr] = {}
     """What names stand for that a function reads once."""
+    own: Class | None = None
+    """The repository whose inherited method this is."""
 
 
 def asked_by(app: App, run: Run) -> Asked:
@@ -120,9 +124,14 @@ def asked_by(app: App, run: Run) -> Asked:
     execution, call, taken = run.execution, run.execution.site.node, run.taken
     method = execution.site.method
     if execution.by_key and execution.query is None:
-        if taken or method != "get" or len(call.args) != 2 or call.keywords:
+        options = call.keyword("options")
+        if taken or method != "get" or len(call.args) != 2:
             raise Refused("more than a lookup by key")
-        return _by_key(app, run, call.args[0], call.args[1], legacy=False)
+        if call.keywords and (len(call.keywords) > 1 or not isinstance(options, s.List)):
+            raise Refused("more than a lookup by key")
+        asked = _by_key(app, run, call.args[0], call.args[1], legacy=False)
+        given = tuple(options.elts) if isinstance(options, s.List) else ()
+        return msgspec.structs.replace(asked, options=given)
     query = execution.query
     if query is None or query.locked:
         raise Refused("no plain lookup of one row")
@@ -146,10 +155,25 @@ def asked_by(app: App, run: Run) -> Asked:
 
 
 def _table(app: App, run: Run, model: s.Expr) -> Table:
+    if run.own is not None:
+        return _own_table(app, run.own, model)
     found = app.types.of(model, Where(run.function.module, run.function))
     cls = found.cls if isinstance(found, ClassObject) else None
     table = app.models.table(cls) if isinstance(cls, Class) else None
     if table is None or s.dotted(model) is None or s.last_name(model) != table.cls.name:
+        raise Refused("the table is not known")
+    return table
+
+
+def _own_table(app: App, own: Class, model: s.Expr) -> Table:
+    """Return what ``self.model`` is in a repository that names its table."""
+    found = None
+    if isinstance(model, s.Attribute) and s.dotted(model.value) == "self":
+        found = app.linker.class_attribute(own, model.attr)
+    named = found[1].value if found is not None and found[0] is own else None
+    cls = app.linker.expression(named, own.module)
+    table = app.models.table(cls) if isinstance(cls, Class) else None
+    if table is None or s.dotted(named) != table.cls.name:
         raise Refused("the table is not known")
     return table
 
@@ -159,7 +183,7 @@ def _by_key(app: App, run: Run, model: s.Expr, key: s.Expr, *, legacy: bool) -> 
     keys = [column for column in table.columns.values() if column.primary_key]
     if len(keys) != 1:
         raise Refused("no single primary key")
-    written = at.text(run.function.module, model)
+    written = at.text(run.function.module, model) if run.own is None else table.cls.name
     column = _column(app, table, written, keys[0])
     return Asked("one", table, written, column, key, None, legacy=legacy)
 
@@ -209,7 +233,7 @@ def _by_filter(app: App, run: Run, statement: s.Expr, kind: str) -> Asked:
     column_of, value, owner = _compared(app, run, keyed[0], table)
     found = Asked(
         kind, table or owner, model, column_of, value, statement, keyed[0], others, legacy,  # type: ignore[arg-type]
-        "order_by" in built, number or "count" * counts_rows,
+        "order_by" in built, number=number or "count" * counts_rows,
     )  # fmt: skip
     return _unique(found) if kind == "one" else found
 

@@ -16,10 +16,13 @@ _BREAKS = 3
 
 
 def of_rows(
-    module: Module, asked: Asked, site: CallSite, keys: str, session: str
+    into: Module, asked: Asked, site: CallSite, keys: str, session: str
 ) -> tuple[tuple[str, ...], tuple[Import, ...]]:
-    """Return the statement for the rows of all keys, in the parts between which lines may be broken."""
-    call, imports = site.node, list[Import]()
+    """Return the statement for the rows of all keys, in the parts between which lines may be broken.
+
+    With the imports that it needs in the file that it is written into.
+    """
+    module, call, imports = site.module, site.node, list[Import]()
     if asked.kind == "many" and asked.statement is not None:
         text = _edited(module, asked, site, keys, imports)
         if asked.legacy:
@@ -30,11 +33,16 @@ def of_rows(
     if asked.legacy:
         given = ", ".join([*others, f"{column}.in_({keys})"])
         return (f"{at.text(module, begun(call))}.filter(", given, ").all()"), ()
-    select = _select(module, "sqlmodel" if is_sqlmodel(site) else "sqlalchemy", imports)
-    column = _column(module, asked, site, imports)
+    select = _select(into, "sqlmodel" if is_sqlmodel(site) else "sqlalchemy", imports)
+    column = _column(into, asked, site, imports)
     given = ", ".join([*others, f"{column}.in_({keys})"])
     run = _run(module, call, site, "", session)
-    return (run[0], f"{select}({asked.model}).where(", given, ")", run[-1]), tuple(imports)
+    closed = ")"
+    if asked.options:
+        if into is not module:
+            raise Refused("it loads more with a row")
+        closed = f").options({', '.join(at.text(module, each) for each in asked.options)})"
+    return (run[0], f"{select}({asked.model}).where(", given, closed, run[-1]), tuple(imports)
 
 
 def of_numbers(

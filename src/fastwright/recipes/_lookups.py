@@ -22,7 +22,7 @@ from fastwright.read.module import Module
 from fastwright.recipes._asked import Asked, Refused, Run, asked_by, mentions, type_name
 from fastwright.recipes._batches import begun, laid_out, of_numbers, of_rows
 from fastwright.recipes._from_rules import hits_of
-from fastwright.recipes._plural import Called, called, sibling
+from fastwright.recipes._plural import Called, Guard, Sibling, called, guarded, sibling
 from fastwright.recipes._words import plural, snake
 from fastwright.recipes.recipe import Planned, Proposal, Stopped, Target
 
@@ -610,6 +610,11 @@ def _made(
         got += more.otherwise
         if lookup.assigned is None and lookup.taken is not getattr(lookup.loop, "elt", None):
             got = f"({got})"
+    if more is not None and more.guard is not None:
+        required = guarded(app, more.guard)
+        got, needed = _checked(lookup, more.guard, required, got)
+        edits.extend(required.edits)
+        imports = (*imports, *needed)
     edits.append(insert_before(module, lookup.statement, lines))
     edits.extend(_in_place(module, each, got) for each in lookup.all)
     if lookup.before is not None and isinstance(lookup.loop, s.For):
@@ -630,7 +635,7 @@ def _asking(
     module = lookup.function.module
     if more is not None:
         many = sibling(app, more, lookup.site)
-        text, imports = _call_of(lookup, more, many.name, keys)
+        text, imports = _call_of(lookup, more, many, keys)
         return (text,), (*many.imports, *imports), many.edits
     assert execution is not None  # noqa: S101 - it is run in the loop
     if asked.kind == "value":
@@ -715,30 +720,49 @@ def _hint(lookup: _Lookup, asked: Asked) -> tuple[str, tuple[Import, ...]]:
     return f": dict[{key}, list[{written}]]", named.imports if named is not None else ()
 
 
-def _call_of(lookup: _Lookup, more: Called, name: str, keys: str) -> tuple[str, tuple[Import, ...]]:
+def _call_of(
+    lookup: _Lookup, more: Called, many: Sibling, keys: str
+) -> tuple[str, tuple[Import, ...]]:
     """Return the call of the function for many keys, and the import that it needs."""
     module, call = lookup.function.module, lookup.site.node
-    imports: tuple[Import, ...] = ()
-    if isinstance(call.func, s.Attribute):
-        written = f"{at.text(module, call.func.value)}.{name}"
-    elif more.function.module is module:
-        written = name
+    written, imports = _beside(lookup, many)
+    if more.function is not lookup.site.targets[0]:  # it looks up through another method
+        given = [keys]
     else:
-        found = bring(module, more.function.module.name, name)
-        if found is None:
-            raise Refused(f"the name {name} is taken")
-        written, imports = found.name, found.imports
-    given = []
-    for each in arguments(call):
-        value = each.value if isinstance(each, s.Keyword) else each
-        if value is more.asked.key:
-            given.append(
-                f"{plural(more.parameter)}={keys}" if isinstance(each, s.Keyword) else keys
-            )
-        else:
-            given.append(at.text(module, each))
+        given = []
+        for each in arguments(call):
+            value = each.value if isinstance(each, s.Keyword) else each
+            if value is not more.asked.key:
+                given.append(at.text(module, each))
+            elif isinstance(each, s.Keyword):
+                given.append(f"{plural(more.parameter)}={keys}")
+            else:
+                given.append(keys)
     text = f"{written}({', '.join(given)})"
     return (f"await {text}" if more.function.is_async else text), imports
+
+
+def _beside(lookup: _Lookup, found: Sibling) -> tuple[str, tuple[Import, ...]]:
+    """Return how a function is called that stands beside the one that is called in the loop."""
+    module, call = lookup.function.module, lookup.site.node
+    if isinstance(call.func, s.Attribute):
+        return f"{at.text(module, call.func.value)}.{found.name}", ()
+    if found.module is module:
+        return found.name, ()
+    brought = bring(module, found.module.name, found.name)
+    if brought is None:
+        raise Refused(f"the name {found.name} is taken")
+    return brought.name, brought.imports
+
+
+def _checked(
+    lookup: _Lookup, guard: Guard, required: Sibling, got: str
+) -> tuple[str, tuple[Import, ...]]:
+    """Return a row from the dictionary, or what is raised where there is none."""
+    module = lookup.function.module
+    written, imports = _beside(lookup, required)
+    given = ", ".join([got, *(at.text(module, value) for _, value in guard.given)])
+    return f"{written}({given})", imports
 
 
 def _in_place(module: Module, taken: s.Expr, text: str) -> Edit:

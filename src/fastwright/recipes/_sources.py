@@ -21,6 +21,7 @@ from fastwright.rules.data._loops import is_bounded
 _WRAPPERS = frozenset({"list", "sorted", "reversed", "set", "tuple", "iter"})
 _OF_RESULT = frozenset({"all", "scalars", "unique", "first", "one", "one_or_none", "scalar_one",
                         "scalar_one_or_none", "scalar", "fetchall"})  # fmt: skip
+_OF_DICT = frozenset({"get", "values"})
 _DEPTH = 16
 _MOST = 40
 """Places from which one touch is followed back to its rows."""
@@ -105,8 +106,10 @@ class Sources:
             case s.BoolOp():
                 for value in node.values:
                     yield from self._of(value, function, way, depth)
-            case s.Comp() if isinstance(node.elt, s.Name):
+            case s.Comp():
                 yield from self._of(node.elt, function, way, depth)
+            case s.Subscript() if not isinstance(node.slice, s.Slice):
+                yield from self._of(node.value, function, way, depth)
             case s.Attribute():
                 relationship = self._relationship(node, function)
                 if relationship is not None and not _is_way_back(relationship, way.path):
@@ -207,7 +210,7 @@ class Sources:
                 )  # fmt: skip
                 for returned in returns(self.app, target):
                     yield from self._of(returned, target, inner, depth)
-        elif isinstance(node.func, s.Attribute) and node.func.attr in _OF_RESULT:
+        elif isinstance(node.func, s.Attribute) and node.func.attr in _OF_RESULT | _OF_DICT:
             yield from self._of(node.func.value, function, way, depth)
 
     def _made(self, site: CallSite | None) -> Class | None:

@@ -107,6 +107,7 @@ def fill(rows: int) -> None:
     "repository.py": """\
 from collections.abc import Sequence
 
+from fastapi import HTTPException
 from sqlmodel import Session, func, select
 
 from database import Order, Product
@@ -118,6 +119,12 @@ class Products:
 
     def get(self, product_id: int) -> Product | None:
         return self.session.get(Product, product_id)
+
+    def get_or_404(self, product_id: int) -> Product:
+        product = self.get(product_id)
+        if product is None or product.stock > 100:
+            raise HTTPException(404, f"No product {product_id}")
+        return product
 
 
 class Orders:
@@ -142,6 +149,7 @@ from repository import Orders, Products
 app = FastAPI()
 PATHS = [
     "/orders", "/orders/1", "/orders/99", "/made", "/cancelled", "/public", "/lines", "/known",
+    "/required/2", "/required/77",
     "/customers", "/spent", "/pieces",
 ]
 
@@ -229,6 +237,13 @@ def known(session: Session = Depends(get_session)) -> list[int]:
             raise HTTPException(404, f"No product {number} after {len(found)}")
         found.append(product.stock)
     return found
+
+
+@app.get("/required/{last}")
+def required(last: int, session: Session = Depends(get_session)) -> list[int]:
+    products = Products(session)
+    numbers = [line.product_id for line in session.exec(select(Line)).all()] + [last]
+    return [products.get_or_404(number).stock for number in numbers]
 
 
 @app.get("/customers")

@@ -611,7 +611,7 @@ def _made(
         if lookup.assigned is None and lookup.taken is not getattr(lookup.loop, "elt", None):
             got = f"({got})"
     if more is not None and more.guard is not None:
-        required = guarded(app, more.guard)
+        required = guarded(app, more.guard, lookup.site)
         got, needed = _checked(lookup, more.guard, required, got)
         edits.extend(required.edits)
         imports = (*imports, *needed)
@@ -729,9 +729,12 @@ def _call_of(
     if more.function is not lookup.site.targets[0]:  # it looks up through another method
         given = [keys]
     else:
-        given = []
-        for each in arguments(call):
+        given, names = [], [parameter.name for parameter in more.function.parameters]
+        for place, each in enumerate(arguments(call)):
             value = each.value if isinstance(each, s.Keyword) else each
+            name = each.arg if isinstance(each, s.Keyword) else names[place]
+            if name not in more.needed:
+                continue
             if value is not more.asked.key:
                 given.append(at.text(module, each))
             elif isinstance(each, s.Keyword):

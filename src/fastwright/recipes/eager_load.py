@@ -2150,4 +2150,299 @@ def caught(ids: list[int], session: Session = Depends(get_session)) -> list[int]
             "main.py:78",
         ),
     ),
+    Case(
+        "functions that raise where no row is: for the same item, in the same words",
+        {
+            "models.py": _SHOP,
+            "repository.py": """\
+from typing import Generic, TypeVar
+
+from fastapi import HTTPException
+from sqlmodel import Session, SQLModel, select
+
+from models import Customer, Product
+
+Model = TypeVar("Model", bound=SQLModel)
+
+
+class Repository(Generic[Model]):
+    model: type[Model]
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def get(self, row_id: int) -> Model | None:
+        return self.session.get(self.model, row_id)
+
+
+class ProductRepository(Repository[Product]):
+    model = Product
+
+    def get_or_404(self, product_id: int) -> Product:
+        \"\"\"Find a product that is there.\"\"\"
+        product = self.get(product_id)
+        if product is None:
+            raise HTTPException(404, f"No product {product_id}")
+        return product
+
+
+def find_customer(session: Session, customer_id: int, role: str = "buyer") -> Customer:
+    customer = session.exec(select(Customer).where(Customer.id == customer_id)).first()
+    if not customer or customer.name == "":
+        raise HTTPException(404, f"No {role} {customer_id}")
+    return customer
+""",
+            "main.py": """\
+from fastapi import Depends, FastAPI
+from sqlmodel import Session, select
+
+from models import Order, get_session
+from repository import ProductRepository, find_customer
+
+app = FastAPI()
+
+
+@app.post("/stock")
+def stock(ids: list[int], session: Session = Depends(get_session)) -> list[int]:
+    products = ProductRepository(session)
+    return [products.get_or_404(product_id).stock for product_id in ids]
+
+
+@app.get("/names")
+def names(session: Session = Depends(get_session)) -> list[str]:
+    found = []
+    for order in session.exec(select(Order).limit(100)).all():
+        customer = find_customer(session, order.customer_id, role="customer")
+        found.append(customer.name)
+    return found
+""",
+        },
+        {
+            "repository.py": """\
+from collections.abc import Sequence
+from typing import Generic, TypeVar
+
+from fastapi import HTTPException
+from sqlmodel import Session, SQLModel, select, col
+
+from models import Customer, Product
+
+Model = TypeVar("Model", bound=SQLModel)
+
+
+class Repository(Generic[Model]):
+    model: type[Model]
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def get(self, row_id: int) -> Model | None:
+        return self.session.get(self.model, row_id)
+
+
+class ProductRepository(Repository[Product]):
+    model = Product
+
+    def require_product(self, product: Product | None, product_id: int) -> Product:
+        if product is None:
+            raise HTTPException(404, f"No product {product_id}")
+        return product
+
+    def list_by_id(self, row_ids: list[int]) -> Sequence[Product]:
+        return self.session.exec(select(Product).where(col(Product.id).in_(row_ids))).all()
+
+
+def require_customer(customer: Customer | None, customer_id: int, role: str = "buyer") -> Customer:
+    if not customer or customer.name == "":
+        raise HTTPException(404, f"No {role} {customer_id}")
+    return customer
+
+
+def list_customers_by_id(session: Session, customer_ids: list[int]) -> Sequence[Customer]:
+    return session.exec(select(Customer).where(col(Customer.id).in_(customer_ids))).all()
+""",
+            "main.py": """\
+from fastapi import Depends, FastAPI
+from sqlmodel import Session, select
+
+from models import Order, get_session
+from repository import ProductRepository, list_customers_by_id, require_customer
+
+app = FastAPI()
+
+
+@app.post("/stock")
+def stock(ids: list[int], session: Session = Depends(get_session)) -> list[int]:
+    products = ProductRepository(session)
+    products_by_id = {product.id: product for product in products.list_by_id(ids)}
+    return [products.require_product(products_by_id.get(product_id), product_id).stock for product_id in ids]
+
+
+@app.get("/names")
+def names(session: Session = Depends(get_session)) -> list[str]:
+    found = []
+    orders = session.exec(select(Order).limit(100)).all()
+    customer_ids = [order.customer_id for order in orders]
+    customers = {customer.id: customer for customer in list_customers_by_id(session, customer_ids)}
+    for order in orders:
+        customer = require_customer(customers.get(order.customer_id), order.customer_id, "customer")
+        found.append(customer.name)
+    return found
+""",
+        },
+    ),
+    Case(
+        "async: functions for one and for many, with what is loaded with a row",
+        {
+            "models.py": _BLOG,
+            "repository.py": """\
+from fastapi import HTTPException
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import selectinload
+
+from models import Post
+
+
+class Posts:
+    def __init__(self, db: AsyncSession) -> None:
+        self.db = db
+
+    async def get(self, post_id: int) -> Post:
+        post = await self.db.get(Post, post_id, options=[selectinload(Post.author)])
+        if post is None:
+            raise HTTPException(404)
+        return post
+""",
+            "main.py": """\
+from fastapi import Depends, FastAPI
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models import get_db
+from repository import Posts
+
+app = FastAPI()
+
+
+@app.post("/names")
+async def names(ids: list[int], db: AsyncSession = Depends(get_db)) -> list[str]:
+    posts = Posts(db)
+    found = []
+    for post_id in ids:
+        post = await posts.get(post_id)
+        found.append(post.author.name)
+    return found
+""",
+        },
+        {
+            "repository.py": """\
+from collections.abc import Sequence
+
+from fastapi import HTTPException
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import selectinload
+
+from models import Post
+
+
+class Posts:
+    def __init__(self, db: AsyncSession) -> None:
+        self.db = db
+
+    async def get(self, post_id: int) -> Post:
+        return self.require_post(await self.db.get(Post, post_id, options=[selectinload(Post.author)]))
+
+    async def list_by_id(self, post_ids: list[int]) -> Sequence[Post]:
+        return (await self.db.scalars(select(Post).where(Post.id.in_(post_ids)).options(selectinload(Post.author)))).all()
+
+    def require_post(self, post: Post | None) -> Post:
+        if post is None:
+            raise HTTPException(404)
+        return post
+""",
+            "main.py": """\
+from fastapi import Depends, FastAPI
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models import get_db
+from repository import Posts
+
+app = FastAPI()
+
+
+@app.post("/names")
+async def names(ids: list[int], db: AsyncSession = Depends(get_db)) -> list[str]:
+    posts = Posts(db)
+    found = []
+    posts_by_id = {post.id: post for post in await posts.list_by_id(ids)}
+    for post_id in ids:
+        post = posts.require_post(posts_by_id.get(post_id))
+        found.append(post.author.name)
+    return found
+""",
+        },
+    ),
+    Case(
+        "left alone: functions that do something before they raise, that catch, or that choose",
+        {
+            "models.py": _SHOP,
+            "repository.py": """\
+from fastapi import HTTPException
+from sqlmodel import Session
+
+from models import Customer, Product
+
+
+def noted(session: Session, product_id: int) -> Product:
+    product = session.get(Product, product_id)
+    if product is None:
+        print(product_id)
+        raise HTTPException(404)
+    return product
+
+
+def chosen(session: Session, product_id: int) -> Product | Customer | None:
+    product = session.get(Product, product_id)
+    if product is None:
+        return session.get(Customer, product_id)
+    return product
+
+
+def locked(session: Session, product_id: int) -> Product:
+    product = session.get(Product, product_id, with_for_update=True)
+    if product is None:
+        raise HTTPException(404)
+    return product
+""",
+            "main.py": """\
+from fastapi import Depends, FastAPI
+from sqlmodel import Session
+
+from models import get_session
+from repository import chosen, locked, noted
+
+app = FastAPI()
+
+
+@app.post("/noted")
+def of_noted(ids: list[int], session: Session = Depends(get_session)) -> list[int]:
+    return [noted(session, product_id).stock for product_id in ids]
+
+
+@app.post("/chosen")
+def of_chosen(ids: list[int], session: Session = Depends(get_session)) -> list[int]:
+    return [chosen(session, product_id).id for product_id in ids]
+
+
+@app.post("/locked")
+def of_locked(ids: list[int], session: Session = Depends(get_session)) -> list[int]:
+    return [locked(session, product_id).stock for product_id in ids]
+""",
+        },
+        stopped=(
+            "main.py:12",
+            "main.py:17",
+            "main.py:22",
+        ),
+    ),
 )

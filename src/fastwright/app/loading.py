@@ -35,7 +35,7 @@ _LOADERS = frozenset(
     {"selectinload", "joinedload", "subqueryload", "contains_eager", "immediateload", "raiseload",
      "lazyload", "noload", "defaultload", "Load", "load_only"}
 )  # fmt: skip
-_EAGER = frozenset(
+EAGER = frozenset(
     {"selectinload", "joinedload", "subqueryload", "contains_eager", "immediateload", "raiseload",
      "noload"}
 )  # fmt: skip
@@ -105,14 +105,14 @@ class Loading:
         Where ``query`` is not known, ``came_from`` may say from which statements the rows come.
         """
         last = path[-1]
-        if not _by_default(last):
+        if not by_default(last):
             return False
         names = tuple(relationship.name for relationship in path)
         if query is not None and query.kind == "select" and not query.legacy:
             if not query.options_known:
                 return False
             if any(
-                option.strategy in _EAGER and option.path[: len(names)] == names
+                option.strategy in EAGER and option.path[: len(names)] == names
                 for option in query.options
             ):
                 return False
@@ -311,7 +311,7 @@ def _names_no_option(origin: Origin) -> bool:
     return query is not None and query.options_known and not query.options
 
 
-def _by_default(relationship: Relationship) -> bool:
+def by_default(relationship: Relationship) -> bool:
     """Whether a relationship is loaded when it is touched, as far as its declaration says."""
     if relationship.lazy not in {None, "select", "True"}:
         return False

@@ -14,9 +14,9 @@ import msgspec
 
 from fastwright.app.calls import CallSite, Execution
 from fastwright.app.model import App
-from fastwright.app.scopes import Bound
-from fastwright.app.symbols import Function
-from fastwright.app.types import Query
+from fastwright.app.scopes import Bound, Where
+from fastwright.app.symbols import Class, Function
+from fastwright.app.types import Instance, Query, alternatives
 from fastwright.read import syntax as s
 
 _WRAPPERS = frozenset({"list", "sorted", "reversed", "set", "tuple", "iter", "enumerate"})
@@ -109,7 +109,9 @@ class Origins:
                 for value in node.values:
                     yield from self._of(value, function, chain, depth)
             case s.Comp():
-                yield from self._of(node.generators[0].iter, function, chain, depth)
+                made = isinstance(node.elt, s.Call) and self._is_row(node.elt, function)
+                rows = node.elt if made else node.generators[0].iter
+                yield from self._of(rows, function, chain, depth)
             case s.Name():
                 yield from self._name(node, function, chain, depth)
             case s.Call():
@@ -118,6 +120,16 @@ class Origins:
                 return
             case _:
                 yield _UNKNOWN
+
+    def _is_row(self, node: s.Expr, function: Function) -> bool:
+        """``[get(key) for key in keys]``: the rows are not what the loop goes over."""
+        found = self.app.types.of(node, Where(function.module, function))
+        return any(
+            isinstance(option, Instance)
+            and isinstance(option.cls, Class)
+            and self.app.types.is_table(option.cls)
+            for option in alternatives(found)
+        )
 
     def _name(
         self, node: s.Name, function: Function, chain: tuple[CallSite, ...], depth: int

@@ -10,7 +10,7 @@ from fastwright.recipes.recipe import Style, Target
 from fastwright.recipes.registry import recipes
 from fastwright.steps.fixes import Choice, fixes
 from fastwright.steps.recipes import refactor
-from fastwright.steps.step import Outcome
+from fastwright.steps.step import Left, Outcome
 from fastwright.steps.tree import Steps, Tree
 
 ORDER = (
@@ -25,11 +25,16 @@ ORDER = (
     "domain-errors",
     "extract-repository",
     "unit-of-work",
+    "eager-load",
     "ports-and-adapters",
     "paginate",
     "app-factory",
 )
-"""First what makes the code readable for the others, then from the outside in, then the set-up."""
+"""First what makes the code readable for the others, then from the outside in, then the set-up.
+
+Rows are loaded together twice: what reads them is moved afterwards as it should be, and loops that committed for each
+row do so once when a use case has become one transaction.
+"""
 _CLEAN = frozenset({"ports-and-adapters"})
 """Only where the domain is to know nothing of what is outside."""
 
@@ -47,14 +52,27 @@ class State(msgspec.Struct, frozen=True):
 def restructure(tree: Tree, style: Style, *, contract_changes: bool) -> Steps:
     """Make the fixes and every recipe, in order, until none of them has anything to do."""
     tree = yield from fixes(tree, Choice(contract_changes=contract_changes))
-    for name in ORDER:
+    for place, name in enumerate(ORDER):
         registered = recipes().get(name)
         if registered is None or (name in _CLEAN and style != "clean"):
             continue
         if registered.recipe.contract and not contract_changes:
             continue
-        tree = yield from refactor(tree, registered, Target(style=style))
+        steps = refactor(tree, registered, Target(style=style))
+        tree = yield from _done(steps) if name in ORDER[place + 1 :] else steps
     return (yield from fixes(tree, Choice(contract_changes=contract_changes)))
+
+
+def _done(steps: Steps) -> Steps:
+    """Return steps without what they leave alone, which is for the next time that they are made."""
+    answer: bool | None = None
+    while True:
+        try:
+            made = steps.send(answer)
+        except StopIteration as stopped:
+            last: Tree = stopped.value
+            return last
+        answer = None if isinstance(made, Left) else (yield made)
 
 
 def state(tree: Tree) -> State:

@@ -514,6 +514,45 @@ CASES = (
         },
     ),
     Case(
+        "rows from a dictionary: they come from the statement that filled it, not from the keys",
+        {
+            "app/models.py": _MODELS,
+            "app/main.py": """
+                from fastapi import Depends, FastAPI, HTTPException
+                from pydantic import BaseModel
+                from sqlalchemy import func, select
+                from sqlalchemy.orm import Session, selectinload
+                from app.models import Customer, Order, get_session
+
+                app = FastAPI()
+
+                class OrderPublic(BaseModel):
+                    id: int
+
+                class CustomerPublic(BaseModel):
+                    id: int
+                    orders: list[OrderPublic]
+
+                def required(customer: Customer | None) -> Customer:
+                    if customer is None:
+                        raise HTTPException(404)
+                    return customer
+
+                def customers_of(session: Session, keys: list[int]) -> list[Customer]:
+                    statement = select(Customer).where(Customer.id.in_(keys))
+                    return session.scalars(statement.options(selectinload(Customer.orders))).all()
+
+                @app.get("/best", response_model=list[CustomerPublic])
+                def best(session: Session = Depends(get_session)):
+                    statement = select(Order.customer_id, func.count()).group_by(Order.customer_id)
+                    keys = session.execute(statement.limit(9)).all()
+                    wanted = [key for key, _ in keys]
+                    customers = {each.id: each for each in customers_of(session, wanted)}
+                    return [required(customers.get(key)) for key, _ in keys]
+                """,
+        },
+    ),
+    Case(
         "an option that cannot be read may load anything",
         {
             "app/models.py": _MODELS,

@@ -13,64 +13,55 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fastwright.app.model import App
+from fastwright.app.on_loop import on_loop
 from fastwright.app.symbols import Function
-from fastwright.edit.fix import Edit
-from fastwright.read import syntax as s
 from fastwright.recipes._from_rules import hits_of, planned_by
+from fastwright.recipes._plain import plain_functions
 from fastwright.recipes._threads import in_threads
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Target
 from fastwright.rules.finding import Hit
 
-_RULE = "blocking-call-in-async"
-_WAITING = (s.Await, s.Yield)
+_RULES = ("blocking-call-in-async", "sync-session-in-async")
 
 
 def plan(app: App, target: Target) -> Iterator[Planned]:
-    """Yield one change for each endpoint that becomes a plain function, then one for calls."""
-    blocked = _endpoints_that_block(app)
+    """Yield one change for each group of coroutines that become plain functions, then one for calls."""
     covered: set[str] = set()
-    for endpoint in app.endpoints:
-        places = blocked.get(id(endpoint.node))
-        if places and target.takes(endpoint) and _is_free(app, endpoint):
-            covered.update(places)
-            yield _plain(endpoint, places)
-    for planned in in_threads(app, _plain_that_block(app, target, covered)):
+    for planned in (
+        *plain_functions(app, _coroutines_that_block(app, target)),
+        *in_threads(app, _plain_that_block(app, target)),
+    ):
         if isinstance(planned, Proposal):
             covered.update(planned.places)
         yield planned
-    yield from planned_by(app, target, (_RULE,), frozenset({"safe", "suggest"}), covered)
+    yield from planned_by(app, target, _RULES, frozenset({"safe", "suggest"}), covered)
 
 
-def _plain_that_block(
-    app: App, target: Target, covered: set[str]
-) -> dict[int, tuple[Function, list[str]]]:
-    """Return the plain functions that block the event loop, each with the places."""
-    by_place = {
-        (step.function.module.path, step.function.qualname): step.function for step in app.reached
-    }
+def _coroutines_that_block(app: App, target: Target) -> dict[int, tuple[Function, list[str]]]:
+    """Return the coroutines below which something blocks, each with the places.
+
+    Those that only sleep are left out: to sleep needs no thread.
+    """
+    by_place: dict[tuple[str, str], Function] = {}
+    for step in on_loop(app).reached:
+        if step.function.is_async:
+            by_place.setdefault((step.function.module.path, step.function.qualname), step.function)
     found: dict[int, tuple[Function, list[str]]] = {}
-    for hit in hits_of(app, _RULE):
-        place = f"{hit.place.file}:{hit.place.line}"
-        function = by_place.get((hit.place.file, hit.place.function or ""))
-        if function is None or function.is_async or place in covered or hit.fix is not None:
-            continue
-        if target.holds(hit.place.file, hit.place.function):
-            found.setdefault(id(function.node), (function, []))[1].append(place)
-    return found
-
-
-def _endpoints_that_block(app: App) -> dict[int, list[str]]:
-    """Return, for endpoints below which something blocks, where."""
-    found: dict[int, list[str]] = {}
-    by_place = {(endpoint.module.path, endpoint.qualname): endpoint for endpoint in app.endpoints}
-    for hit in hits_of(app, _RULE):
-        for place in _functions(hit):
-            endpoint = by_place.get(place)
-            if endpoint is not None:
-                places = found.setdefault(id(endpoint.node), [])
-                if (line := f"{hit.place.file}:{hit.place.line}") not in places:
+    sleeping: dict[int, bool] = {}
+    for rule in _RULES:
+        for hit in hits_of(app, rule):
+            line = f"{hit.place.file}:{hit.place.line}"
+            for place in _functions(hit):
+                function = by_place.get(place)
+                if function is None or not target.takes(function):
+                    continue
+                places = found.setdefault(id(function.node), (function, []))[1]
+                if line not in places:
                     places.append(line)
-    return found
+                sleeps = hit.message.startswith("time.sleep ") and hit.fix is not None
+                key = id(function.node)
+                sleeping[key] = sleeps and sleeping.get(key, True)
+    return {key: each for key, each in found.items() if not sleeping[key]}
 
 
 def _functions(hit: Hit) -> Iterator[tuple[str, str]]:
@@ -80,45 +71,20 @@ def _functions(hit: Hit) -> Iterator[tuple[str, str]]:
             yield place.file, place.function
 
 
-def _is_free(app: App, endpoint: Function) -> bool:
-    """Whether an endpoint may run in a thread: it awaits nothing, and nobody awaits it."""
-    node = endpoint.node
-    if not node.is_async or node.is_generator or node.defines:
-        return False
-    if any(route.kind != "http" for route in app.routes_for(endpoint)):
-        return False
-    waits = any(
-        isinstance(each, _WAITING)
-        or (isinstance(each, (s.For, s.With)) and each.is_async)
-        or (isinstance(each, s.Comp) and any(part.is_async for part in each.generators))
-        for each, _ in app.calls.nodes(endpoint)
-    )
-    return not waits and not _is_named_elsewhere(app, endpoint)
-
-
-def _is_named_elsewhere(app: App, endpoint: Function) -> bool:
-    """Whether any code names the function: it may be awaited there."""
-    word = endpoint.name.encode()
-    return any(
-        word in module.source and any(_names(node, endpoint.name) for node in module.walk())
-        for module in app.modules.values()
-    )
-
-
-def _names(node: s.Node, name: str) -> bool:
-    if isinstance(node, s.Name):
-        return node.id == name
-    return isinstance(node, s.Attribute) and node.attr == name
-
-
-def _plain(endpoint: Function, places: list[str]) -> Proposal:
-    module, node = endpoint.module, endpoint.node
-    source = module.source
-    start = source.rindex(b"async", 0, node.start + len(b"async"))
-    end = source.index(b"def", start)
-    edit = Edit(module.path, start, end, "")
-    title = f"{endpoint.qualname} of {module.path} runs in a thread"
-    return Proposal(title, (edit,), places=tuple(places))
+def _plain_that_block(app: App, target: Target) -> dict[int, tuple[Function, list[str]]]:
+    """Return the plain functions that block the event loop, each with the places."""
+    by_place = {
+        (step.function.module.path, step.function.qualname): step.function for step in app.reached
+    }
+    found: dict[int, tuple[Function, list[str]]] = {}
+    for hit in hits_of(app, _RULES[0]):
+        place = f"{hit.place.file}:{hit.place.line}"
+        function = by_place.get((hit.place.file, hit.place.function or ""))
+        if function is None or function.is_async or hit.fix is not None:
+            continue
+        if target.holds(hit.place.file, hit.place.function):
+            found.setdefault(id(function.node), (function, []))[1].append(place)
+    return found
 
 
 RECIPE = Recipe(
@@ -249,7 +215,7 @@ async def twice() -> int:
         {
             "main.py": """\
 import requests
-from fastapi import FastAPI, UploadFile
+from fastapi import FastAPI, Request
 
 app = FastAPI()
 
@@ -262,15 +228,19 @@ def rate(currency: str = "EUR") -> float:
     return fetch(currency)["USD"]
 
 
+async def received(request: Request) -> bytes:
+    return b"".join([part async for part in request.stream()])
+
+
 @app.post("/files")
-async def upload(file: UploadFile) -> float:
-    content = await file.read(1000)
+async def upload(request: Request) -> float:
+    content = await received(request)
     return len(content) * rate()
 
 
 @app.post("/rates")
-async def rates(file: UploadFile) -> int:
-    currency = (await file.read(3)).decode()
+async def rates(request: Request) -> int:
+    currency = (await received(request)).decode()
     if fetch(currency=currency).get("EUR"):
         return 1
     return len([rate(each) for each in currency])
@@ -279,7 +249,7 @@ async def rates(file: UploadFile) -> int:
         {
             "main.py": """\
 import requests
-from fastapi import FastAPI, UploadFile
+from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 
 app = FastAPI()
@@ -293,21 +263,25 @@ def rate(currency: str = "EUR") -> float:
     return fetch(currency)["USD"]
 
 
+async def received(request: Request) -> bytes:
+    return b"".join([part async for part in request.stream()])
+
+
 @app.post("/files")
-async def upload(file: UploadFile) -> float:
-    content = await file.read(1000)
+async def upload(request: Request) -> float:
+    content = await received(request)
     return len(content) * await run_in_threadpool(rate)
 
 
 @app.post("/rates")
-async def rates(file: UploadFile) -> int:
-    currency = (await file.read(3)).decode()
+async def rates(request: Request) -> int:
+    currency = (await received(request)).decode()
     if (await run_in_threadpool(fetch, currency=currency)).get("EUR"):
         return 1
     return len([rate(each) for each in currency])
 """,
         },
-        stopped=("main.py:27", "main.py:9"),
+        stopped=("main.py:31", "main.py:9"),
     ),
     Case(
         "a session, a row, a cache that others share, an object",
@@ -324,7 +298,7 @@ class Customer(SQLModel, table=True):
 import smtplib
 
 import requests
-from fastapi import Depends, FastAPI, UploadFile
+from fastapi import Depends, FastAPI, Request
 from sqlmodel import Session
 
 from models import Customer
@@ -358,9 +332,13 @@ class Mailer:
             server.send_message("Hello")
 
 
+async def received(request: Request) -> bytes:
+    return b"".join([part async for part in request.stream()])
+
+
 @app.post("/files")
-async def upload(file: UploadFile, session: Session = Depends(get_session)) -> float:
-    content = await file.read(1000)
+async def upload(request: Request, session: Session = Depends(get_session)) -> float:
+    content = await received(request)
     tell(session)
     write_to(session.get_one(Customer, 1))
     Mailer().send()
@@ -372,10 +350,11 @@ async def upload(file: UploadFile, session: Session = Depends(get_session)) -> f
             "main.py:23",
             "main.py:28",
             "main.py:34",
-            "main.py:41",
-            "main.py:42",
             "main.py:43",
-            "main.py:44",
+            "main.py:45",
+            "main.py:46",
+            "main.py:47",
+            "main.py:48",
         ),
     ),
 )

@@ -1,0 +1,221 @@
+"""What binds code to the thread of the event loop: work of the loop itself, state that others share, sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from weakref import WeakKeyDictionary
+
+from fastwright.app.calls import Reached
+from fastwright.app.model import App
+from fastwright.app.on_loop import entries, served
+from fastwright.app.scopes import Where
+from fastwright.app.symbols import Class, Function, Variable
+from fastwright.app.types import Literal
+from fastwright.read import syntax as s
+from fastwright.read.module import Module
+
+_CHANGING = frozenset({"append", "add", "update", "pop", "popitem", "setdefault", "clear", "extend",
+                       "insert", "remove", "discard", "appendleft", "popleft"})  # fmt: skip
+_OF_LOOP = ("asyncio.", "anyio.", "contextvars.")
+_ANYWHERE = frozenset({"asyncio.run", "asyncio.iscoroutinefunction", "asyncio.iscoroutine",
+                       "contextvars.ContextVar.get"})  # fmt: skip
+_CACHING = frozenset({"lru_cache", "cache", "cached", "cached_property"})
+_MOST = 200
+"""Functions below one that are looked at."""
+
+_State = tuple[str, str]
+"""A name of a file: what everybody who reads it shares."""
+
+
+class Unfit(Exception):  # noqa: N818 - no error: the reason why code stays on the loop
+    """Why something is not to be done in a thread."""
+
+
+def check_below(app: App, function: Function, besides: frozenset[int] = frozenset()) -> None:
+    """Raise Unfit where a function, or a plain one that it calls, is bound to the event loop's thread.
+
+    ``besides``: calls (by ``id(node)``) that will not be there any more.
+    """
+    for each in plain_below(app, function):
+        for site in app.calls.sites(each):
+            for name in site.externals:
+                if name.startswith(_OF_LOOP) and name not in _ANYWHERE:
+                    if id(site.node) not in besides:
+                        raise Unfit(f"{each.qualname} calls {name}, which belongs to the loop")
+        for state, node in _changed(app, each):
+            if state not in _changed_in_threads(app):
+                line = each.module.line(node)
+                where = f"{each.module.path}:{line}"
+                raise Unfit(f"{each.qualname} changes {state[1]}, which others share ({where})")
+
+
+def plain_below(app: App, function: Function) -> list[Function]:
+    """Return a function and the plain ones that it calls, however deep."""
+    found, seen = [function], {id(function.node)}
+    for each in found:  # grows while it is walked
+        for site in app.calls.sites(each):
+            for target in site.targets:
+                if not target.is_async and id(target.node) not in seen and len(seen) < _MOST:
+                    seen.add(id(target.node))
+                    found.append(target)
+    return found
+
+
+# ------------------------------------------------------------------ what others share
+
+
+def _changed(app: App, function: Function) -> Iterator[tuple[_State, s.Node]]:
+    """Yield what a function changes that others share: on the event loop, nobody came between."""
+    own = {*app.types.locals.of(function), *(each.name for each in function.node.params)}
+    outer = function.outer
+    while outer is not None:  # names of a function around it are of one call
+        own |= {*app.types.locals.of(outer), *(each.name for each in outer.node.params)}
+        outer = outer.outer
+    for node, _ in app.calls.nodes(function):
+        changed: list[s.Expr] = []
+        if isinstance(node, s.Flow) and node.keyword == "global":
+            for name in node.names:
+                yield (function.module.path, name), node
+        elif isinstance(node, s.Assign):
+            changed = [each for each in node.targets if not isinstance(each, s.Name)]
+        elif isinstance(node, s.AugAssign):
+            changed = [node.target]
+        elif isinstance(node, s.Delete):
+            changed = [each for each in node.targets if not isinstance(each, s.Name)]
+        elif isinstance(node, s.Call) and isinstance(node.func, s.Attribute):
+            changed = [node.func.value] if node.func.attr in _CHANGING else []
+        for target in changed:
+            root = _root(target)
+            state = _state(app, root, own, function) if root is not None else None
+            if state is not None:
+                yield state, node
+
+
+def _root(node: s.Expr | None) -> s.Name | None:
+    """Return the name that what is changed hangs on."""
+    while isinstance(node, (s.Attribute, s.Subscript, s.Starred)):
+        node = node.value
+    return node if isinstance(node, s.Name) else None
+
+
+def _state(app: App, name: s.Name, own: set[str], function: Function) -> _State | None:
+    """Return what others share that is changed under a name; None if it is of this call alone."""
+    if name.id in own:
+        params = function.node.params
+        if function.owner is not None and params and params[0].name == name.id:
+            by_all = "classmethod" in function.decorator_names or (
+                function.name != "__init__" and _has_shared_objects(app, function.owner)
+            )
+            return (function.module.path, function.owner.qualname) if by_all else None
+        bound = app.types.locals.lookup(name.id, name.start, function)
+        value = bound.value if bound is not None and bound.how == "assign" else None
+        if isinstance(value, s.Call) and s.last_name(value.func) in {"get", "setdefault"}:
+            value = value.func
+        root = _root(value)
+        if root is None or root.id in own:
+            return None
+        name = root  # `seen = recently_viewed[user_id]`
+        if not isinstance(app.linker.name(name.id, function.module, function), Variable):
+            return None
+    symbol = app.linker.name(name.id, function.module, function)
+    if isinstance(symbol, Variable):
+        return symbol.module.path, symbol.name
+    return function.module.path, name.id
+
+
+def _has_shared_objects(app: App, cls: Class) -> bool:
+    """Whether objects of a class outlive a request: made at import, or by a function that keeps them."""
+    names = {cls.name, *(each.name for each in app.subclasses(cls))}
+    for module in app.sources:
+        if not any(name.encode() in module.source for name in names):
+            continue
+        bodies = [
+            (function.node.body[0].start, function.node.end)
+            for function in app.every_function(module)
+            if function.decorator_names.isdisjoint(_CACHING) and function.node.body
+        ]
+        for node in module.walk():
+            if isinstance(node, s.Call) and s.last_name(node.func) in names:
+                if not any(start <= node.start < end for start, end in bodies):
+                    return True
+    return False
+
+
+def _changed_in_threads(app: App) -> frozenset[_State]:
+    """Return what threads change already: one more adds nothing new."""
+    found = _STATES.get(app)
+    if found is None:
+        states = (state for step in in_threads(app) for state, _ in _changed(app, step.function))
+        found = _STATES[app] = frozenset(states)
+    return found
+
+
+_STATES: WeakKeyDictionary[App, frozenset[_State]] = WeakKeyDictionary()
+_THREADS: WeakKeyDictionary[App, Reached] = WeakKeyDictionary()
+
+
+def in_threads(app: App) -> Reached:
+    """Return what runs in the threadpool for requests: plain endpoints, dependencies, tasks, what they call."""
+    found = _THREADS.get(app)
+    if found is None:
+        known = [*entries(app), *served(app).entries.values()]
+        roots = [
+            entry.function
+            for entry in known
+            if not entry.function.is_async
+            and entry.kind in {"endpoint", "dependency", "thread", "task"}
+        ]
+        found = _THREADS[app] = app.calls.reach(roots, lambda _site, target: not target.is_async)
+    return found
+
+
+# ----------------------------------------------------------------------- sessions
+
+
+def check_sessions(app: App) -> None:
+    """Raise Unfit where the connections of the project's sessions may belong to one thread."""
+    for module in app.sources:
+        for node in module.walk() if b"scoped_session" in module.source else ():
+            if isinstance(node, s.Call) and s.last_name(node.func) == "scoped_session":
+                raise Unfit(f"each thread has a session of its own ({_place(module, node)})")
+    if any(
+        execution.session == "sync"
+        for step in in_threads(app)
+        for execution in app.calls.executions(step.function)
+    ):
+        return  # threads use them already
+    for module in (*app.sources, *app.tests):
+        for node in module.walk() if b"create_engine" in module.source else ():
+            if isinstance(node, s.Call) and s.last_name(node.func) == "create_engine":
+                _check_engine(app, module, node)
+
+
+def _check_engine(app: App, module: Module, node: s.Call) -> None:
+    """Raise Unfit where an engine of SQLite hands its connections to the thread only that opened them."""
+    given = node.argument(0, "url")
+    url = app.types.of(given, Where(module, app.function_of(module, node)))
+    place = _place(module, node)
+    arguments = [each for each in node.keywords if each.arg in {"connect_args", "poolclass"}]
+    names = {
+        part.value if isinstance(part, s.Constant) else s.last_name(part)
+        for each in arguments
+        for part in s.walk(each.value)
+    }
+    any_thread = "check_same_thread" in names or bool(
+        app.versions.at_least("sqlalchemy", "2.0") or app.versions.at_least("sqlmodel", "0.0.14")
+    )
+    if not isinstance(url, Literal) or not isinstance(url.value, str):
+        if not any_thread:
+            raise Unfit(f"a connection of this engine may belong to one thread ({place})")
+        return
+    if not url.value.startswith("sqlite"):
+        return
+    in_memory = url.value.partition(":///")[2] in {"", ":memory:"} or "mode=memory" in url.value
+    if in_memory and "StaticPool" not in names:
+        raise Unfit(f"each thread has a database in memory of its own ({place})")
+    if not any_thread:
+        raise Unfit(f"a connection of this engine belongs to one thread ({place})")
+
+
+def _place(module: Module, node: s.Node) -> str:
+    return f"{module.path}:{module.line(node)}"

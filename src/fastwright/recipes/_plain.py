@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from fastwright.app.calls import CallSite
 from fastwright.app.model import App
@@ -29,24 +30,33 @@ _HANDING = frozenset({"fastapi.concurrency.run_in_threadpool", "asyncio.to_threa
                       "anyio.to_thread.run_sync"})  # fmt: skip
 
 
-def plain_functions(
-    app: App, blocked: Mapping[int, tuple[Function, list[str]]]
-) -> Iterator[Proposal]:
-    """Yield one change for each group of coroutines that may be plain functions together.
+Blocked: TypeAlias = Mapping[int, "tuple[Function, list[str]]"]
+"""Functions below which something blocks, by ``id(node)``, each with the places."""
 
-    ``blocked``: the coroutines below which something blocks, by their nodes, each with the places.
-    Coroutines that wait for each other make a group.
+
+def plain_functions(app: App, blocked: Blocked) -> tuple[list[Proposal], dict[str, str]]:
+    """Return one change for each group of coroutines that may be plain functions together.
+
+    Coroutines that wait for each other make a group. With them comes, by place, why others stay.
     """
-    found = _Coroutines(app, [function for function, _ in blocked.values()]).plain()
+    coroutines = _Coroutines(app, [function for function, _ in blocked.values()])
+    found = coroutines.plain()
+    proposals: list[Proposal] = []
     waiting = list(found.values())
     while waiting:
-        group = _group(waiting.pop(0), found)
+        group = _group(waiting[0], found)
         waiting = [each for each in waiting if all(each is not other for other in group)]
-        places = [
-            place for each in group for place in blocked.get(id(each.function.node), ((), []))[1]
-        ]
+        functions = [id(each.function.node) for each in group]
+        places = [place for key in functions if key in blocked for place in blocked[key][1]]
         if places:
-            yield _proposal(group, places)
+            proposals.append(_proposal(group, places))
+    reasons = {
+        place: coroutines.reasons[key]
+        for key, (_, places) in blocked.items()
+        if key in coroutines.reasons
+        for place in places
+    }
+    return proposals, reasons
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +99,8 @@ class _Coroutines:
 
     def __init__(self, app: App, roots: list[Function]) -> None:
         self._app = app
+        self.reasons: dict[int, str] = {}
+        """Why coroutines stay, by ``id(node)``."""
         self._candidates = {id(each.node): each for each in roots}
         for each in roots:
             self._add_awaited(each)
@@ -115,24 +127,30 @@ class _Coroutines:
         for key, function in self._candidates.items():
             try:
                 found[key] = self._alone(function)
-            except Unfit:
-                continue
+            except Unfit as unfit:
+                self.reasons[key] = str(unfit)
         while (
             True
         ):  # what waits for one that has to stay has to stay as well, and the other way round
-            fit = {key: each for key, each in found.items() if self._holds(each, found)}
-            if len(fit) == len(found):
+            bound = {
+                key: reason
+                for key, each in found.items()
+                if (reason := self._bound(each, found)) is not None
+            }
+            if not bound:
                 return found
-            found = fit
+            self.reasons |= bound
+            found = {key: each for key, each in found.items() if key not in bound}
 
-    def _holds(self, coroutine: _Coroutine, found: Mapping[int, _Coroutine]) -> bool:
-        if any(id(need.node) not in found for need in coroutine.needs):
-            return False
-        return all(
-            id(caller.node) in found
-            for caller in self._callers(coroutine.function)
-            if caller is not None
-        )
+    def _bound(self, coroutine: _Coroutine, found: Mapping[int, _Coroutine]) -> str | None:
+        """Return what binds a coroutine to those that have to stay, None if nothing does."""
+        for need in coroutine.needs:
+            if id(need.node) not in found:
+                return self.reasons.get(id(need.node), f"{need.qualname} has to wait")
+        for caller in self._callers(coroutine.function):
+            if id(caller.node) not in found:
+                return f"{caller.qualname} waits for {coroutine.function.qualname}"
+        return None
 
     def _alone(self, function: Function) -> _Coroutine:
         """Return what makes a plain function of a coroutine. Raises Unfit."""
@@ -147,6 +165,9 @@ class _Coroutines:
         needs: list[Function] = []
         removed: set[int] = set()
         sites = {id(site.node): site for site in self._app.calls.sites(function)}
+        for site in sites.values():
+            if any(target.is_async for target in site.targets) and not site.around.awaited:
+                raise Unfit(f"{function.qualname} makes coroutines")
         body = request_body(self._app, function)
         for each, _ in self._app.calls.nodes(function):
             if _waits_otherwise(each):
@@ -185,9 +206,9 @@ class _Coroutines:
 
     # ------------------------------------------------------------------ who names it
 
-    def _callers(self, function: Function) -> list[Function | None]:
+    def _callers(self, function: Function) -> list[Function]:
         """Return who waits for a function. Raises Unfit where it is named for anything else."""
-        found: list[Function | None] = []
+        found: list[Function] = []
         name = function.name.encode()
         for module in self._app.modules.values():
             if name not in module.source:

@@ -18,7 +18,7 @@ from fastwright.app.symbols import Function
 from fastwright.recipes._from_rules import hits_of, planned_by
 from fastwright.recipes._plain import plain_functions
 from fastwright.recipes._threads import in_threads
-from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Target
+from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
 from fastwright.rules.finding import Hit
 
 _RULES = ("blocking-call-in-async", "sync-session-in-async")
@@ -26,15 +26,17 @@ _RULES = ("blocking-call-in-async", "sync-session-in-async")
 
 def plan(app: App, target: Target) -> Iterator[Planned]:
     """Yield one change for each group of coroutines that become plain functions, then one for calls."""
+    proposals, reasons = plain_functions(app, _coroutines_that_block(app, target))
     covered: set[str] = set()
-    for planned in (
-        *plain_functions(app, _coroutines_that_block(app, target)),
-        *in_threads(app, _plain_that_block(app, target)),
-    ):
+    for planned in (*proposals, *in_threads(app, _plain_that_block(app, target))):
         if isinstance(planned, Proposal):
             covered.update(planned.places)
         yield planned
-    yield from planned_by(app, target, _RULES, frozenset({"safe", "suggest"}), covered)
+    for planned in planned_by(app, target, _RULES, frozenset({"safe", "suggest"}), covered):
+        if isinstance(planned, Stopped) and planned.place in reasons:
+            yield Stopped(planned.place, f"{planned.reason}; {reasons[planned.place]}")
+        else:
+            yield planned
 
 
 def _coroutines_that_block(app: App, target: Target) -> dict[int, tuple[Function, list[str]]]:

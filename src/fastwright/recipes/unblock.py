@@ -359,4 +359,699 @@ async def upload(request: Request, session: Session = Depends(get_session)) -> f
             "main.py:48",
         ),
     ),
+    Case(
+        "an upload is all that it waits for: a plain function reads the file as well",
+        {
+            "main.py": """\
+import asyncio
+import os
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, UploadFile
+from fastapi.concurrency import run_in_threadpool
+from sqlmodel import Field, Session, SQLModel, create_engine
+
+app = FastAPI()
+engine = create_engine("postgresql://localhost/files")
+
+
+class Picture(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    name: str
+
+
+def get_session():
+    with Session(engine) as session:
+        yield session
+
+
+SessionDep = Annotated[Session, Depends(get_session)]
+
+
+def resize(content: bytes, width: int = 100) -> bytes: ...
+
+
+@app.post("/pictures")
+async def upload(file: UploadFile, session: SessionDep) -> int:
+    content = await run_in_threadpool(resize, await file.read(size=1000), width=80)
+    os.makedirs("pictures", exist_ok=True)
+    with open(os.path.join("pictures", file.filename), "wb") as target:
+        target.write(content)
+    await file.close()
+    session.add(Picture(name=file.filename))
+    session.commit()
+    return len((await asyncio.to_thread(resize, content)).strip())
+
+
+@app.post("/all")
+async def upload_all(files: list[UploadFile]) -> list[str]:
+    found = []
+    for file in files:
+        await file.seek(0)
+        with open(f"/tmp/{file.filename}", "wb") as target:
+            target.write(await file.read())
+        found.append(file.filename)
+    return found
+
+
+@app.post("/counted")
+async def counted(file: UploadFile, session: SessionDep) -> None:
+    await file.write(b"counts the size as well")
+    session.commit()
+"""
+        },
+        {
+            "main.py": """\
+import os
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, UploadFile
+from sqlmodel import Field, Session, SQLModel, create_engine
+
+app = FastAPI()
+engine = create_engine("postgresql://localhost/files")
+
+
+class Picture(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    name: str
+
+
+def get_session():
+    with Session(engine) as session:
+        yield session
+
+
+SessionDep = Annotated[Session, Depends(get_session)]
+
+
+def resize(content: bytes, width: int = 100) -> bytes: ...
+
+
+@app.post("/pictures")
+def upload(file: UploadFile, session: SessionDep) -> int:
+    content = resize(file.file.read(1000), width=80)
+    os.makedirs("pictures", exist_ok=True)
+    with open(os.path.join("pictures", file.filename), "wb") as target:
+        target.write(content)
+    file.file.close()
+    session.add(Picture(name=file.filename))
+    session.commit()
+    return len(resize(content).strip())
+
+
+@app.post("/all")
+def upload_all(files: list[UploadFile]) -> list[str]:
+    found = []
+    for file in files:
+        file.file.seek(0)
+        with open(f"/tmp/{file.filename}", "wb") as target:
+            target.write(file.file.read())
+        found.append(file.filename)
+    return found
+
+
+@app.post("/counted")
+async def counted(file: UploadFile, session: SessionDep) -> None:
+    await file.write(b"counts the size as well")
+    session.commit()
+"""
+        },
+        stopped=("main.py:51",),
+    ),
+    Case(
+        "the body of the request: a dependency reads it, the plain function decodes it",
+        {
+            "main.py": """\
+import hmac
+
+from fastapi import Depends, FastAPI, HTTPException, Request
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
+
+app = FastAPI()
+engine = create_engine("postgresql://localhost/payments")
+
+
+def get_session():
+    with Session(engine) as session:
+        yield session
+
+
+def check(request: Request) -> None: ...
+
+
+@app.post("/payments")
+async def paid(request: Request, session: Session = Depends(get_session)) -> bool:
+    # signed by the bank
+    payload = await request.body()
+    if not hmac.compare_digest(payload, b"signed"):
+        raise HTTPException(status_code=400, detail=request.headers["X-Bank"])
+    event = await request.json()
+    session.commit()
+    return event["paid"]
+
+
+@app.post("/refunds")
+async def refunded(session: Session = Depends(get_session), *, request: Request) -> bool:
+    event = await request.json()
+    session.commit()
+    return event["paid"]
+
+
+@app.post("/bookings")
+async def booked(request: Request):
+    with Session(engine) as session:
+        session.commit()
+    return (await request.json())["paid"]
+
+
+@app.post("/transfers")
+async def transferred(request: Request):
+    try:
+        event = await request.json()
+    except ValueError:
+        raise HTTPException(status_code=400, detail="This is no JSON")
+    with Session(engine) as session:
+        session.commit()
+    return {"body": event}
+
+
+@app.post("/large")
+async def large(request: Request, session: Session = Depends(get_session)) -> int:
+    if int(request.headers["content-length"]) > 1000:
+        raise HTTPException(status_code=413, detail="Too large")
+    session.commit()
+    return len(await request.body())
+
+
+@app.post("/checked")
+async def checked(request: Request, session: Session = Depends(get_session)) -> int:
+    check(request)
+    body = await request.body()
+    session.commit()
+    return len(body)
+"""
+        },
+        {
+            "main.py": """\
+import hmac
+import json
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, HTTPException, Request
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
+
+app = FastAPI()
+engine = create_engine("postgresql://localhost/payments")
+
+
+def get_session():
+    with Session(engine) as session:
+        yield session
+
+
+def check(request: Request) -> None: ...
+
+
+async def request_body(request: Request) -> bytes:
+    return await request.body()
+
+
+@app.post("/payments")
+def paid(request: Request, session: Session = Depends(get_session), payload: bytes = Depends(request_body)) -> bool:
+    # signed by the bank
+    if not hmac.compare_digest(payload, b"signed"):
+        raise HTTPException(status_code=400, detail=request.headers["X-Bank"])
+    event = json.loads(payload)
+    session.commit()
+    return event["paid"]
+
+
+@app.post("/refunds")
+def refunded(session: Session = Depends(get_session), *, body: bytes = Depends(request_body)) -> bool:
+    event = json.loads(body)
+    session.commit()
+    return event["paid"]
+
+
+@app.post("/bookings")
+async def booked(request: Request):
+    with Session(engine) as session:
+        session.commit()
+    return (await request.json())["paid"]
+
+
+@app.post("/transfers")
+def transferred(body: Annotated[bytes, Depends(request_body)]):
+    try:
+        event = json.loads(body)
+    except ValueError:
+        raise HTTPException(status_code=400, detail="This is no JSON")
+    with Session(engine) as session:
+        session.commit()
+    return {"body": event}
+
+
+@app.post("/large")
+async def large(request: Request, session: Session = Depends(get_session)) -> int:
+    if int(request.headers["content-length"]) > 1000:
+        raise HTTPException(status_code=413, detail="Too large")
+    session.commit()
+    return len(await request.body())
+
+
+@app.post("/checked")
+async def checked(request: Request, session: Session = Depends(get_session)) -> int:
+    check(request)
+    body = await request.body()
+    session.commit()
+    return len(body)
+"""
+        },
+        stopped=("main.py:43", "main.py:61", "main.py:69"),
+    ),
+    Case(
+        "coroutines that wait for each other, and dependencies, become plain together",
+        {
+            "audit.py": """\
+from fastapi.concurrency import run_in_threadpool
+
+
+async def record(action: str) -> None:
+    await run_in_threadpool(print, action)
+
+
+async def publish(action: str) -> None:
+    print(action)
+""",
+            "main.py": """\
+import asyncio
+
+from audit import publish, record
+from fastapi import Depends, FastAPI
+from sqlmodel import Session, create_engine, text
+
+app = FastAPI()
+engine = create_engine("postgresql://localhost/shop")
+
+
+def get_session():
+    with Session(engine) as session:
+        yield session
+
+
+async def count(session: Session = Depends(get_session)) -> int:
+    return session.exec(text("select count(*) from orders")).one()
+
+
+class Orders:
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    async def close(self) -> None:
+        self.session.commit()
+        await record("closed")
+
+
+def get_orders(session: Session = Depends(get_session)) -> Orders:
+    return Orders(session)
+
+
+@app.post("/close")
+async def close(orders: Orders = Depends(get_orders), number: int = Depends(count)) -> int:
+    await orders.close()
+    return number
+
+
+@app.post("/publish")
+async def published(session: Session = Depends(get_session)) -> None:
+    session.commit()
+    await publish("published")
+
+
+@app.post("/later")
+async def later(session: Session = Depends(get_session)) -> None:
+    session.commit()
+    asyncio.create_task(publish("later"))
+""",
+        },
+        {
+            "audit.py": """\
+
+def record(action: str) -> None:
+    print(action)
+
+
+async def publish(action: str) -> None:
+    print(action)
+""",
+            "main.py": """\
+import asyncio
+
+from audit import publish, record
+from fastapi import Depends, FastAPI
+from sqlmodel import Session, create_engine, text
+
+app = FastAPI()
+engine = create_engine("postgresql://localhost/shop")
+
+
+def get_session():
+    with Session(engine) as session:
+        yield session
+
+
+def count(session: Session = Depends(get_session)) -> int:
+    return session.exec(text("select count(*) from orders")).one()
+
+
+class Orders:
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def close(self) -> None:
+        self.session.commit()
+        record("closed")
+
+
+def get_orders(session: Session = Depends(get_session)) -> Orders:
+    return Orders(session)
+
+
+@app.post("/close")
+def close(orders: Orders = Depends(get_orders), number: int = Depends(count)) -> int:
+    orders.close()
+    return number
+
+
+@app.post("/publish")
+async def published(session: Session = Depends(get_session)) -> None:
+    session.commit()
+    await publish("published")
+
+
+@app.post("/later")
+async def later(session: Session = Depends(get_session)) -> None:
+    session.commit()
+    asyncio.create_task(publish("later"))
+""",
+        },
+        stopped=("main.py:40", "main.py:46"),
+    ),
+    Case(
+        "what others share, work of the event loop, decorators, who else calls it",
+        {
+            "main.py": """\
+import asyncio
+import functools
+import subprocess
+from contextvars import ContextVar
+
+from fastapi import Depends, FastAPI, Request
+
+app = FastAPI()
+visits: dict[str, int] = {}
+seen: dict[str, int] = {}
+last: ContextVar[str] = ContextVar("last")
+
+
+def logged(function):
+    @functools.wraps(function)
+    async def wrapper(*args, **kwargs):
+        return await function(*args, **kwargs)
+
+    return wrapper
+
+
+class Limiter:
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def count(self) -> None:
+        self.calls += 1
+
+
+class Counter(Limiter):
+    def count(self) -> None:
+        self.calls += 2
+
+
+limiter = Limiter()
+
+
+def work() -> None:
+    subprocess.run(["true"])
+
+
+@app.get("/visits")
+async def count_visit(name: str) -> int:
+    work()
+    mine = visits.setdefault("mine", [])
+    mine.append(name)
+    return len(mine)
+
+
+@app.get("/seen")
+async def count_seen(name: str) -> int:
+    work()
+    seen[name] = seen.get(name, 0) + 1
+    return seen[name]
+
+
+@app.get("/seen/again")
+def see_again(name: str) -> None:
+    seen[name] = 0
+
+
+@app.get("/limited")
+async def limited() -> None:
+    limiter.count()
+    work()
+
+
+@app.get("/own")
+async def own() -> int:
+    counting = Counter()
+    counting.count()
+    work()
+    return counting.calls
+
+
+@app.get("/task")
+async def task() -> None:
+    asyncio.get_running_loop().call_later(1, print)
+    work()
+
+
+@app.get("/context")
+async def context() -> None:
+    last.set("context")
+    work()
+
+
+@app.get("/logged")
+@logged
+async def log() -> None:
+    work()
+
+
+@app.get("/tested")
+async def tested() -> None:
+    work()
+
+
+@app.get("/stream")
+async def stream(request: Request) -> int:
+    work()
+    return len([part async for part in request.stream()])
+""",
+            "tests/test_main.py": """\
+import main
+
+
+async def test_tested():
+    await main.tested()
+""",
+        },
+        {
+            "main.py": """\
+import asyncio
+import functools
+import subprocess
+from contextvars import ContextVar
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
+
+app = FastAPI()
+visits: dict[str, int] = {}
+seen: dict[str, int] = {}
+last: ContextVar[str] = ContextVar("last")
+
+
+def logged(function):
+    @functools.wraps(function)
+    async def wrapper(*args, **kwargs):
+        return await function(*args, **kwargs)
+
+    return wrapper
+
+
+class Limiter:
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def count(self) -> None:
+        self.calls += 1
+
+
+class Counter(Limiter):
+    def count(self) -> None:
+        self.calls += 2
+
+
+limiter = Limiter()
+
+
+def work() -> None:
+    subprocess.run(["true"])
+
+
+@app.get("/visits")
+async def count_visit(name: str) -> int:
+    await run_in_threadpool(work)
+    mine = visits.setdefault("mine", [])
+    mine.append(name)
+    return len(mine)
+
+
+@app.get("/seen")
+def count_seen(name: str) -> int:
+    work()
+    seen[name] = seen.get(name, 0) + 1
+    return seen[name]
+
+
+@app.get("/seen/again")
+def see_again(name: str) -> None:
+    seen[name] = 0
+
+
+@app.get("/limited")
+async def limited() -> None:
+    limiter.count()
+    await run_in_threadpool(work)
+
+
+@app.get("/own")
+def own() -> int:
+    counting = Counter()
+    counting.count()
+    work()
+    return counting.calls
+
+
+@app.get("/task")
+async def task() -> None:
+    asyncio.get_running_loop().call_later(1, print)
+    await run_in_threadpool(work)
+
+
+@app.get("/context")
+async def context() -> None:
+    last.set("context")
+    await run_in_threadpool(work)
+
+
+@app.get("/logged")
+@logged
+async def log() -> None:
+    await run_in_threadpool(work)
+
+
+@app.get("/tested")
+async def tested() -> None:
+    await run_in_threadpool(work)
+
+
+@app.get("/stream")
+async def stream(request: Request) -> int:
+    await run_in_threadpool(work)
+    return len([part async for part in request.stream()])
+""",
+        },
+    ),
+    Case(
+        "a database in memory is another one in each thread",
+        {
+            "main.py": """\
+from fastapi import Depends, FastAPI
+from sqlmodel import Session, create_engine
+
+app = FastAPI()
+engine = create_engine("sqlite://")
+
+
+async def get_session():
+    with Session(engine) as session:
+        yield session
+
+
+@app.post("/orders")
+async def order(session: Session = Depends(get_session)) -> None:
+    session.commit()
+"""
+        },
+        stopped=("main.py:14",),
+    ),
+    Case(
+        "a connection of SQLite in another thread, where SQLAlchemy is too old to allow for it",
+        {
+            "main.py": """\
+from fastapi import Depends, FastAPI
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
+
+app = FastAPI()
+engine = create_engine("sqlite:///orders.db")
+
+
+async def get_session():
+    with Session(engine) as session:
+        yield session
+
+
+@app.post("/orders")
+async def order(session: Session = Depends(get_session)) -> None:
+    session.commit()
+"""
+        },
+        stopped=("main.py:15",),
+        installed={"sqlalchemy": "1.4.50"},
+    ),
+    Case(
+        "sessions that are kept by thread",
+        {
+            "main.py": """\
+from fastapi import Depends, FastAPI
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session, scoped_session, sessionmaker
+
+app = FastAPI()
+sessions = scoped_session(sessionmaker(create_engine("postgresql://localhost/orders")))
+
+
+def get_session() -> Session:
+    return sessions()
+
+
+@app.post("/orders")
+async def order(session: Session = Depends(get_session)) -> None:
+    session.commit()
+"""
+        },
+        stopped=("main.py:14",),
+    ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from weakref import WeakKeyDictionary
 
 from fastwright.app.calls import Reached
@@ -20,8 +20,13 @@ _OF_LOOP = ("asyncio.", "anyio.", "contextvars.")
 _ANYWHERE = frozenset({"asyncio.run", "asyncio.iscoroutinefunction", "asyncio.iscoroutine",
                        "contextvars.ContextVar.get"})  # fmt: skip
 _CACHING = frozenset({"lru_cache", "cache", "cached", "cached_property"})
+_SIDE_BY_SIDE = frozenset({"asyncio.gather", "asyncio.create_task", "asyncio.ensure_future", "asyncio.wait",
+                           "asyncio.as_completed", "asyncio.TaskGroup.create_task",
+                           "anyio.abc.TaskGroup.start_soon"})  # fmt: skip
 _MOST = 200
 """Functions below one that are looked at."""
+_DEPTH = 4
+"""Objects in objects that are looked at."""
 
 _State = tuple[str, str]
 """A name of a file: what everybody who reads it shares."""
@@ -31,29 +36,43 @@ class Unfit(Exception):  # noqa: N818 - no error: the reason why code stays on t
     """Why something is not to be done in a thread."""
 
 
-def check_below(app: App, function: Function, besides: frozenset[int] = frozenset()) -> None:
+def check_below(
+    app: App,
+    function: Function,
+    besides: frozenset[int] = frozenset(),
+    part: Callable[[s.Node], bool] = lambda _: True,
+) -> None:
     """Raise Unfit where a function, or a plain one that it calls, is bound to the event loop's thread.
 
-    ``besides``: calls (by ``id(node)``) that will not be there any more.
+    ``besides``: calls (by ``id(node)``) that will not be there any more. ``part``: which nodes of the
+    function itself it is about.
     """
-    for each in plain_below(app, function):
+    for each in plain_below(app, function, part):
         for site in app.calls.sites(each):
+            if each is function and not part(site.node):
+                continue
             for name in site.externals:
-                if name.startswith(_OF_LOOP) and name not in _ANYWHERE:
+                if (name.startswith(_OF_LOOP) or "contextvars" in name) and name not in _ANYWHERE:
                     if id(site.node) not in besides:
                         raise Unfit(f"{each.qualname} calls {name}, which belongs to the loop")
         for state, node in _changed(app, each):
+            if each is function and not part(node):
+                continue
             if state not in _changed_in_threads(app):
                 line = each.module.line(node)
                 where = f"{each.module.path}:{line}"
                 raise Unfit(f"{each.qualname} changes {state[1]}, which others share ({where})")
 
 
-def plain_below(app: App, function: Function) -> list[Function]:
-    """Return a function and the plain ones that it calls, however deep."""
+def plain_below(
+    app: App, function: Function, part: Callable[[s.Node], bool] = lambda _: True
+) -> list[Function]:
+    """Return a function and the plain ones that it, or a part of it, calls, however deep."""
     found, seen = [function], {id(function.node)}
     for each in found:  # grows while it is walked
         for site in app.calls.sites(each):
+            if each is function and not part(site.node):
+                continue
             for target in site.targets:
                 if not target.is_async and id(target.node) not in seen and len(seen) < _MOST:
                     seen.add(id(target.node))
@@ -86,7 +105,7 @@ def _changed(app: App, function: Function) -> Iterator[tuple[_State, s.Node]]:
             changed = [node.func.value] if node.func.attr in _CHANGING else []
         for target in changed:
             root = _root(target)
-            state = _state(app, root, own, function) if root is not None else None
+            state = _state(app, root, target, own, function) if root is not None else None
             if state is not None:
                 yield state, node
 
@@ -98,13 +117,15 @@ def _root(node: s.Expr | None) -> s.Name | None:
     return node if isinstance(node, s.Name) else None
 
 
-def _state(app: App, name: s.Name, own: set[str], function: Function) -> _State | None:
+def _state(
+    app: App, name: s.Name, changed: s.Expr, own: set[str], function: Function
+) -> _State | None:
     """Return what others share that is changed under a name; None if it is of this call alone."""
     if name.id in own:
         params = function.node.params
         if function.owner is not None and params and params[0].name == name.id:
             by_all = "classmethod" in function.decorator_names or (
-                function.name != "__init__" and _has_shared_objects(app, function.owner)
+                function.name != "__init__" and has_shared_objects(app, function.owner)
             )
             return (function.module.path, function.owner.qualname) if by_all else None
         bound = app.types.locals.lookup(name.id, name.start, function)
@@ -120,24 +141,51 @@ def _state(app: App, name: s.Name, own: set[str], function: Function) -> _State 
     symbol = app.linker.name(name.id, function.module, function)
     if isinstance(symbol, Variable):
         return symbol.module.path, symbol.name
-    return function.module.path, name.id
+    while isinstance(changed, (s.Attribute, s.Subscript)) and s.dotted(changed) is None:
+        changed = changed.value
+    return function.module.path, s.dotted(changed) or name.id
 
 
-def _has_shared_objects(app: App, cls: Class) -> bool:
-    """Whether objects of a class outlive a request: made at import, or by a function that keeps them."""
+def has_shared_objects(app: App, cls: Class, depth: int = 0) -> bool:
+    """Whether objects of a class outlive a request: made at import, kept by a function or in an object."""
     names = {cls.name, *(each.name for each in app.subclasses(cls))}
     for module in app.sources:
         if not any(name.encode() in module.source for name in names):
             continue
-        bodies = [
-            (function.node.body[0].start, function.node.end)
-            for function in app.every_function(module)
-            if function.decorator_names.isdisjoint(_CACHING) and function.node.body
-        ]
+        functions = [each for each in app.every_function(module) if each.node.body]
         for node in module.walk():
-            if isinstance(node, s.Call) and s.last_name(node.func) in names:
-                if not any(start <= node.start < end for start, end in bodies):
+            if not isinstance(node, s.Call) or s.last_name(node.func) not in names:
+                continue
+            around = [
+                each for each in functions if each.node.body[0].start <= node.start < each.node.end
+            ]
+            if not around or any(not each.decorator_names.isdisjoint(_CACHING) for each in around):
+                return True
+            inner = max(around, key=lambda each: each.node.start)
+            if depth > _DEPTH or _is_kept(app, node, inner, depth):
+                return True
+    return False
+
+
+def _is_kept(app: App, made: s.Call, function: Function, depth: int) -> bool:
+    """Whether a function keeps an object that it makes where other requests find it."""
+    shared = {
+        name
+        for node, _ in app.calls.of_kind(function, s.Flow)
+        if node.keyword == "global"
+        for name in node.names
+    }
+    for node, _ in app.calls.of_kind(function, s.Assign):
+        if not node.value.start <= made.start < node.value.end:
+            continue
+        for target in node.targets:
+            root = _root(target)
+            own = root is not None and root.id == "self" and isinstance(target, s.Attribute)
+            if own and function.owner is not None and function.owner.name != s.last_name(made):
+                if has_shared_objects(app, function.owner, depth + 1):
                     return True
+            elif not isinstance(target, s.Name) or target.id in shared:
+                return True
     return False
 
 
@@ -169,6 +217,29 @@ def in_threads(app: App) -> Reached:
     return found
 
 
+def check_sequence(app: App, function: Function) -> None:
+    """Raise Unfit where something else of the same request may run while a part of a coroutine does.
+
+    On the event loop, nothing comes between two awaits: what is given to several tasks was safe so far.
+    """
+    for module in app.sources:
+        if function.name.encode() not in module.source or b"asyncio" not in module.source:
+            continue
+        for around in app.every_function(module):
+            for site in app.calls.sites(around):
+                if not set(site.externals) & _SIDE_BY_SIDE:
+                    continue
+                names = {
+                    s.last_name(n)
+                    for n in s.walk(site.node)
+                    if isinstance(n, (s.Name, s.Attribute))
+                }
+                if around.node is function.node or function.name in names:
+                    raise Unfit(
+                        f"{function.qualname} may run beside others ({_place(module, site.node)})"
+                    )
+
+
 # ----------------------------------------------------------------------- sessions
 
 
@@ -178,16 +249,27 @@ def check_sessions(app: App) -> None:
         for node in module.walk() if b"scoped_session" in module.source else ():
             if isinstance(node, s.Call) and s.last_name(node.func) == "scoped_session":
                 raise Unfit(f"each thread has a session of its own ({_place(module, node)})")
+    for module in app.sources:
+        for symbol in app.linker.scope(module).names.values() if b"ession" in module.source else ():
+            if isinstance(symbol, Variable) and app.types.session_kind(app.types.symbol(symbol)):
+                raise Unfit(f"all requests share the session {symbol.name} ({module.path})")
     if any(
         execution.session == "sync"
         for step in in_threads(app)
         for execution in app.calls.executions(step.function)
     ):
         return  # threads use them already
-    for module in (*app.sources, *app.tests):
-        for node in module.walk() if b"create_engine" in module.source else ():
-            if isinstance(node, s.Call) and s.last_name(node.func) == "create_engine":
-                _check_engine(app, module, node)
+    engines = [
+        (module, node)
+        for module in (*app.sources, *app.tests)
+        if b"create_engine" in module.source
+        for node in module.walk()
+        if isinstance(node, s.Call) and s.last_name(node.func) == "create_engine"
+    ]
+    if not engines:
+        raise Unfit("it is not known what engine the sessions have")
+    for module, node in engines:
+        _check_engine(app, module, node)
 
 
 def _check_engine(app: App, module: Module, node: s.Call) -> None:

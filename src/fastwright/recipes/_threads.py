@@ -9,12 +9,18 @@ from fastwright.app.model import App
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function
 from fastwright.app.types import Instance
-from fastwright.edit.builders import insert, replace
+from fastwright.edit.builders import arguments, insert
 from fastwright.edit.fix import Edit, Import
-from fastwright.edit.names import bring
-from fastwright.edit.source import text
+from fastwright.edit.names import Brought, bring
 from fastwright.read import syntax as s
-from fastwright.recipes._bound import Unfit, check_below, plain_below
+from fastwright.read.module import Module
+from fastwright.recipes._bound import (
+    Unfit,
+    check_below,
+    check_sequence,
+    has_shared_objects,
+    plain_below,
+)
 from fastwright.recipes._ports import callers
 from fastwright.recipes.recipe import Planned, Proposal, Stopped
 
@@ -31,7 +37,7 @@ def in_threads(app: App, blocking: Mapping[int, tuple[Function, list[str]]]) -> 
             led.setdefault(id(site.node), (site, []))[1].extend(places)
     for site, places in led.values():
         try:
-            edits, imports = _handed_over(app, site)
+            edits, imports = _in_thread(app, site)
         except Unfit as unfit:
             line = site.module.line(site.node)
             yield Stopped(f"{site.module.path}:{line}", f"{site.method} stays here: {unfit}")
@@ -53,7 +59,7 @@ def _leading(known: Mapping[int, list[CallSite]], function: Function) -> Iterato
                 waiting.append(site.caller)
 
 
-def _handed_over(app: App, site: CallSite) -> tuple[list[Edit], tuple[Import, ...]]:
+def _in_thread(app: App, site: CallSite) -> tuple[list[Edit], tuple[Import, ...]]:
     """Return the edits that make a call in a thread. Raises Unfit."""
     node, module = site.node, site.module
     if len(site.targets) != 1 or s.last_name(node.func) != site.targets[0].name:
@@ -63,8 +69,9 @@ def _handed_over(app: App, site: CallSite) -> tuple[list[Edit], tuple[Import, ..
         if inside and isinstance(around, (s.Lambda, s.Comp, s.FunctionDef)):
             raise Unfit("it is part of an expression that cannot wait")
     _check(app, site.targets[0])
-    arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
-    for argument in arguments:
+    if site.targets[0].owner is not None:
+        check_sequence(app, site.caller)
+    for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
         kind = app.types.of(argument, Where(module, site.caller))
         if app.types.session_kind(kind) is not None:
             raise Unfit("it is given a database session, which belongs to one thread")
@@ -77,18 +84,24 @@ def _handed_over(app: App, site: CallSite) -> tuple[list[Edit], tuple[Import, ..
     brought = bring(module, "fastapi.concurrency", "run_in_threadpool")
     if brought is None:
         raise Unfit("run_in_threadpool means something else here")
-    called = text(module, node.func)
-    before, after = ("(", ")") if _is_part(app, site) else ("", "")
-    comma = ", " if arguments else ""
-    opening = insert(module, node.start, f"{before}await {brought.name}(")
-    start = module.source.index(b"(", node.func.end)
-    edits = [
-        opening,
-        replace(module, node.func, called),
-        Edit(module.path, start, start + 1, comma),
+    edits = handed_over(module, node, brought, is_part=_is_part(app, site))
+    return edits, brought.imports
+
+
+def handed_over(
+    module: Module, call: s.Call, brought: Brought, *, is_part: bool = False
+) -> list[Edit]:
+    """Return the edits that make a call in a thread. ``is_part``: something is done to what it gives."""
+    before, after = ("(", ")") if is_part else ("", "")
+    opened, given = module.source.index(b"(", call.func.end), arguments(call)
+    # each argument on a line of its own: the function as well
+    between = module.source[opened + 1 : given[0].start].decode() if given else ""
+    apart = between if "\n" in between and not between.strip() else ""
+    return [
+        insert(module, call.start, f"{before}await {brought.name}({apart}"),
+        Edit(module.path, opened, opened + 1, "" if not given else "," if apart else ", "),
+        *([insert(module, call.end, after)] if after else []),
     ]
-    edits += [insert(module, node.end, after)] if after else []
-    return [edit for edit in edits if edit.start != edit.end or edit.text], brought.imports
 
 
 def _is_part(app: App, site: CallSite) -> bool:
@@ -103,15 +116,13 @@ def _is_part(app: App, site: CallSite) -> bool:
 
 def _check(app: App, function: Function) -> None:
     """Raise Unfit where a function, or what it calls, is bound to the thread of the event loop."""
-    if function.owner is not None and not _is_static(function):
-        raise Unfit(f"{function.qualname} is a method of an object that others may use meanwhile")
+    if function.owner is not None and not function.is_static:
+        if has_shared_objects(app, function.owner) or "classmethod" in function.decorator_names:
+            reason = "is a method of an object that others may use meanwhile"
+            raise Unfit(f"{function.qualname} {reason}")
     for each in plain_below(app, function):
         if each.node.is_generator:
             raise Unfit(f"{each.qualname} is a generator")
         if app.calls.executions(each):
             raise Unfit(f"{each.qualname} asks the database with a session of this thread")
     check_below(app, function)
-
-
-def _is_static(function: Function) -> bool:
-    return any(s.last_name(each) == "staticmethod" for each in function.node.decorators)

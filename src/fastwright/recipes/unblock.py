@@ -13,22 +13,35 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fastwright.app.model import App
-from fastwright.app.on_loop import on_loop
+from fastwright.app.on_loop import on_loop, stays_on_loop
 from fastwright.app.symbols import Function
+from fastwright.recipes._blocks import blocks_in_threads
 from fastwright.recipes._from_rules import hits_of, planned_by
 from fastwright.recipes._plain import plain_functions
 from fastwright.recipes._threads import in_threads
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
-from fastwright.rules.finding import Hit
 
 _RULES = ("blocking-call-in-async", "sync-session-in-async")
 
 
 def plan(app: App, target: Target) -> Iterator[Planned]:
     """Yield one change for each group of coroutines that become plain functions, then one for calls."""
-    proposals, reasons = plain_functions(app, _coroutines_that_block(app, target))
+    blocked = _coroutines_that_block(app, target)
+    proposals, reasons = plain_functions(app, blocked)
     covered: set[str] = set()
-    for planned in (*proposals, *in_threads(app, _plain_that_block(app, target))):
+    fixed = frozenset(
+        (edit.file, edit.start)
+        for hit in hits_of(app, _RULES[0])
+        for edit in (hit.fix.edits if hit.fix is not None else ())
+    )
+    more, others = blocks_in_threads(app, blocked, fixed) if not proposals else ([], {})
+    for place, reason in others.items():
+        reasons[place] = f"{reasons[place]}; {reason}" if place in reasons else reason
+    for planned in (
+        *proposals,
+        *more,
+        *in_threads(app, _plain_that_block(app, target)),
+    ):
         if isinstance(planned, Proposal):
             covered.update(planned.places)
         yield planned
@@ -44,33 +57,30 @@ def _coroutines_that_block(app: App, target: Target) -> dict[int, tuple[Function
 
     Those that only sleep are left out: to sleep needs no thread.
     """
-    by_place: dict[tuple[str, str], Function] = {}
-    for step in on_loop(app).reached:
-        if step.function.is_async:
-            by_place.setdefault((step.function.module.path, step.function.qualname), step.function)
+    below = {
+        id(step.function.node): (step.function, _names_below(app, step.function))
+        for step in on_loop(app).reached
+        if step.function.is_async and target.takes(step.function)
+    }
     found: dict[int, tuple[Function, list[str]]] = {}
     sleeping: dict[int, bool] = {}
     for rule in _RULES:
         for hit in hits_of(app, rule):
             line = f"{hit.place.file}:{hit.place.line}"
-            for place in _functions(hit):
-                function = by_place.get(place)
-                if function is None or not target.takes(function):
+            sleeps = hit.message.startswith("time.sleep ") and hit.fix is not None
+            for key, (function, names) in below.items():
+                if (hit.place.file, hit.place.function) not in names:
                     continue
-                places = found.setdefault(id(function.node), (function, []))[1]
-                if line not in places:
-                    places.append(line)
-                sleeps = hit.message.startswith("time.sleep ") and hit.fix is not None
-                key = id(function.node)
+                places = found.setdefault(key, (function, []))[1]
+                places += [line] if line not in places else []
                 sleeping[key] = sleeps and sleeping.get(key, True)
     return {key: each for key, each in found.items() if not sleeping[key]}
 
 
-def _functions(hit: Hit) -> Iterator[tuple[str, str]]:
-    """Yield the functions that a finding names on its way from the request."""
-    for place in (hit.place, *(link.place for link in hit.evidence)):
-        if place.function is not None:
-            yield place.file, place.function
+def _names_below(app: App, function: Function) -> set[tuple[str, str | None]]:
+    """Return a function and what it calls or waits for, by file and name."""
+    reached = app.calls.reach([function], lambda site, target: stays_on_loop(app, site, target))
+    return {(step.function.module.path, step.function.qualname) for step in reached}
 
 
 def _plain_that_block(app: App, target: Target) -> dict[int, tuple[Function, list[str]]]:
@@ -286,7 +296,7 @@ async def rates(request: Request) -> int:
         stopped=("main.py:31", "main.py:9"),
     ),
     Case(
-        "a session, a row, a cache that others share, an object",
+        "a session whose engine is not known, a row, a cache that others share; an object of this request",
         {
             "models.py": """\
 from sqlmodel import Field, SQLModel
@@ -347,16 +357,67 @@ async def upload(request: Request, session: Session = Depends(get_session)) -> f
     return len(content) * rate("EUR")
 """,
         },
+        {
+            "main.py": """\
+import smtplib
+
+import requests
+from fastapi import Depends, FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
+from sqlmodel import Session
+
+from models import Customer
+
+app = FastAPI()
+cache: dict[str, float] = {}
+
+
+def get_session() -> Session: ...
+
+
+def rate(currency: str) -> float:
+    if currency not in cache:
+        cache[currency] = requests.get(f"https://rates.example/{currency}", timeout=5).json()
+    return cache[currency]
+
+
+def tell(session: Session) -> None:
+    with smtplib.SMTP("localhost") as server:
+        server.send_message("Hello")
+
+
+def write_to(customer: Customer) -> None:
+    with smtplib.SMTP("localhost") as server:
+        server.sendmail("shop", customer.email, "Hello")
+
+
+class Mailer:
+    def send(self) -> None:
+        with smtplib.SMTP("localhost") as server:
+            server.send_message("Hello")
+
+
+async def received(request: Request) -> bytes:
+    return b"".join([part async for part in request.stream()])
+
+
+@app.post("/files")
+async def upload(request: Request, session: Session = Depends(get_session)) -> float:
+    content = await received(request)
+    tell(session)
+    write_to(session.get_one(Customer, 1))
+    await run_in_threadpool(Mailer().send)
+    return len(content) * rate("EUR")
+""",
+        },
         stopped=(
-            "main.py:18",
-            "main.py:23",
-            "main.py:28",
-            "main.py:34",
-            "main.py:43",
-            "main.py:45",
+            "main.py:19",
+            "main.py:24",
+            "main.py:29",
+            "main.py:44",
             "main.py:46",
             "main.py:47",
-            "main.py:48",
+            "main.py:49",
         ),
     ),
     Case(
@@ -426,6 +487,7 @@ import os
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, UploadFile
+from fastapi.concurrency import run_in_threadpool
 from sqlmodel import Field, Session, SQLModel, create_engine
 
 app = FastAPI()
@@ -474,10 +536,9 @@ def upload_all(files: list[UploadFile]) -> list[str]:
 @app.post("/counted")
 async def counted(file: UploadFile, session: SessionDep) -> None:
     await file.write(b"counts the size as well")
-    session.commit()
+    await run_in_threadpool(session.commit)
 """
         },
-        stopped=("main.py:51",),
     ),
     Case(
         "the body of the request: a dependency reads it, the plain function decodes it",
@@ -560,6 +621,7 @@ import json
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
@@ -596,10 +658,14 @@ def refunded(session: Session = Depends(get_session), *, body: bytes = Depends(r
     return event["paid"]
 
 
-@app.post("/bookings")
-async def booked(request: Request):
+def _save_booked() -> None:
     with Session(engine) as session:
         session.commit()
+
+
+@app.post("/bookings")
+async def booked(request: Request):
+    await run_in_threadpool(_save_booked)
     return (await request.json())["paid"]
 
 
@@ -618,19 +684,22 @@ def transferred(body: Annotated[bytes, Depends(request_body)]):
 async def large(request: Request, session: Session = Depends(get_session)) -> int:
     if int(request.headers["content-length"]) > 1000:
         raise HTTPException(status_code=413, detail="Too large")
-    session.commit()
+    await run_in_threadpool(session.commit)
     return len(await request.body())
+
+
+def _finish_checked(session: Session, body) -> int:
+    session.commit()
+    return len(body)
 
 
 @app.post("/checked")
 async def checked(request: Request, session: Session = Depends(get_session)) -> int:
     check(request)
     body = await request.body()
-    session.commit()
-    return len(body)
+    return await run_in_threadpool(_finish_checked, session, body)
 """
         },
-        stopped=("main.py:43", "main.py:61", "main.py:69"),
     ),
     Case(
         "coroutines that wait for each other, and dependencies, become plain together",
@@ -712,6 +781,7 @@ import asyncio
 
 from audit import publish, record
 from fastapi import Depends, FastAPI
+from fastapi.concurrency import run_in_threadpool
 from sqlmodel import Session, create_engine, text
 
 app = FastAPI()
@@ -748,7 +818,7 @@ def close(orders: Orders = Depends(get_orders), number: int = Depends(count)) ->
 
 @app.post("/publish")
 async def published(session: Session = Depends(get_session)) -> None:
-    session.commit()
+    await run_in_threadpool(session.commit)
     await publish("published")
 
 
@@ -758,7 +828,7 @@ async def later(session: Session = Depends(get_session)) -> None:
     asyncio.create_task(publish("later"))
 """,
         },
-        stopped=("main.py:40", "main.py:46"),
+        stopped=("main.py:47",),
     ),
     Case(
         "what others share, work of the event loop, decorators, who else calls it",

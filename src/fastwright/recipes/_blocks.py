@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from fastwright.app.calls import CallSite, Execution
 from fastwright.app.model import App
 from fastwright.app.on_loop import stays_on_loop
 from fastwright.app.scopes import Where
-from fastwright.app.symbols import Class, Function
+from fastwright.app.symbols import Class, External, Function
 from fastwright.app.types import UNKNOWN, Instance, Type
 from fastwright.edit.builders import blocks, first_byte
 from fastwright.edit.fix import Edit, Import
@@ -19,6 +20,7 @@ from fastwright.edit.source import (
     is_alone,
     is_first,
     line_start,
+    newline,
     next_line,
     step,
     text,
@@ -32,6 +34,7 @@ from fastwright.recipes._bound import (
     check_sessions,
     plain_below,
 )
+from fastwright.recipes._files import path_operation
 from fastwright.recipes._plain import Blocked
 from fastwright.recipes._threads import handed_over
 from fastwright.recipes.recipe import Proposal
@@ -73,6 +76,8 @@ class _Region:
     statements: Sequence[s.Stmt]
     sites: tuple[CallSite, ...]
     """What blocks in them."""
+    after: Sequence[s.Stmt]
+    """What follows them in their block."""
     is_tail: bool
     """Whether the function ends with them."""
 
@@ -129,7 +134,6 @@ def _regions(app: App, function: Function, sites: list[CallSite]) -> Iterator[_R
             ]
             if not inside:
                 continue
-            done |= {id(site.node) for site in inside}
             numbers = [
                 number
                 for number, each in enumerate(run)
@@ -138,7 +142,48 @@ def _regions(app: App, function: Function, sites: list[CallSite]) -> Iterator[_R
             asks = _asks(app, function, inside)
             is_tail = block is body and is_last and asks
             last = len(run) - 1 if is_tail else numbers[-1]
-            yield _Region(function, run[numbers[0] : last + 1], tuple(inside), is_tail)
+            first = _first(run, numbers[0], last) if asks else numbers[0]
+            statements = run[first : last + 1]
+            if len(statements) == 1 and _is_inside(statements[0], inside):
+                continue
+            done |= {id(site.node) for site in inside}
+            after = [each for each in block if each.start > statements[-1].start]
+            yield _Region(function, statements, tuple(inside), after, is_tail)
+
+
+def _is_inside(statement: s.Stmt, sites: list[CallSite]) -> bool:
+    """Whether what blocks is done in a branch, and can go to a thread there."""
+    if not isinstance(statement, s.If) or any(
+        isinstance(each, s.Return) for each in s.walk_scope(statement)
+    ):
+        return False
+    return not any(
+        branch.test.start <= site.node.start < branch.test.end
+        for branch in statement.branches
+        for site in sites
+    )
+
+
+def _first(run: list[s.Stmt], first: int, last: int) -> int:
+    """Return where statements begin that prepare what the database is asked: `session.add(order)`.
+
+    What they read is read by the others as well.
+    """
+    read = _read(run[first : last + 1])
+    while first > 0:
+        before = run[first - 1]
+        targets = before.targets if isinstance(before, s.Assign) else []
+        prepares = isinstance(before, s.ExprStmt) or (
+            bool(targets) and all(isinstance(each, s.Attribute) for each in targets)
+        )
+        if not prepares or not _read([before]) <= read:
+            break
+        first -= 1
+    return first
+
+
+def _read(nodes: Sequence[s.Node]) -> set[str]:
+    return {each.id for each in s.walk(*nodes) if isinstance(each, s.Name)}
 
 
 def _asks(app: App, function: Function, sites: list[CallSite]) -> bool:
@@ -184,6 +229,11 @@ def _moved(app: App, region: _Region, places: list[str]) -> Proposal:
     """Return the change that moves statements to a function. Raises Unfit."""
     function, module = region.function, region.function.module
     _check(app, region)
+    if len(region.statements) == 1:
+        operation = path_operation(app, region.statements[0], region.sites[0])
+        if operation is not None:
+            title = f"{function.qualname} of {module.path} uses a file in a thread"
+            return Proposal(title, (operation[0],), operation[1], places=tuple(places))
     brought = bring(module, "fastapi.concurrency", "run_in_threadpool")
     if brought is None:
         raise Unfit("run_in_threadpool means something else here")
@@ -393,7 +443,7 @@ def _given(app: App, region: _Region) -> list[str]:
         if name not in own or (name in inner and name not in before):
             continue
         if name in before:
-            if name in bound and not _is_read_first(region, name):
+            if name in bound and not _is_read_first(region.statements, name):
                 continue
             found.append(name)
         elif name not in bound:
@@ -401,14 +451,21 @@ def _given(app: App, region: _Region) -> list[str]:
     return found
 
 
-def _is_read_first(region: _Region, name: str) -> bool:
-    """Whether a name is needed from before, as the first statement that holds it does more than bind it."""
-    for statement in region.statements:
-        held = [each for each in s.walk(statement) if isinstance(each, s.Name) and each.id == name]
-        if held:
-            if isinstance(statement, s.Assign) and name in set(_names(statement.targets[0])):
-                return any(isinstance(x, s.Name) and x.id == name for x in s.walk(statement.value))
-            return True
+def _is_read_first(statements: Sequence[s.Stmt], name: str) -> bool:
+    """Whether statements in a row need what a name stands for before they bind it anew."""
+    for statement in statements:
+        if name not in _read([statement]):
+            continue
+        values: list[s.Expr] = []
+        bound: set[str] = set()
+        if isinstance(statement, s.Assign):
+            values, bound = [statement.value], _bound([statement])
+        elif isinstance(statement, s.With):
+            values = [item.context_expr for item in statement.items]
+            bound = _entered(statement)
+        elif isinstance(statement, s.For):
+            values, bound = [statement.iter], set(_names(statement.target))
+        return name not in bound or name in _read(values)
     return False
 
 
@@ -429,14 +486,29 @@ def _results(app: App, region: _Region) -> list[str]:
         if not isinstance(node, s.Name) or node.id not in bound or region.holds(node):
             continue
         again = any(id(loop) in loops for loop in around.loops)
-        if node.start > region.statements[-1].end or again:
+        if again or (
+            node.start > region.statements[-1].end
+            and (not _follows(region, node) or _is_read_first(region.after, node.id))
+        ):
             found[node.id] = None
         elif around.deferred:
             raise Unfit(f"{node.id} is read by a lambda")
     for name in found:
         if name not in surely and name not in _before(region):
             raise Unfit(f"{name} may not be there after the statements that block")
-    return list(found)
+    return sorted(found, key=lambda name: _bound_at(region, name))
+
+
+def _follows(region: _Region, node: s.Node) -> bool:
+    """Whether a node stands in what follows the statements in their block."""
+    return any(each.start <= node.start < each.end for each in region.after)
+
+
+def _bound_at(region: _Region, name: str) -> int:
+    """Return where the statements bind a name for the first time."""
+    return next(
+        n.start for n in s.walk(*region.statements) if isinstance(n, s.Name) and n.id == name
+    )
 
 
 def _name(app: App, region: _Region, results: list[str]) -> str:
@@ -445,15 +517,17 @@ def _name(app: App, region: _Region, results: list[str]) -> str:
     asking = {id(each.site.node): each for each in app.calls.executions(region.function)}
     asked = [asking[id(site.node)] for site in region.sites if id(site.node) in asking]
     stem = region.function.name.strip("_")
-    if any(name.startswith(_MAIL) for name in externals):
+    what = results[0] if len(results) == 1 else stem
+    if asked or any(_asks_below(app, site) for site in region.sites):
+        if region.is_tail:
+            return f"_finish_{stem}"
+        reads = all(each.kind == "read" for each in asked)
+        return f"_load_{what}" if reads and results else f"_save_{what}"
+    if externals and all(name.startswith(_MAIL) for name in externals):
         return "_send_mail"
-    if not asked and any(name in _OPENING for name in externals):
-        return f"_read_{results[0]}" if results else "_write_file"
-    if region.is_tail:
-        return f"_finish_{stem}"
-    if any(each.kind != "read" for each in asked):
-        return f"_save_{results[0] if results else stem}"
-    return f"_load_{results[0] if results else stem}"
+    if externals and all(name in _OPENING for name in externals):
+        return f"_read_{what}" if results else "_write_file"
+    return f"_{stem}_sync"
 
 
 def _annotation(app: App, region: _Region, name: str) -> tuple[str, list[Import]]:
@@ -474,7 +548,7 @@ def _annotation(app: App, region: _Region, name: str) -> tuple[str, list[Import]
         kind = app.types.of(used, Where(module, function)) if used is not None else UNKNOWN
     if annotation is not None and not _is_alias(app, annotation, region):
         return text(module, annotation), []
-    return _written(module, kind)
+    return _written(app, module, kind)
 
 
 def _returned(app: App, region: _Region, results: list[str]) -> tuple[str, list[Import]]:
@@ -493,11 +567,11 @@ def _returned(app: App, region: _Region, results: list[str]) -> tuple[str, list[
         if node.id == results[0] and node.start > region.statements[-1].end
     ]
     kind = app.types.of(read[0], Where(module, function)) if read else UNKNOWN
-    written, needed = _written(module, kind)
+    written, needed = _written(app, module, kind)
     return (f" -> {written}", needed) if written else ("", [])
 
 
-def _written(module: Module, kind: Type) -> tuple[str, list[Import]]:
+def _written(app: App, module: Module, kind: Type) -> tuple[str, list[Import]]:
     """Return how a type is written in a file; empty where it is not known."""
     if not isinstance(kind, Instance) or kind.args:
         return "", []
@@ -510,8 +584,9 @@ def _written(module: Module, kind: Type) -> tuple[str, list[Import]]:
         return kind.cls.name, []
     if origin == "builtins":
         return last, []
-    for local, stands_for in module_level_imports(module).items():
-        if stands_for.rpartition(".")[2] == last and local == last:
+    for local in module_level_imports(module):
+        symbol = app.linker.name(local, module)
+        if isinstance(symbol, External) and symbol.name == kind.cls:
             return local, []
     brought = bring(module, origin, last) if origin and last.isidentifier() else None
     return (brought.name, list(brought.imports)) if brought is not None else ("", [])
@@ -539,9 +614,18 @@ def _definition(region: _Region, head: str, results: list[str], *, is_method: bo
     before = indentation(source, first_byte(region.statements[0]))
     lines = source[start:end].decode().splitlines()
     body = [inner + line.removeprefix(before) if line.strip() else "" for line in lines]
-    if results:
+    final = region.statements[-1]
+    if (
+        len(results) == 1
+        and isinstance(final, s.Assign)
+        and [s.dotted(each) for each in final.targets] == results
+    ):
+        number = module.line(final) - module.line(region.statements[0])
+        body[number] = re.sub(rf"^(\s*){results[0]}\s*=\s*", r"\1return ", body[number])
+    elif results:
         body.append(f"{inner}return {', '.join(results)}")
-    code = "\n".join([outer + head, *body])
-    gap = "\n\n" if outer else "\n\n\n"
+    end_of_line = newline(source)
+    code = end_of_line.join([outer + head, *body])
+    gap = end_of_line * (2 if outer else 3)
     place = line_start(source, first_byte(anchor))
     return Edit(module.path, place, place, f"{code}{gap}")

@@ -1124,4 +1124,388 @@ async def order(session: Session = Depends(get_session)) -> None:
         },
         stopped=("main.py:14",),
     ),
+    Case(
+        "a session in a coroutine that truly waits: the statements in a row that use it",
+        {
+            "main.py": """\
+from typing import Annotated
+
+import httpx
+from fastapi import Depends, FastAPI, HTTPException
+from sqlmodel import Field, Session, SQLModel, create_engine, select
+
+app = FastAPI()
+engine = create_engine("postgresql://localhost/shop")
+
+
+class Order(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    status: str
+    email: str
+
+
+def get_session():
+    with Session(engine) as session:
+        yield session
+
+
+SessionDep = Annotated[Session, Depends(get_session)]
+
+
+class Orders:
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    async def pay(self, order_id: int, client: httpx.AsyncClient) -> Order:
+        order = self.session.exec(select(Order).where(Order.id == order_id)).first()
+        if order is None:
+            raise HTTPException(404)
+        answer = await client.post("https://bank.example", json={"id": order.id})
+        order.status = answer.json()["status"]
+        self.session.add(order)
+        self.session.commit()  # the bank has it
+        return order
+
+
+@app.post("/orders/{order_id}/pay")
+async def pay(order_id: int, session: SessionDep) -> Order:
+    async with httpx.AsyncClient(timeout=5) as client:
+        return await Orders(session).pay(order_id, client)
+
+
+@app.post("/orders/{order_id}/refund")
+async def refund(order_id: int, session: SessionDep) -> dict[str, str]:
+    order = session.get(Order, order_id)
+    total = 0
+    for each in session.exec(select(Order).where(Order.email == order.email)).all():
+        total += each.id
+    async with httpx.AsyncClient(timeout=5) as client:
+        answer = await client.post("https://bank.example", json={"total": total})
+    if answer.status_code != 200:
+        return {"status": "failed"}
+    order.status = "refunded"
+    session.add(order)
+    session.commit()
+    return {"status": order.status}
+
+
+@app.post("/orders/{order_id}/cancel")
+async def cancel(order_id: int, session: SessionDep) -> None:
+    order = session.get(Order, order_id)
+    async with httpx.AsyncClient(timeout=5) as client:
+        for attempt in range(3):
+            answer = await client.delete(f"https://bank.example/{order_id}")
+            if answer.status_code == 200:
+                order.status = "cancelled"
+                session.commit()
+""",
+        },
+        {
+            "main.py": """\
+from typing import Annotated
+
+import httpx
+from fastapi import Depends, FastAPI, HTTPException
+from fastapi.concurrency import run_in_threadpool
+from sqlmodel import Field, Session, SQLModel, create_engine, select
+
+app = FastAPI()
+engine = create_engine("postgresql://localhost/shop")
+
+
+class Order(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    status: str
+    email: str
+
+
+def get_session():
+    with Session(engine) as session:
+        yield session
+
+
+SessionDep = Annotated[Session, Depends(get_session)]
+
+
+class Orders:
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def _load_order(self, order_id: int) -> Order:
+        return self.session.exec(select(Order).where(Order.id == order_id)).first()
+
+    def _finish_pay(self, order: Order) -> Order:
+        self.session.add(order)
+        self.session.commit()  # the bank has it
+        return order
+
+    async def pay(self, order_id: int, client: httpx.AsyncClient) -> Order:
+        order = await run_in_threadpool(self._load_order, order_id)
+        if order is None:
+            raise HTTPException(404)
+        answer = await client.post("https://bank.example", json={"id": order.id})
+        order.status = answer.json()["status"]
+        return await run_in_threadpool(self._finish_pay, order)
+
+
+@app.post("/orders/{order_id}/pay")
+async def pay(order_id: int, session: SessionDep) -> Order:
+    async with httpx.AsyncClient(timeout=5) as client:
+        return await Orders(session).pay(order_id, client)
+
+
+def _load_refund(session: Session, order_id: int):
+    order = session.get(Order, order_id)
+    total = 0
+    for each in session.exec(select(Order).where(Order.email == order.email)).all():
+        total += each.id
+    return order, total
+
+
+def _finish_refund(order: Order, session: Session) -> dict[str, str]:
+    order.status = "refunded"
+    session.add(order)
+    session.commit()
+    return {"status": order.status}
+
+
+@app.post("/orders/{order_id}/refund")
+async def refund(order_id: int, session: SessionDep) -> dict[str, str]:
+    order, total = await run_in_threadpool(_load_refund, session, order_id)
+    async with httpx.AsyncClient(timeout=5) as client:
+        answer = await client.post("https://bank.example", json={"total": total})
+    if answer.status_code != 200:
+        return {"status": "failed"}
+    return await run_in_threadpool(_finish_refund, order, session)
+
+
+@app.post("/orders/{order_id}/cancel")
+async def cancel(order_id: int, session: SessionDep) -> None:
+    order = await run_in_threadpool(session.get, Order, order_id)
+    async with httpx.AsyncClient(timeout=5) as client:
+        for attempt in range(3):
+            answer = await client.delete(f"https://bank.example/{order_id}")
+            if answer.status_code == 200:
+                order.status = "cancelled"
+                await run_in_threadpool(session.commit)
+""",
+        },
+    ),
+    Case(
+        "statements that leave the function, a name that may be missing, tasks side by side, a shared session",
+        {
+            "main.py": """\
+import asyncio
+
+import httpx
+from fastapi import Depends, FastAPI
+from sqlalchemy import create_engine, text
+from sqlalchemy.orm import Session
+
+app = FastAPI()
+engine = create_engine("postgresql://localhost/shop")
+
+
+def get_session():
+    with Session(engine) as session:
+        yield session
+
+
+async def ask(client: httpx.AsyncClient, session: Session) -> int:
+    answer = await client.get("https://bank.example")
+    session.commit()
+    return answer.status_code
+
+
+@app.get("/early")
+async def early(session: Session = Depends(get_session)) -> int:
+    if session.scalar(text("select 1")) is None:
+        return 0
+    async with httpx.AsyncClient(timeout=5) as client:
+        return (await client.get("https://bank.example")).status_code
+
+
+@app.get("/missing")
+async def missing(session: Session = Depends(get_session)) -> int:
+    try:
+        number = session.scalar(text("select 1"))
+    except ValueError:
+        print("none")
+    async with httpx.AsyncClient(timeout=5) as client:
+        return number + (await client.get("https://bank.example")).status_code
+
+
+@app.get("/beside")
+async def beside(session: Session = Depends(get_session)) -> list[int]:
+    async with httpx.AsyncClient(timeout=5) as client:
+        return await asyncio.gather(ask(client, session), ask(client, session))
+
+
+@app.get("/loop")
+async def loop(session: Session = Depends(get_session)) -> None:
+    async with httpx.AsyncClient(timeout=5) as client:
+        for number in range(3):
+            await client.get("https://bank.example")
+            if session.scalar(text("select 1")) is None:
+                break
+""",
+        },
+        stopped=("main.py:17", "main.py:24", "main.py:32", "main.py:48"),
+    ),
+    Case(
+        "all requests share one session: on the event loop, they came one after the other",
+        {
+            "main.py": """\
+from fastapi import FastAPI
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
+
+app = FastAPI()
+session = Session(create_engine("postgresql://localhost/shop"))
+
+
+@app.get("/commit")
+async def commit() -> None:
+    session.commit()
+""",
+        },
+        stopped=("main.py:10",),
+    ),
+    Case(
+        "files, mail and pictures in a coroutine that truly waits",
+        {
+            "main.py": """\
+import json
+import smtplib
+from email.message import EmailMessage
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from PIL import Image
+
+app = FastAPI()
+
+
+@app.put("/notes/{name}")
+async def write(request: Request, name: str) -> str:
+    content = b"".join([part async for part in request.stream()])
+    with open(f"/notes/{name}", "wb") as file:
+        file.write(content)
+    size = len([part async for part in request.stream()])
+    with open("/notes/index.txt", encoding="utf-8") as file:
+        index = file.read()
+    return index * size
+
+
+@app.put("/notes/{name}/index")
+async def index(request: Request, name: str) -> str:
+    size = len([part async for part in request.stream()])
+    with Path("/notes", name).open("rb") as file:
+        content = json.load(file)
+    print(size, content)
+    return content["name"] * len([part async for part in request.stream()])
+
+
+@app.post("/mails")
+async def mail(request: Request, to: str) -> int:
+    size = len([part async for part in request.stream()])
+    message = EmailMessage()
+    message["To"] = to
+    with smtplib.SMTP("localhost") as server:
+        server.send_message(message)
+    return size
+
+
+@app.post("/pictures")
+async def picture(request: Request) -> int:
+    size = len([part async for part in request.stream()])
+    image = Image.open("/pictures/a.png")
+    image.thumbnail((size, size))
+    image.save("/pictures/b.png")
+    return size
+
+
+@app.post("/lines")
+async def lines(request: Request) -> int:
+    with open("/tmp/lines", "wb") as file:
+        async for part in request.stream():
+            file.write(part)
+    return 1
+""",
+        },
+        {
+            "main.py": """\
+import json
+import smtplib
+from email.message import EmailMessage
+from pathlib import Path
+
+import anyio
+from fastapi import FastAPI, Request
+from PIL import Image
+from fastapi.concurrency import run_in_threadpool
+
+app = FastAPI()
+
+
+@app.put("/notes/{name}")
+async def write(request: Request, name: str) -> str:
+    content = b"".join([part async for part in request.stream()])
+    await anyio.Path(f"/notes/{name}").write_bytes(content)
+    size = len([part async for part in request.stream()])
+    index = await anyio.Path("/notes/index.txt").read_text(encoding="utf-8")
+    return index * size
+
+
+def _read_content(name: str):
+    with Path("/notes", name).open("rb") as file:
+        content = json.load(file)
+    return content
+
+
+@app.put("/notes/{name}/index")
+async def index(request: Request, name: str) -> str:
+    size = len([part async for part in request.stream()])
+    content = await run_in_threadpool(_read_content, name)
+    print(size, content)
+    return content["name"] * len([part async for part in request.stream()])
+
+
+def _send_mail(message: EmailMessage) -> None:
+    with smtplib.SMTP("localhost") as server:
+        server.send_message(message)
+
+
+@app.post("/mails")
+async def mail(request: Request, to: str) -> int:
+    size = len([part async for part in request.stream()])
+    message = EmailMessage()
+    message["To"] = to
+    await run_in_threadpool(_send_mail, message)
+    return size
+
+
+def _picture_sync(image: Image.Image, size: int) -> None:
+    image.thumbnail((size, size))
+    image.save("/pictures/b.png")
+
+
+@app.post("/pictures")
+async def picture(request: Request) -> int:
+    size = len([part async for part in request.stream()])
+    image = Image.open("/pictures/a.png")
+    await run_in_threadpool(_picture_sync, image, size)
+    return size
+
+
+@app.post("/lines")
+async def lines(request: Request) -> int:
+    with open("/tmp/lines", "wb") as file:
+        async for part in request.stream():
+            file.write(part)
+    return 1
+""",
+        },
+        stopped=("main.py:66",),
+    ),
 )

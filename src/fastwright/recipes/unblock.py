@@ -16,6 +16,7 @@ from fastwright.app.model import App
 from fastwright.app.on_loop import on_loop, stays_on_loop
 from fastwright.app.symbols import Function
 from fastwright.recipes._blocks import blocks_in_threads
+from fastwright.recipes._clients import with_client
 from fastwright.recipes._from_rules import hits_of, planned_by
 from fastwright.recipes._plain import plain_functions
 from fastwright.recipes._threads import in_threads
@@ -39,6 +40,7 @@ def plan(app: App, target: Target) -> Iterator[Planned]:
         reasons[place] = f"{reasons[place]}; {reason}" if place in reasons else reason
     for planned in (
         *proposals,
+        *(with_client(app, blocked) if not proposals else ()),
         *more,
         *in_threads(app, _plain_that_block(app, target)),
     ):
@@ -1507,5 +1509,116 @@ async def lines(request: Request) -> int:
 """,
         },
         stopped=("main.py:66",),
+    ),
+    Case(
+        "requests to others: the asynchronous client of httpx, where the project has it",
+        {
+            "main.py": """\
+import httpx
+import requests
+from fastapi import FastAPI, Request
+
+app = FastAPI()
+
+
+async def received(request: Request) -> bytes:
+    return b"".join([part async for part in request.stream()])
+
+
+@app.post("/prices")
+async def price(request: Request, currency: str, word: str | None = None) -> float:
+    body = await received(request)
+    response = requests.get("https://rates.example", params={"q": currency}, timeout=5)
+    response.raise_for_status()
+    if body:
+        # they count
+        httpx.post("https://rates.example", json={"size": len(body)}, verify=False)
+    found = requests.get("https://rates.example", params={"q": word}, timeout=5)
+    title = requests.get("https://rates.example").text
+    print(found.status_code, title)
+    return requests.get("https://rates.example").json()["eur"] * response.json()["eur"]
+"""
+        },
+        {
+            "main.py": """\
+import asyncio
+
+import httpx
+import requests
+from fastapi import FastAPI, Request
+
+app = FastAPI()
+
+
+async def received(request: Request) -> bytes:
+    return b"".join([part async for part in request.stream()])
+
+
+@app.post("/prices")
+async def price(request: Request, currency: str, word: str | None = None) -> float:
+    body = await received(request)
+    async with httpx.AsyncClient(follow_redirects=True) as client:
+        response = await client.get("https://rates.example", params={"q": currency}, timeout=5)
+    response.raise_for_status()
+    if body:
+        # they count
+        async with httpx.AsyncClient(verify=False) as client:
+            await client.post("https://rates.example", json={"size": len(body)})
+    found = await asyncio.to_thread(requests.get, "https://rates.example", params={"q": word}, timeout=5)
+    title = (await asyncio.to_thread(requests.get, "https://rates.example")).text
+    print(found.status_code, title)
+    async with httpx.AsyncClient(follow_redirects=True, timeout=None) as client:
+        return (await client.get("https://rates.example")).json()["eur"] * response.json()["eur"]
+"""
+        },
+    ),
+    Case(
+        "who knows that it is requests is not surprised: its exceptions, tests that stand in for it",
+        {
+            "main.py": """\
+import httpx
+import requests
+from fastapi import FastAPI, Request
+
+app = FastAPI()
+
+
+@app.post("/prices")
+async def price(request: Request) -> int:
+    size = len([part async for part in request.stream()])
+    try:
+        requests.get("https://rates.example")
+    except requests.RequestException:
+        return 0
+    httpx.delete("https://rates.example")
+    return size
+""",
+            "tests/test_main.py": """\
+def test_price(monkeypatch):
+    monkeypatch.setattr("httpx.delete", print)
+""",
+        },
+        {
+            "main.py": """\
+import asyncio
+
+import httpx
+import requests
+from fastapi import FastAPI, Request
+
+app = FastAPI()
+
+
+@app.post("/prices")
+async def price(request: Request) -> int:
+    size = len([part async for part in request.stream()])
+    try:
+        await asyncio.to_thread(requests.get, "https://rates.example")
+    except requests.RequestException:
+        return 0
+    await asyncio.to_thread(httpx.delete, "https://rates.example")
+    return size
+""",
+        },
     ),
 )

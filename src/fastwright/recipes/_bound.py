@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from weakref import WeakKeyDictionary
 
@@ -25,8 +26,6 @@ _SIDE_BY_SIDE = frozenset({"asyncio.gather", "asyncio.create_task", "asyncio.ens
                            "anyio.abc.TaskGroup.start_soon"})  # fmt: skip
 _MOST = 200
 """Functions below one that are looked at."""
-_DEPTH = 4
-"""Objects in objects that are looked at."""
 
 _State = tuple[str, str]
 """A name of a file: what everybody who reads it shares."""
@@ -146,11 +145,21 @@ def _state(
     return function.module.path, s.dotted(changed) or name.id
 
 
-def has_shared_objects(app: App, cls: Class, depth: int = 0) -> bool:
+def has_shared_objects(app: App, cls: Class) -> bool:
     """Whether objects of a class outlive a request: made at import, kept by a function or in an object."""
+    known = _SHARED.setdefault(app, {})
+    key = id(cls.node)
+    if key not in known:
+        known[key] = False  # an object that holds another one of its class
+        known[key] = _has_shared_objects(app, cls)
+    return known[key]
+
+
+def _has_shared_objects(app: App, cls: Class) -> bool:
     names = {cls.name, *(each.name for each in app.subclasses(cls))}
+    mark = re.compile("|".join(names).encode())
     for module in app.sources:
-        if not any(name.encode() in module.source for name in names):
+        if mark.search(module.source) is None:
             continue
         functions = [each for each in app.every_function(module) if each.node.body]
         for node in module.walk():
@@ -161,13 +170,12 @@ def has_shared_objects(app: App, cls: Class, depth: int = 0) -> bool:
             ]
             if not around or any(not each.decorator_names.isdisjoint(_CACHING) for each in around):
                 return True
-            inner = max(around, key=lambda each: each.node.start)
-            if depth > _DEPTH or _is_kept(app, node, inner, depth):
+            if _is_kept(app, node, max(around, key=lambda each: each.node.start)):
                 return True
     return False
 
 
-def _is_kept(app: App, made: s.Call, function: Function, depth: int) -> bool:
+def _is_kept(app: App, made: s.Call, function: Function) -> bool:
     """Whether a function keeps an object that it makes where other requests find it."""
     shared = {
         name
@@ -181,8 +189,8 @@ def _is_kept(app: App, made: s.Call, function: Function, depth: int) -> bool:
         for target in node.targets:
             root = _root(target)
             own = root is not None and root.id == "self" and isinstance(target, s.Attribute)
-            if own and function.owner is not None and function.owner.name != s.last_name(made):
-                if has_shared_objects(app, function.owner, depth + 1):
+            if own and function.owner is not None:
+                if has_shared_objects(app, function.owner):
                     return True
             elif not isinstance(target, s.Name) or target.id in shared:
                 return True
@@ -199,6 +207,7 @@ def _changed_in_threads(app: App) -> frozenset[_State]:
 
 
 _STATES: WeakKeyDictionary[App, frozenset[_State]] = WeakKeyDictionary()
+_SHARED: WeakKeyDictionary[App, dict[int, bool]] = WeakKeyDictionary()
 _THREADS: WeakKeyDictionary[App, Reached] = WeakKeyDictionary()
 
 

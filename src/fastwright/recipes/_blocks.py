@@ -142,6 +142,8 @@ def _regions(app: App, function: Function, sites: list[CallSite]) -> Iterator[_R
             asks = _asks(app, function, inside)
             is_tail = block is body and is_last and asks
             last = len(run) - 1 if is_tail else numbers[-1]
+            if asks and not is_tail:
+                last = _last(app, function, run, last)
             first = _first(run, numbers[0], last) if asks else numbers[0]
             statements = run[first : last + 1]
             if len(statements) == 1 and _is_inside(statements[0], inside):
@@ -162,6 +164,16 @@ def _is_inside(statement: s.Stmt, sites: list[CallSite]) -> bool:
         for branch in statement.branches
         for site in sites
     )
+
+
+def _last(app: App, function: Function, run: list[s.Stmt], last: int) -> int:
+    """Return where statements end that read rows: after a commit, that asks the database again."""
+    where = Where(function.module, function)
+    for number in range(len(run) - 1, last, -1):
+        for each in s.walk_scope(run[number]):
+            if isinstance(each, s.Attribute) and app.is_table_type(app.types.of(each.value, where)):
+                return number
+    return last
 
 
 def _first(run: list[s.Stmt], first: int, last: int) -> int:
@@ -319,19 +331,9 @@ def _check(app: App, region: _Region) -> None:
             raise Unfit("the statements that block look at their own names")
         if isinstance(each, (s.Import, s.ImportFrom)):
             raise Unfit("the statements that block import")
-    check_below(
-        app,
-        function,
-        frozenset(id(x.node) for x in app.calls.sites(function) if not region.holds(x.node)),
-        region.holds,
-    )
+    check_below(app, function, part=region.holds)
     check_sequence(app, function)
-    if any(
-        execution.session == "sync"
-        for each in plain_below(app, function)
-        for execution in app.calls.executions(each)
-        if each is not function or region.holds(execution.site.node)
-    ):
+    if any(each.session == "sync" for each in _asked(app, region)):
         check_sessions(app)
 
 
@@ -514,20 +516,26 @@ def _bound_at(region: _Region, name: str) -> int:
 def _name(app: App, region: _Region, results: list[str]) -> str:
     """Return a name for what the statements do."""
     externals = [site.external or "" for site in region.sites]
-    asking = {id(each.site.node): each for each in app.calls.executions(region.function)}
-    asked = [asking[id(site.node)] for site in region.sites if id(site.node) in asking]
     stem = region.function.name.strip("_")
     what = results[0] if len(results) == 1 else stem
-    if asked or any(_asks_below(app, site) for site in region.sites):
-        if region.is_tail:
-            return f"_finish_{stem}"
-        reads = all(each.kind == "read" for each in asked)
-        return f"_load_{what}" if reads and results else f"_save_{what}"
+    kinds = {each.kind for each in _asked(app, region)}
+    if kinds and region.is_tail:
+        return f"_finish_{stem}"
+    if kinds:
+        return f"_load_{what}" if kinds == {"read"} and results else f"_save_{what}"
     if externals and all(name.startswith(_MAIL) for name in externals):
         return "_send_mail"
     if externals and all(name in _OPENING for name in externals):
         return f"_read_{what}" if results else "_write_file"
     return f"_{stem}_sync"
+
+
+def _asked(app: App, region: _Region) -> Iterator[Execution]:
+    """Yield what the database is asked by the statements, and by what they call."""
+    for each in plain_below(app, region.function, region.holds):
+        for execution in app.calls.executions(each):
+            if each is not region.function or region.holds(execution.site.node):
+                yield execution
 
 
 def _annotation(app: App, region: _Region, name: str) -> tuple[str, list[Import]]:

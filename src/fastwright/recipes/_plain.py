@@ -297,9 +297,15 @@ def _given_to_declaring(module: Module) -> set[int]:
     return {
         id(each)
         for call in module.walk()
-        if isinstance(call, s.Call) and s.last_name(call.func) in _DECLARING
+        if isinstance(call, s.Call) and _declares(call.func)
         for each in (*call.args, *(keyword.value for keyword in call.keywords))
     }
+
+
+def _declares(func: s.Expr) -> bool:
+    if isinstance(func, s.Call):  # `app.get("/")(endpoint)`
+        return isinstance(func.func, s.Attribute) and func.func.attr in _METHODS
+    return s.last_name(func) in _DECLARING
 
 
 def _bare(module: Module, node: s.Await) -> list[Edit]:

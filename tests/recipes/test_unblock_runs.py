@@ -154,7 +154,7 @@ class Gate:
         while True:
             if self.waiting.is_set():
                 self.open.set()
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)
 
 
 class Mailer:

@@ -592,6 +592,8 @@ def _written(app: App, module: Module, kind: Type) -> tuple[str, list[Import]]:
         return kind.cls.name, []
     if origin == "builtins":
         return last, []
+    if origin == "io":
+        return "", []  # what a file is depends on how it was opened
     for local in module_level_imports(module):
         symbol = app.linker.name(local, module)
         if isinstance(symbol, External) and symbol.name == kind.cls:

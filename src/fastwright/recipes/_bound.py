@@ -103,13 +103,13 @@ def _changed(app: App, function: Function) -> Iterator[tuple[_State, s.Node]]:
         elif isinstance(node, s.Call) and isinstance(node.func, s.Attribute):
             changed = [node.func.value] if node.func.attr in _CHANGING else []
         for target in changed:
-            root = _root(target)
+            root = root_of(target)
             state = _state(app, root, target, own, function) if root is not None else None
             if state is not None:
                 yield state, node
 
 
-def _root(node: s.Expr | None) -> s.Name | None:
+def root_of(node: s.Expr | None) -> s.Name | None:
     """Return the name that what is changed hangs on."""
     while isinstance(node, (s.Attribute, s.Subscript, s.Starred)):
         node = node.value
@@ -131,7 +131,7 @@ def _state(
         value = bound.value if bound is not None and bound.how == "assign" else None
         if isinstance(value, s.Call) and s.last_name(value.func) in {"get", "setdefault"}:
             value = value.func
-        root = _root(value)
+        root = root_of(value)
         if root is None or root.id in own:
             return None
         name = root  # `seen = recently_viewed[user_id]`
@@ -183,13 +183,20 @@ def _is_kept(app: App, made: s.Call, function: Function) -> bool:
         if node.keyword == "global"
         for name in node.names
     }
+    own = {*app.types.locals.of(function), *(each.name for each in function.node.params)}
+    for call, _ in app.calls.of_kind(function, s.Call):
+        # `state.models.update({name: Model(name)})`
+        if call.start <= made.start < call.end and s.last_name(call.func) in _CHANGING:
+            root = root_of(call.func)
+            if call is not made and root is not None and root.id not in own - shared:
+                return True
     for node, _ in app.calls.of_kind(function, s.Assign):
         if not node.value.start <= made.start < node.value.end:
             continue
         for target in node.targets:
-            root = _root(target)
-            own = root is not None and root.id == "self" and isinstance(target, s.Attribute)
-            if own and function.owner is not None:
+            root = root_of(target)
+            of_self = root is not None and root.id == "self" and isinstance(target, s.Attribute)
+            if of_self and function.owner is not None:
                 if has_shared_objects(app, function.owner):
                     return True
             elif not isinstance(target, s.Name) or target.id in shared:

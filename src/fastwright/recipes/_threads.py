@@ -20,6 +20,7 @@ from fastwright.recipes._bound import (
     check_sequence,
     has_shared_objects,
     plain_below,
+    root_of,
 )
 from fastwright.recipes._ports import callers
 from fastwright.recipes.recipe import Planned, Proposal, Stopped
@@ -69,8 +70,9 @@ def _in_thread(app: App, site: CallSite) -> tuple[list[Edit], tuple[Import, ...]
         if inside and isinstance(around, (s.Lambda, s.Comp, s.FunctionDef)):
             raise Unfit("it is part of an expression that cannot wait")
     _check(app, site.targets[0])
-    if site.targets[0].owner is not None:
+    if site.targets[0].owner is not None and not site.targets[0].is_static:
         check_sequence(app, site.caller)
+        _check_receiver(app, site)
     for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
         kind = app.types.of(argument, Where(module, site.caller))
         if app.types.session_kind(kind) is not None:
@@ -86,6 +88,14 @@ def _in_thread(app: App, site: CallSite) -> tuple[list[Edit], tuple[Import, ...]
         raise Unfit("run_in_threadpool means something else here")
     edits = handed_over(module, node, brought, is_part=_is_part(app, site))
     return edits, brought.imports
+
+
+def _check_receiver(app: App, site: CallSite) -> None:
+    """Raise Unfit where a method is called on an object that is not of this call."""
+    caller, root = site.caller, root_of(site.node.func)
+    own = {*app.types.locals.of(caller), *(each.name for each in caller.node.params)}
+    if root is not None and root.id not in own:
+        raise Unfit(f"it is a method of {root.id}, which others may use meanwhile")
 
 
 def handed_over(

@@ -1,11 +1,19 @@
-"""Nothing stops the event loop: what blocks is done in a thread.
+"""Nothing stops the event loop: what blocks is done in a thread, or waits as a coroutine does.
 
-An endpoint that awaits nothing becomes a plain `def`, which FastAPI runs in its threadpool: with all that it calls, however deep. In one that
-awaits something, the blocking call itself becomes `await asyncio.to_thread(...)`, and `time.sleep` becomes `asyncio.sleep`. Where a plain
-function below it blocks, however deep, the call that leaves the coroutine becomes `await run_in_threadpool(...)`.
+1. A coroutine that waits for nothing becomes a plain `def`, which FastAPI runs in its threadpool: with its session, its files and all that it
+   calls, however deep. So does one that only waits for uploads (`file.file.read()`), for what is in a thread already, or for other
+   coroutines that can follow (all of them change at once). The body of a request comes from a dependency that reads it, and is decoded
+   where it was.
+2. In one that truly waits, `time.sleep` becomes `asyncio.sleep`; one request with httpx, or with requests where the project has httpx and
+   both ask and answer the same, is made with `httpx.AsyncClient`; one reading or writing of a file is that of `anyio.Path`.
+3. Statements in a row that use a synchronous session, a file, a mail server or a picture go to a plain function of their own, which
+   `run_in_threadpool` runs: one hop, with what is read of the rows.
+4. Where a plain function below a coroutine blocks, however deep, the call that leaves the coroutine is made in a thread.
 
-Left alone, with the line: what uses a database session, which belongs to one thread, or changes what others share; methods; calls that are
-part of an expression that cannot wait; endpoints that other code calls as coroutines.
+Left alone, with the line and the reason: what changes state that others share (unless threads change it already), or works on the event
+loop itself; methods of objects that outlive the request; sessions where threads may not share a connection (SQLite in memory or before
+SQLAlchemy 2.0 without `check_same_thread`), sessions kept by thread, or one for all requests; coroutines that run side by side
+(`asyncio.gather`); coroutines that decorators, tests or other code use as such; calls in expressions that cannot wait.
 """
 
 from __future__ import annotations
@@ -26,7 +34,7 @@ _RULES = ("blocking-call-in-async", "sync-session-in-async")
 
 
 def plan(app: App, target: Target) -> Iterator[Planned]:
-    """Yield one change for each group of coroutines that become plain functions, then one for calls."""
+    """Yield one change for each group of coroutines that become plain functions, then for their parts."""
     blocked = _coroutines_that_block(app, target)
     proposals, reasons = plain_functions(app, blocked)
     covered: set[str] = set()

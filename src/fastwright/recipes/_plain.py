@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from fastwright.app.calls import CallSite
 from fastwright.app.model import App
@@ -34,10 +34,20 @@ Blocked: TypeAlias = Mapping[int, "tuple[Function, list[str]]"]
 """Functions below which something blocks, by ``id(node)``, each with the places."""
 
 
-def plain_functions(app: App, blocked: Blocked) -> tuple[list[Proposal], dict[str, str]]:
+class PlainFunctions(NamedTuple):
+    """Coroutines that may be plain functions."""
+
+    proposals: list[Proposal]
+    functions: frozenset[int]
+    """Those that they change, by ``id(node)``."""
+    reasons: dict[str, str]
+    """Why others stay, by place."""
+
+
+def plain_functions(app: App, blocked: Blocked) -> PlainFunctions:
     """Return one change for each group of coroutines that may be plain functions together.
 
-    Coroutines that wait for each other make a group. With them comes, by place, why others stay.
+    Coroutines that wait for each other make a group.
     """
     coroutines = _Coroutines(app, [function for function, _ in blocked.values()])
     found = coroutines.plain()
@@ -56,7 +66,7 @@ def plain_functions(app: App, blocked: Blocked) -> tuple[list[Proposal], dict[st
         if key in coroutines.reasons
         for place in places
     }
-    return proposals, reasons
+    return PlainFunctions(proposals, frozenset(found), reasons)
 
 
 @dataclass(frozen=True, eq=False)

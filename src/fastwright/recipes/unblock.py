@@ -26,32 +26,21 @@ from fastwright.app.symbols import Function
 from fastwright.recipes._blocks import blocks_in_threads
 from fastwright.recipes._clients import with_client
 from fastwright.recipes._from_rules import hits_of, planned_by
-from fastwright.recipes._plain import plain_functions
+from fastwright.recipes._plain import Blocked, plain_functions
 from fastwright.recipes._threads import in_threads
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
+from fastwright.rules.finding import Hit
 
 _RULES = ("blocking-call-in-async", "sync-session-in-async")
 
 
 def plan(app: App, target: Target) -> Iterator[Planned]:
     """Yield one change for each group of coroutines that become plain functions, then for their parts."""
-    blocked = _coroutines_that_block(app, target)
-    proposals, reasons = plain_functions(app, blocked)
+    hits = [hit for rule in _RULES for hit in hits_of(app, rule)]
+    blocked = _coroutines_that_block(app, target, hits)
     covered: set[str] = set()
-    fixed = frozenset(
-        (edit.file, edit.start)
-        for hit in hits_of(app, _RULES[0])
-        for edit in (hit.fix.edits if hit.fix is not None else ())
-    )
-    more, others = blocks_in_threads(app, blocked, fixed) if not proposals else ([], {})
-    for place, reason in others.items():
-        reasons[place] = f"{reasons[place]}; {reason}" if place in reasons else reason
-    for planned in (
-        *proposals,
-        *(with_client(app, blocked) if not proposals else ()),
-        *more,
-        *in_threads(app, _plain_that_block(app, target)),
-    ):
+    reasons: dict[str, str] = {}
+    for planned in _changes(app, target, hits, blocked, reasons):
         if isinstance(planned, Proposal):
             covered.update(planned.places)
         yield planned
@@ -62,7 +51,28 @@ def plan(app: App, target: Target) -> Iterator[Planned]:
             yield planned
 
 
-def _coroutines_that_block(app: App, target: Target) -> dict[int, tuple[Function, list[str]]]:
+def _changes(
+    app: App, target: Target, hits: list[Hit], blocked: Blocked, reasons: dict[str, str]
+) -> Iterator[Planned]:
+    """Yield the changes; ``reasons`` gets, by place, why something stays."""
+    plain = plain_functions(app, blocked)
+    reasons |= plain.reasons
+    yield from plain.proposals
+    staying = {key: each for key, each in blocked.items() if key not in plain.functions}
+    yield from with_client(app, staying)
+    fixed = frozenset(
+        (edit.file, edit.start)
+        for hit in hits
+        for edit in (hit.fix.edits if hit.fix is not None else ())
+    )
+    proposals, others = blocks_in_threads(app, staying, fixed)
+    for place, reason in others.items():
+        reasons[place] = f"{reasons[place]}; {reason}" if place in reasons else reason
+    yield from proposals
+    yield from in_threads(app, _plain_that_block(app, target, hits))
+
+
+def _coroutines_that_block(app: App, target: Target, hits: list[Hit]) -> Blocked:
     """Return the coroutines below which something blocks, each with the places.
 
     Those that only sleep are left out: to sleep needs no thread.
@@ -74,16 +84,15 @@ def _coroutines_that_block(app: App, target: Target) -> dict[int, tuple[Function
     }
     found: dict[int, tuple[Function, list[str]]] = {}
     sleeping: dict[int, bool] = {}
-    for rule in _RULES:
-        for hit in hits_of(app, rule):
-            line = f"{hit.place.file}:{hit.place.line}"
-            sleeps = hit.message.startswith("time.sleep ") and hit.fix is not None
-            for key, (function, names) in below.items():
-                if (hit.place.file, hit.place.function) not in names:
-                    continue
-                places = found.setdefault(key, (function, []))[1]
-                places += [line] if line not in places else []
-                sleeping[key] = sleeps and sleeping.get(key, True)
+    for hit in hits:
+        line = f"{hit.place.file}:{hit.place.line}"
+        sleeps = hit.message.startswith("time.sleep ") and hit.fix is not None
+        for key, (function, names) in below.items():
+            if (hit.place.file, hit.place.function) not in names:
+                continue
+            places = found.setdefault(key, (function, []))[1]
+            places += [line] if line not in places else []
+            sleeping[key] = sleeps and sleeping.get(key, True)
     return {key: each for key, each in found.items() if not sleeping[key]}
 
 
@@ -93,13 +102,13 @@ def _names_below(app: App, function: Function) -> set[tuple[str, str | None]]:
     return {(step.function.module.path, step.function.qualname) for step in reached}
 
 
-def _plain_that_block(app: App, target: Target) -> dict[int, tuple[Function, list[str]]]:
+def _plain_that_block(app: App, target: Target, hits: list[Hit]) -> Blocked:
     """Return the plain functions that block the event loop, each with the places."""
     by_place = {
         (step.function.module.path, step.function.qualname): step.function for step in app.reached
     }
     found: dict[int, tuple[Function, list[str]]] = {}
-    for hit in hits_of(app, _RULES[0]):
+    for hit in hits:
         place = f"{hit.place.file}:{hit.place.line}"
         function = by_place.get((hit.place.file, hit.place.function or ""))
         if function is None or function.is_async or hit.fix is not None:

@@ -22,6 +22,8 @@ from fastwright.edit.names import bring, is_taken
 from fastwright.edit.source import blank_lines, line_start, newline, next_line, text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
+from fastwright.recipes._settings import settings
+from fastwright.recipes._state import state
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
 
 _NAME = "create_app"
@@ -48,6 +50,8 @@ def plan(app: App, target: Target) -> Iterator[Planned]:
             planned = _planned(application)
             if planned is not None:
                 yield planned
+    yield from state(app, target)
+    yield from settings(app, target)
 
 
 def _planned(application: Application) -> Planned | None:

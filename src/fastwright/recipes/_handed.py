@@ -15,7 +15,7 @@ from fastwright.app.symbols import Class, External, Function, Variable
 from fastwright.edit import source as at
 from fastwright.edit.builders import add_argument, insert, insert_after, insert_before, replace
 from fastwright.edit.fix import Edit, Import
-from fastwright.edit.names import Brought, bring
+from fastwright.edit.names import Brought, bring, is_taken, module_level_imports
 from fastwright.edit.source import text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
@@ -153,17 +153,28 @@ def roots(app: App) -> dict[int, Function]:
     return found
 
 
-def written_in(module: Module | None, path: str, origin: str, name: str | None) -> Brought:
+def written_in(
+    module: Module | None, path: str, origin: str, name: str | None, alias: str | None = None
+) -> Brought:
     """Return how a thing is written in a module, or in one that is new (None). Raises Kept where it cannot be."""
     if origin == "builtins" and name is not None:
         return Brought(name, ())
+    needed = Import(path, origin, name, alias)
     if module is None:
-        return Brought(name or origin, (Import(path, origin, name),))
+        return Brought(alias or name or origin, (needed,))
     if module.name == origin and name is not None:
         return Brought(name, ())
-    brought = bring(module, origin, name)
+    if alias is not None:
+        stands_for = module_level_imports(module).get(alias)
+        if stands_for == (f"{origin}.{name}" if name else origin):
+            return Brought(alias, ())
+        if not is_taken(module, alias):
+            return Brought(alias, (needed,))
+    brought = bring(module, origin, name) if alias is None else None
     if brought is None:
-        raise Kept(module, module.facts.body[0], f"{name or origin} means something else here")
+        raise Kept(
+            module, module.facts.body[0], f"{alias or name or origin} means something else here"
+        )
     return brought
 
 
@@ -190,18 +201,19 @@ def spelled(
     return written + source[done : kind.node.end].decode(), tuple(imports)
 
 
-def _origin(module: Module, name: str) -> tuple[str, str | None]:
-    """Return from where a module has a name: another module, and the name in it."""
+def _origin(module: Module, name: str) -> tuple[str, str | None, str | None]:
+    """Return from where a module has a name: another module, the name in it, and its alias."""
     for statement in module.import_statements:
         for alias in statement.names:
             if (alias.asname or alias.name.partition(".")[0]) != name:
                 continue
             if isinstance(statement, s.ImportFrom):
-                return module.absolute(statement.module, statement.level), alias.name
-            if alias.asname or "." in alias.name:
+                origin = module.absolute(statement.module, statement.level)
+                return origin, alias.name, alias.asname
+            if alias.asname is None and "." in alias.name:
                 raise Kept(module, statement, f"{name} is imported in a way that is not copied")
-            return alias.name, None
-    return module.name, name
+            return alias.name, None, alias.asname
+    return module.name, name, None
 
 
 def refuse_names(app: App, symbol: Variable | Function | Class) -> None:

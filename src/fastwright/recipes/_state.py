@@ -226,6 +226,13 @@ def _first_line(source: bytes, statement: s.Stmt) -> int:
     return start
 
 
+def _comments(found: _Kept) -> list[str]:
+    """Return the comments above a variable."""
+    source = found.variable.module.source
+    above = source[_first_line(source, found.statement) : found.statement.start]
+    return above.decode().splitlines()
+
+
 # ------------------------------------------------------------- where it is made
 
 
@@ -239,11 +246,10 @@ def _made(
     if made is None:
         raise Kept(application.module, application.node, "the application has no name there")
     statement, variable = made
-    module, source = application.module, found.variable.module.source
+    module = application.module
     value, imports = spelled(app, Spelled(found.variable.module, found.value), module, module.path)
-    comments = source[_first_line(source, found.statement) : found.statement.start].decode()
-    line = f"{comments}{variable}.state.{name} = {value}"
-    return [insert_after(module, statement, line)], list(imports)
+    lines = [*_comments(found), f"{variable}.state.{name} = {value}"]
+    return [insert_after(module, statement, "\n".join(lines))], list(imports)
 
 
 def _opened(
@@ -274,8 +280,10 @@ def _opened(
         raise Kept(module, node, f"{name} means something else here")
     value, imports = spelled(app, Spelled(found.variable.module, found.value), module, module.path)
     assert found.client is not None  # noqa: S101 - asked by the caller
-    inner = at.indentation(module.source, at_rest[1].start) + at.step(module)
-    head = f"{found.client.closed} {value} as {name}:\n{inner}{own}.state.{name} = {name}"
+    outer = at.indentation(module.source, at_rest[1].start)
+    head = "".join(f"{line}\n{outer}" for line in _comments(found))
+    head += f"{found.client.closed} {value} as {name}:\n"
+    head += f"{outer}{at.step(module)}{own}.state.{name} = {name}"
     edits = under(module, [at_rest[1]], head.replace("\n", at.newline(module.source)))
     if edits is None:
         raise Kept(module, at_rest[1], "the lifespan cannot be indented here")
@@ -307,9 +315,10 @@ def _started(
         words.append(brought.name)
         imports += brought.imports
     assert found.client is not None  # noqa: S101 - asked by the caller
+    above = "".join(f"    {line}\n" for line in _comments(found))
     code = (
         f"@{words[0]}\nasync def lifespan(app: {words[1]}) -> {words[2]}[None]:\n"
-        f"    {found.client.closed} {value} as {name}:\n"
+        f"{above}    {found.client.closed} {value} as {name}:\n"
         f"        app.state.{name} = {name}\n        yield\n\n\n"
     )
     before: s.Stmt = made[0]

@@ -17,20 +17,33 @@ from typing import NamedTuple
 
 from fastwright.app.model import App
 from fastwright.app.setup.result import Application
+from fastwright.app.symbols import Variable
 from fastwright.edit.fix import Edit
 from fastwright.edit.names import bring, is_taken
+from fastwright.edit.reads import binds, reads, rebinds
 from fastwright.edit.source import blank_lines, line_start, newline, next_line, text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
+from fastwright.recipes._application import assignment
+from fastwright.recipes._from_rules import planned_by
+from fastwright.recipes._handed import Kept, uses
 from fastwright.recipes._settings import settings
 from fastwright.recipes._state import state
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
 
 _NAME = "create_app"
 _ROUTERS = ("router", "root_router", "app_router")
-_SETTING_UP = (s.ExprStmt, s.If, s.For, s.With, s.Try)
+_SETTING_UP = (s.ExprStmt, s.If, s.For, s.With, s.Try, s.Assign, s.AnnAssign, s.AugAssign)
+_BLOCKS = (s.If, s.For, s.With, s.Try)
 _ROUTES = frozenset({"get", "post", "put", "patch", "delete", "options", "head", "trace", "api_route", "websocket"})  # fmt: skip
 _ADDS_ROUTES = frozenset({"include_router", "mount", "add_api_route", "add_route", "add_api_websocket_route", "add_websocket_route", "host"})  # fmt: skip
+
+
+class _Helper(NamedTuple):
+    """A function that sets up the application of its module, and where the module runs it."""
+
+    function: s.FunctionDef
+    calls: tuple[s.Call, ...]
 
 
 class _Declared(NamedTuple):
@@ -43,30 +56,32 @@ class _Declared(NamedTuple):
 
 
 def plan(app: App, target: Target) -> Iterator[Planned]:
-    """Yield one change for each application that is made at module level."""
+    """Yield one change for each application that is made at module level, and for each thing that modules share."""
+    yield from planned_by(app, target, ("deprecated-on-event",), frozenset({"safe"}))
     for application in app.applications:
         module = application.module
         if application.fastapi and application.function is None and target.holds(module.path):
-            planned = _planned(application)
+            planned = _planned(app, application)
             if planned is not None:
                 yield planned
     yield from state(app, target)
     yield from settings(app, target)
 
 
-def _planned(application: Application) -> Planned | None:
+def _planned(app: App, application: Application) -> Planned | None:
     module = application.module
-    made = _made(application)
-    if made is None or module.kind != "source":
+    made = assignment(application)
+    if made is None or module.kind != "source" or made[0] not in module.facts.body:
         return None
     statement, name = made
     place = f"{module.path}:{module.line(statement)}"
-    moved = [statement, *_about(module, statement, name)]
     try:
+        helpers = _helpers(module, statement, name)
+        moved = [statement, *_about(module, statement, name, helpers)]
         declared = _declared(module, name)
-        _check(module, moved, declared, name)
-    except _KeptError as kept:
-        return Stopped(f"{module.path}:{module.line(kept.node)}", kept.reason)
+        _check(app, module, moved, declared, name)
+    except (_KeptError, Kept) as kept:
+        return Stopped(_place(module, kept), kept.reason)
     title = f"{_NAME} makes the application of {module.path}"
     brought = bring(module, "fastapi", "FastAPI")
     if brought is None:
@@ -82,30 +97,111 @@ def _planned(application: Application) -> Planned | None:
     else:
         start, stop = _lines(module.source, moved[0])
         edits = [Edit(module.path, start, stop, "")]
-    edits += _edits(module, moved, declared, name, brought.name, router)
+    edits += [_given(module, helper.function, f"{name}: {brought.name}") for helper in helpers]
+    given = [call for helper in helpers for call in helper.calls]
+    edits += _edits(module, moved, declared, name, brought.name, router, given)
     return Proposal(title, tuple(edits), imports, places=(place,))
 
 
-def _made(application: Application) -> tuple[s.Assign, str] | None:
-    """Return the statement ``app = FastAPI(...)`` of a module, and the variable."""
-    for statement in application.module.facts.body:
-        if isinstance(statement, s.Assign) and statement.value.start == application.node.start:
-            target = statement.targets[0]
-            if isinstance(target, s.Name) and isinstance(statement.value, s.Call):
-                return statement, target.id
+def _place(module: Module, kept: _KeptError | Kept) -> str:
+    return kept.place if isinstance(kept, Kept) else f"{module.path}:{module.line(kept.node)}"
+
+
+def _about(module: Module, made: s.Stmt, name: str, helpers: list[_Helper]) -> list[s.Stmt]:
+    """Return the statements of a module that set the application up."""
+    calls = {id(call) for helper in helpers for call in helper.calls}
+    found: list[s.Stmt] = []
+    for statement in module.facts.body:
+        if statement.start <= made.start or not isinstance(statement, _SETTING_UP):
+            continue
+        if _is_main(statement):
+            continue
+        nodes = list(s.walk(statement))
+        if any((isinstance(n, s.Name) and n.id == name) or id(n) in calls for n in nodes):
+            found.append(statement)
+    return [each for each in found if not _is_offered(each, found)]
+
+
+def _is_offered(statement: s.Stmt, found: list[s.Stmt]) -> bool:
+    """Whether a statement binds a name that none of the others reads: ``handler = Mangum(app)``, for a server."""
+    if not isinstance(statement, (s.Assign, s.AnnAssign)) or not binds(statement):
+        return False
+    others = [read.name for each in found if each is not statement for read in reads(each)]
+    return binds(statement).isdisjoint(others)
+
+
+def _read_elsewhere(
+    app: App, module: Module, moved: list[s.Stmt], binding: s.Stmt
+) -> s.Node | None:
+    """Return what reads a name that a statement binds, or binds it too, outside of what moves. Raises Kept."""
+    names = binds(binding)
+    for statement in module.facts.body:
+        if statement not in moved:
+            if names & (binds(statement) | rebinds(statement)):
+                return statement
+            found = next((read.node for read in reads(statement) if read.name in names), None)
+            if found is not None:
+                return found
+    for name in names:
+        variable = app.linker.scope(module).names.get(name)
+        if isinstance(variable, Variable):
+            other = next((use for use in uses(app, variable) if use.module is not module), None)
+            if other is not None:
+                raise Kept(other.module, other.node, f"needs {name} of {module.path}")
     return None
 
 
-def _about(module: Module, made: s.Assign, name: str) -> list[s.Stmt]:
-    """Return the statements of a module that set the application up."""
-    return [
-        statement
-        for statement in module.facts.body
-        if statement.start > made.start
-        and isinstance(statement, _SETTING_UP)
-        and not _is_main(statement)
-        and any(isinstance(node, s.Name) and node.id == name for node in s.walk(statement))
-    ]
+def _helpers(module: Module, made: s.Stmt, name: str) -> list[_Helper]:
+    """Return the functions that read the application and that the module runs while it sets it up.
+
+    Raises _KeptError where that is not seen for sure.
+    """
+    functions = [each for each in module.facts.body if isinstance(each, s.FunctionDef)]
+    needs = {each.name: {read.name for read in reads(each)} for each in functions}
+    needing = {each for each, read in needs.items() if name in read}
+    while more := {each for each, read in needs.items() if read & needing} - needing:
+        needing |= more
+    found = []
+    for function in functions:
+        run = [
+            statement
+            for statement in module.facts.body
+            if isinstance(statement, _SETTING_UP)
+            and statement.start > made.start
+            and not _is_main(statement)
+            and function.name in needing
+            and _runs(statement, function.name)
+        ]
+        if not run:
+            continue
+        calls = [each.value for each in run if isinstance(each, s.ExprStmt)]
+        plain = [call for call in calls if isinstance(call, s.Call) and _is_of(call, function.name)]
+        named = sum(_names(statement, function.name) for statement in module.facts.body)
+        if len(plain) != named or name not in needs[function.name] or function.decorators:
+            raise _KeptError(run[0], f"runs {function.name}, which needs {name}")
+        if function.params or needs[function.name] & needing:
+            raise _KeptError(run[0], f"runs {function.name}, which needs {name}")
+        found.append(_Helper(function, tuple(plain)))
+    return found
+
+
+def _runs(statement: s.Stmt, function: str) -> bool:
+    """Whether a statement calls a function at once."""
+    return any(
+        isinstance(node, s.Call) and isinstance(node.func, s.Name) and node.func.id == function
+        for node in s.walk_scope(statement)
+    )
+
+
+def _is_of(call: s.Call, function: str) -> bool:
+    is_named = isinstance(call.func, s.Name) and call.func.id == function
+    return is_named and not call.args and not call.keywords
+
+
+def _given(module: Module, function: s.FunctionDef, written: str) -> Edit:
+    """Return the edit that lets a function without parameters take the application."""
+    opened = module.source.index(b"(", function.name_start) + 1
+    return Edit(module.path, opened, opened, written)
 
 
 def _is_main(statement: s.Stmt) -> bool:
@@ -161,8 +257,10 @@ def _registers(decorator: s.Expr, name: str) -> str | None:
     return decorator.func.attr if is_own else None
 
 
-def _check(module: Module, moved: list[s.Stmt], declared: list[_Declared], name: str) -> None:
-    """Raise _KeptError where the application is to stay as it is."""
+def _check(
+    app: App, module: Module, moved: list[s.Stmt], declared: list[_Declared], name: str
+) -> None:
+    """Raise _KeptError or Kept where the application is to stay as it is."""
     if is_taken(module, _NAME):
         raise _KeptError(moved[0], f"{_NAME} is there already")
     last = max([moved[-1].start, *(each.function.start for each in declared)])
@@ -171,9 +269,6 @@ def _check(module: Module, moved: list[s.Stmt], declared: list[_Declared], name:
             continue
         if moved[0].start < statement.start < last and _names(statement, name):
             raise _KeptError(statement, f"{name} is used between the statements that set it up")
-    for statement in moved:
-        if b'"""' in module.source[statement.start : statement.end]:
-            raise _KeptError(statement, "holds a text of several lines")
     routes = [each.function.start for each in declared if each.is_route]
     for statement in moved[1:]:
         if routes and routes[0] < statement.start < routes[-1]:
@@ -182,25 +277,11 @@ def _check(module: Module, moved: list[s.Stmt], declared: list[_Declared], name:
                 for node in s.walk(statement)
             ):
                 raise _KeptError(statement, f"routes of {name} stand on both sides of it")
-    stop = _binding(module, moved[1:])
-    if stop is not None:
-        raise _KeptError(*stop)
-
-
-def _binding(module: Module, moved: list[s.Stmt]) -> tuple[s.Node, str] | None:
-    """Return a statement that binds a name which other code of the module may read."""
-    variables: set[str] = set()
-    for node in s.statements(moved):
-        if isinstance(node, (s.Assign, s.AnnAssign, s.Import, s.ImportFrom)):
-            return node, "binds a name while it sets the application up"
-        if isinstance(node, s.For):
-            variables |= {part.id for part in s.walk(node.target) if isinstance(part, s.Name)}
-    for statement in module.facts.body:
-        if statement not in moved:
-            for part in s.walk(statement):
-                if isinstance(part, s.Name) and part.id in variables:
-                    return part, f"{part.id} is bound where the application is set up"
-    return None
+    for statement in moved[1:]:
+        reader = _read_elsewhere(app, module, moved, statement)
+        if reader is not None:
+            bound = " and ".join(sorted(binds(statement)))
+            raise _KeptError(reader, f"{bound} is bound where the application is set up")
 
 
 def _routed(
@@ -224,10 +305,12 @@ def _edits(
     name: str,
     fastapi: str,
     router: str,
+    given: list[s.Call],
 ) -> list[Edit]:
     """Return the edits that write the function behind all that it needs, and take away what it does."""
     source, end = module.source, newline(module.source)
-    written = [(statement.start, _moved(source, statement)) for statement in moved]
+    added = [Edit(module.path, call.end - 1, call.end - 1, name) for call in given]
+    written = [(statement.start, _moved(source, statement, added)) for statement in moved]
     behind = max([*moved, *(each.function for each in declared)], key=lambda node: node.start)
     edits = _gone(module, moved, behind)
     included = False
@@ -244,7 +327,7 @@ def _edits(
     lines = [
         f"def {_NAME}() -> {fastapi}:{end}",
         f'    """Make the application."""{end}',
-        *(text for _, text in sorted(written, key=lambda each: each[0])),
+        "".join(part for _, part in sorted(written, key=lambda each: each[0])).lstrip("\r\n"),
         f"    return {name}{end}{end}{end}{name} = {_NAME}(){end}",
     ]
     stop = next_line(source, max(behind.end - 1, behind.start))
@@ -276,9 +359,32 @@ def _chain(source: bytes, moved: list[s.Stmt], statement: s.Stmt) -> int:
     return start
 
 
-def _moved(source: bytes, statement: s.Stmt) -> str:
+def _moved(source: bytes, statement: s.Stmt, added: list[Edit]) -> str:
+    """Return the lines of a statement as they are in a function, with what is added to them."""
     start, stop = _lines(source, statement)
-    return _indented(source[start:stop].decode())
+    texts = [
+        (node.start, node.end)
+        for node in s.walk(statement)
+        if isinstance(node, (s.Constant, s.JoinedStr))
+        and any(quotes in source[node.start : node.end] for quotes in (b'"""', b"'''"))
+    ]
+    is_parted = start > 0 and not source[line_start(source, start - 1) : start].strip()
+    is_parted &= source[start : start + 1] == b"#" or isinstance(statement, _BLOCKS)
+    written, offset = "", start
+    while offset < stop:
+        end = next_line(source, offset)
+        line = source[offset:end]
+        for edit in sorted(added, key=lambda edit: -edit.start):
+            if offset <= edit.start < end:
+                cut = edit.start - offset
+                line = line[:cut] + edit.text.encode() + line[cut:]
+        in_text = any(first < offset < last for first, last in texts)
+        if offset == start and is_parted:
+            written += newline(source)
+        written += newline(source)
+        written += f"    {line.decode()}" if line.strip() and not in_text else line.decode()
+        offset = end
+    return written
 
 
 def _registration(module: Module, decorator: s.Call, name: str, function: str) -> str:
@@ -302,12 +408,6 @@ def _lines(source: bytes, statement: s.Stmt) -> tuple[int, int]:
     while start > 0 and source[line_start(source, start - 1) : start].startswith(b"#"):
         start = line_start(source, start - 1)
     return start, next_line(source, max(statement.end - 1, statement.start))
-
-
-def _indented(text: str) -> str:
-    return "".join(
-        f"    {line}" if line.strip() else line for line in text.splitlines(keepends=True)
-    )
 
 
 RECIPE = Recipe(
@@ -377,6 +477,7 @@ def create_app() -> FastAPI:
     # the shop
     app = FastAPI(title="Shop")
     app.add_middleware(GZipMiddleware)
+
     for router in (orders.router,):
         app.include_router(router, prefix=PREFIX)
     return app

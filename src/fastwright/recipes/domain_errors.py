@@ -20,7 +20,6 @@ import msgspec
 
 from fastwright.app.model import App
 from fastwright.app.raises import HTTP_EXCEPTION, Raised
-from fastwright.app.setup.result import Application
 from fastwright.app.symbols import Function
 from fastwright.edit.builders import insert_after, replace
 from fastwright.edit.fix import Edit, Import
@@ -28,6 +27,7 @@ from fastwright.edit.names import bring
 from fastwright.edit.source import text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
+from fastwright.recipes._application import assignment
 from fastwright.recipes._from_rules import hits_of
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
 from fastwright.rules.evidence import place
@@ -132,7 +132,7 @@ def _whole_stop(app: App) -> str | None:
     for module in app.tests:
         if b"raises(HTTPException" in module.source:
             return f"{module.path} expects HTTPException of business code"
-    if not [each for each in app.applications if each.fastapi and _assigned(each)]:
+    if not [each for each in app.applications if each.fastapi and assignment(each)]:
         return "no place was found where the application is made"
     return None
 
@@ -230,7 +230,7 @@ def _proposal(app: App, changes: list[_Change], way: _Way) -> Iterator[Planned]:
         edits.append(replace(module, handler.type, f"({names})"))
         imports += brought.imports
     for application in app.applications:
-        found = _assigned(application)
+        found = assignment(application)
         if application.fastapi and found is not None:
             statement, variable = found
             brought = bring(application.module, handlers_name, "add_error_handlers")
@@ -265,18 +265,6 @@ def _folder(changes: list[_Change]) -> str:
     while found and found.rpartition("/")[2] in layered:
         found = dirname(found)
     return found
-
-
-def _assigned(application: Application) -> tuple[s.Assign, str] | None:
-    """Return the statement ``app = FastAPI(...)`` that makes an application, and the variable."""
-    function = application.function
-    body = function.node.body if function is not None else application.module.facts.body
-    for statement in s.statements(body):
-        if isinstance(statement, s.Assign) and statement.value.start == application.node.start:
-            target = statement.targets[0]
-            if isinstance(target, s.Name):
-                return statement, target.id
-    return None
 
 
 def _errors(statuses: Mapping[int, tuple[str, str]]) -> str:

@@ -370,7 +370,7 @@ def _moved(source: bytes, statement: s.Stmt, added: list[Edit]) -> str:
     ]
     is_parted = start > 0 and not source[line_start(source, start - 1) : start].strip()
     is_parted &= source[start : start + 1] == b"#" or isinstance(statement, _BLOCKS)
-    written, offset = "", start
+    written, offset = newline(source) if is_parted else "", start
     while offset < stop:
         end = next_line(source, offset)
         line = source[offset:end]
@@ -379,9 +379,6 @@ def _moved(source: bytes, statement: s.Stmt, added: list[Edit]) -> str:
                 cut = edit.start - offset
                 line = line[:cut] + edit.text.encode() + line[cut:]
         in_text = any(first < offset < last for first, last in texts)
-        if offset == start and is_parted:
-            written += newline(source)
-        written += newline(source)
         written += f"    {line.decode()}" if line.strip() and not in_text else line.decode()
         offset = end
     return written

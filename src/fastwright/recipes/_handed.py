@@ -22,6 +22,7 @@ from fastwright.read.module import Module
 
 _RUNNING = frozenset({"run_in_threadpool", "to_thread", "add_task", "partial"})
 """What runs a function with the keywords that it is given itself."""
+_PATCHING = frozenset({"setattr", "delattr", "object", "multiple"})
 
 
 class Kept(Exception):  # noqa: N818 - what stops it is no error
@@ -217,11 +218,22 @@ def _origin(module: Module, name: str) -> tuple[str, str | None, str | None]:
 
 
 def refuse_names(app: App, symbol: Variable | Function | Class) -> None:
-    """Raise Kept where tests name something of the application: by its module, or in a text."""
+    """Raise Kept where tests name something of the application in a text: to put another thing in its place."""
+    name = symbol.name
     for module in app.tests:
+        if name.encode() not in module.source:
+            continue
+        patched = {
+            id(argument)
+            for node in module.walk()
+            if isinstance(node, s.Call) and s.last_name(node.func) in _PATCHING
+            for argument in node.args
+        }
         for node in module.walk():
             value = s.string(node)
-            if value is not None and (value == symbol.name or value.endswith(f".{symbol.name}")):
+            if value is None or name not in value.split("."):
+                continue
+            if "." in value or id(node) in patched:
                 raise Kept(module, node, "a test patches it by its name")
 
 

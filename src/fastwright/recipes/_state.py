@@ -216,6 +216,8 @@ def _gone(module: Module, statement: s.Stmt) -> Edit:
     ].strip():  # what parts it from what is behind is enough
         while start > 0 and not source[at.line_start(source, start - 1) : start].strip():
             start = at.line_start(source, start - 1)
+    if start == 0:
+        end = at.blank_lines(source, end)
     return Edit(module.path, start, end, "")
 
 

@@ -1,13 +1,20 @@
-"""The application is made by a function: `create_app()`, with `app = create_app()` kept for servers.
+"""The application is made by a function: `create_app()`, with `app = create_app()` kept for servers; what modules shared, it keeps.
 
 What a module does to its `app = FastAPI(...)` (routers, middleware, handlers, mounts) moves into the function, in its order; tests can make an
-application of their own. Functions, constants and everything else of the module stay where they are.
+application of their own. Functions, constants and everything else of the module stay where they are; a function that the module runs to set the
+application up takes it as a parameter. Events (`@app.on_event`) become a lifespan first.
 
 Functions that are declared with decorators of the application stay, and are registered there: routes (`@app.get`) by a router of the module,
 handlers of exceptions and middleware by name, in the order in which they stood.
 
-Left alone, with the line: events (`@app.on_event`, which the fix of `deprecated-on-event` turns into a lifespan), routes that other routers
-stand between, names that are bound between, and texts of several lines.
+Clients at module level (HTTP, Redis, object stores, payment) and containers that requests fill become `app.state`: a client that can be closed is opened and closed by
+the lifespan. `Depends` gives them to endpoints and dependencies, which hand them on to functions as a parameter, to objects when they are made. `settings =
+Settings()` becomes `get_settings()`, made once: endpoints and dependencies take it by `Depends`, everything else calls it.
+
+An engine of a database stays beside the dependency that makes sessions of it, as FastAPI's own documentation has it.
+
+Left alone, with the line: routes that other routers stand between, names that are bound between and that others read, what tests patch by its name, clients where tests
+talk to an application that was not started, and what is needed where no request comes by: in jobs, at import, in classes with bases.
 """
 
 from __future__ import annotations
@@ -732,5 +739,708 @@ def kinds() -> list[str]:
 """,
         },
         stopped=("limited.py:8", "main.py:12"),
+    ),
+    Case(
+        "names that only the set-up reads, a function that sets up, an object for a server",
+        {
+            "main.py": """\
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.openapi.utils import get_openapi
+from mangum import Mangum
+
+import orders
+
+app: FastAPI = FastAPI(
+    description=\"\"\"
+# Shop
+
+Sells.
+\"\"\"
+)
+app.state.version = "1"
+ORIGINS = ["https://shop.example"]
+schema = get_openapi(title="Shop", version="1", routes=app.routes)
+app.openapi = lambda: schema
+
+if ORIGINS:
+    extra = [*ORIGINS, "http://localhost"]
+    app.add_middleware(CORSMiddleware, allow_origins=extra)
+
+
+def add_routers():
+    app.include_router(orders.router)
+
+
+add_routers()
+
+# no tags in the documentation
+for route in app.routes:
+    route.tags = []
+
+handler = Mangum(app)
+""",
+            "orders.py": """\
+from fastapi import APIRouter
+
+router = APIRouter(prefix="/orders")
+
+
+@router.get("/")
+def orders() -> list[str]:
+    return []
+""",
+        },
+        {
+            "main.py": """\
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.openapi.utils import get_openapi
+from mangum import Mangum
+
+import orders
+
+ORIGINS = ["https://shop.example"]
+
+def add_routers(app: FastAPI):
+    app.include_router(orders.router)
+
+
+
+def create_app() -> FastAPI:
+    \"\"\"Make the application.\"\"\"
+    app: FastAPI = FastAPI(
+        description=\"\"\"
+# Shop
+
+Sells.
+\"\"\"
+    )
+    app.state.version = "1"
+    schema = get_openapi(title="Shop", version="1", routes=app.routes)
+    app.openapi = lambda: schema
+
+    if ORIGINS:
+        extra = [*ORIGINS, "http://localhost"]
+        app.add_middleware(CORSMiddleware, allow_origins=extra)
+    add_routers(app)
+
+    # no tags in the documentation
+    for route in app.routes:
+        route.tags = []
+    return app
+
+
+app = create_app()
+
+handler = Mangum(app)
+""",
+        },
+    ),
+    Case(
+        "names that others read, and a function that is run in another way",
+        {
+            "main.py": """\
+from fastapi import FastAPI
+
+app = FastAPI()
+paths = [route.path for route in app.routes]
+app.state.paths = paths
+""",
+            "audit.py": """\
+from main import paths
+
+
+def known(path: str) -> bool:
+    return path in paths
+""",
+            "admin.py": """\
+from fastapi import FastAPI
+
+app = FastAPI()
+
+
+def add(prefix: str) -> None:
+    app.state.prefix = prefix
+
+
+add("/admin")
+""",
+        },
+        stopped=(
+            "admin.py:10",
+            "audit.py:5",
+        ),
+    ),
+    Case(
+        "events become a lifespan first",
+        {
+            "main.py": """\
+from fastapi import FastAPI
+
+app = FastAPI()
+
+
+@app.on_event("startup")
+async def start() -> None:
+    print("start")
+""",
+        },
+        {
+            "main.py": """\
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+
+@asynccontextmanager
+async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    await start()
+    yield
+
+
+def create_app() -> FastAPI:
+    \"\"\"Make the application.\"\"\"
+    app = FastAPI(lifespan=lifespan)
+    return app
+
+
+app = create_app()
+
+
+async def start() -> None:
+    print("start")
+""",
+        },
+    ),
+    Case(
+        "settings and a client of one module",
+        {
+            "main.py": """\
+import httpx
+from fastapi import FastAPI
+from pydantic_settings import BaseSettings
+
+
+class Settings(BaseSettings):
+    weather_url: str
+    days: int = 10
+
+
+settings = Settings()
+
+# one pool of connections for all requests
+client = httpx.AsyncClient(base_url=settings.weather_url, timeout=5)
+
+app = FastAPI(title="Weather")
+
+
+async def ask(city: str, days: int = 1) -> dict:
+    answer = await client.get(f"/{city}", params={"days": days})
+    return answer.json()
+
+
+@app.get("/weather/{city}")
+async def weather(city: str, days: int = settings.days) -> dict:
+    return await ask(city, days)
+
+
+@app.get("/days")
+async def days() -> int:
+    return settings.days
+""",
+        },
+        {
+            "main.py": """\
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import lru_cache
+from typing import Annotated
+
+import httpx
+from fastapi import APIRouter, Depends, FastAPI, Request
+from pydantic_settings import BaseSettings
+
+
+class Settings(BaseSettings):
+    weather_url: str
+    days: int = 10
+
+
+@lru_cache
+def get_settings() -> Settings:
+    return Settings()
+
+router = APIRouter()
+
+
+async def ask(city: str, days: int = 1, *, client: httpx.AsyncClient) -> dict:
+    answer = await client.get(f"/{city}", params={"days": days})
+    return answer.json()
+
+
+def get_client(request: Request) -> httpx.AsyncClient:
+    client: httpx.AsyncClient = request.app.state.client
+    return client
+
+
+ClientDep = Annotated[httpx.AsyncClient, Depends(get_client)]
+
+
+@router.get("/weather/{city}")
+async def weather(city: str, client: ClientDep, days: int = get_settings().days) -> dict:
+    return await ask(city, days, client=client)
+
+
+SettingsDep = Annotated[Settings, Depends(get_settings)]
+
+
+@router.get("/days")
+async def days(settings: SettingsDep) -> int:
+    return settings.days
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    # one pool of connections for all requests
+    async with httpx.AsyncClient(base_url=get_settings().weather_url, timeout=5) as client:
+        app.state.client = client
+        yield
+
+
+def create_app() -> FastAPI:
+    \"\"\"Make the application.\"\"\"
+    app = FastAPI(title="Weather", lifespan=lifespan)
+    app.include_router(router)
+    return app
+
+
+app = create_app()
+""",
+        },
+    ),
+    Case(
+        "clients that objects of a class use, beside a lifespan that is there",
+        {
+            "shop/__init__.py": "",
+            "shop/main.py": """\
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from shop.files import router
+
+
+@asynccontextmanager
+async def lifespan(_: FastAPI):
+    print("start")
+    yield
+    print("stop")
+
+
+def create_app() -> FastAPI:
+    app = FastAPI(lifespan=lifespan)
+    app.include_router(router)
+    return app
+
+
+app = create_app()
+""",
+            "shop/storage.py": """\
+import boto3
+import redis.asyncio as redis
+
+s3 = boto3.client("s3")
+# what was stored lately
+cache = redis.from_url("redis://localhost")
+
+
+class Storage:
+    \"\"\"Files.\"\"\"
+
+    def put(self, name: str, data: bytes) -> None:
+        s3.put_object(Bucket="files", Key=name, Body=data)
+
+    async def known(self, name: str) -> bool:
+        return bool(await cache.get(name))
+""",
+            "shop/files.py": """\
+from typing import Annotated
+
+from fastapi import APIRouter, BackgroundTasks, Depends
+
+from shop.storage import Storage, cache
+
+router = APIRouter()
+
+
+def get_storage() -> Storage:
+    return Storage()
+
+
+StorageDep = Annotated[Storage, Depends(get_storage)]
+
+
+async def remember(name: str) -> None:
+    await cache.set(name, 1)
+
+
+@router.put("/files/{name}")
+async def put(name: str, storage: StorageDep, tasks: BackgroundTasks) -> None:
+    if not await storage.known(name):
+        storage.put(name, b"")
+    tasks.add_task(remember, name)
+""",
+        },
+        {
+            "shop/main.py": """\
+from contextlib import asynccontextmanager
+
+import boto3
+import redis.asyncio as redis
+from fastapi import FastAPI
+
+from shop.files import router
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI):
+    print("start")
+    # what was stored lately
+    async with redis.from_url("redis://localhost") as cache:
+        app.state.cache = cache
+        yield
+    print("stop")
+
+
+def create_app() -> FastAPI:
+    app = FastAPI(lifespan=lifespan)
+    app.state.s3 = boto3.client("s3")
+    app.include_router(router)
+    return app
+
+
+app = create_app()
+""",
+            "shop/storage.py": """\
+import redis.asyncio as redis
+from botocore.client import BaseClient
+
+
+class Storage:
+    \"\"\"Files.\"\"\"
+
+    def __init__(self, s3: BaseClient, cache: redis.Redis) -> None:
+        self.s3 = s3
+        self.cache = cache
+
+    def put(self, name: str, data: bytes) -> None:
+        self.s3.put_object(Bucket="files", Key=name, Body=data)
+
+    async def known(self, name: str) -> bool:
+        return bool(await self.cache.get(name))
+""",
+            "shop/files.py": """\
+from typing import Annotated
+
+from fastapi import APIRouter, BackgroundTasks, Depends
+from redis.asyncio import Redis
+
+from shop.dependencies import CacheDep, S3Dep
+from shop.storage import Storage
+
+router = APIRouter()
+
+
+def get_storage(s3: S3Dep, cache: CacheDep) -> Storage:
+    return Storage(s3=s3, cache=cache)
+
+
+StorageDep = Annotated[Storage, Depends(get_storage)]
+
+
+async def remember(name: str, cache: Redis) -> None:
+    await cache.set(name, 1)
+
+
+@router.put("/files/{name}")
+async def put(name: str, storage: StorageDep, tasks: BackgroundTasks, cache: CacheDep) -> None:
+    if not await storage.known(name):
+        storage.put(name, b"")
+    tasks.add_task(remember, name, cache=cache)
+""",
+            "shop/dependencies.py": """\
+\"\"\"What endpoints depend on.\"\"\"
+
+from typing import Annotated
+
+from botocore.client import BaseClient
+from fastapi import Depends, Request
+from redis.asyncio import Redis
+
+
+def get_s3(request: Request) -> BaseClient:
+    s3: BaseClient = request.app.state.s3
+    return s3
+
+
+S3Dep = Annotated[BaseClient, Depends(get_s3)]
+
+
+def get_cache(request: Request) -> Redis:
+    cache: Redis = request.app.state.cache
+    return cache
+
+
+CacheDep = Annotated[Redis, Depends(get_cache)]
+""",
+        },
+    ),
+    Case(
+        "what one request writes and another one reads",
+        {
+            "blog/__init__.py": "",
+            "blog/main.py": """\
+from fastapi import FastAPI
+
+from blog import posts
+
+app = FastAPI()
+app.include_router(posts.router)
+""",
+            "blog/dependencies.py": """\
+from blog.services import PostService
+
+
+def get_posts() -> PostService:
+    return PostService()
+""",
+            "blog/services.py": """\
+# how often each post was read since the start
+VIEWS: dict[str, int] = {}
+
+
+class PostService:
+    def __init__(self) -> None:
+        self.read = 0
+
+    def view(self, slug: str) -> str:
+        self.read += 1
+        VIEWS[slug] = VIEWS.get(slug, 0) + 1
+        return slug
+""",
+            "blog/posts.py": """\
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, WebSocket
+
+from blog import services
+from blog.dependencies import get_posts
+
+router = APIRouter()
+
+
+@router.get("/posts/{slug}")
+def post(slug: str, posts: Annotated[services.PostService, Depends(get_posts)]) -> str:
+    return posts.view(slug)
+
+
+@router.get("/views")
+def views() -> dict[str, int]:
+    return services.VIEWS
+
+
+@router.websocket("/live")
+async def live(websocket: WebSocket) -> None:
+    await websocket.send_json(services.VIEWS)
+""",
+        },
+        {
+            "blog/main.py": """\
+from fastapi import FastAPI
+
+from blog import posts
+
+
+
+def create_app() -> FastAPI:
+    \"\"\"Make the application.\"\"\"
+    app = FastAPI()
+    # how often each post was read since the start
+    app.state.views = {}
+    app.include_router(posts.router)
+    return app
+
+
+app = create_app()
+""",
+            "blog/dependencies.py": """\
+from typing import Annotated
+
+from fastapi import Depends
+from fastapi.requests import HTTPConnection
+
+from blog.services import PostService
+
+
+def get_views(request: HTTPConnection) -> dict[str, int]:
+    views: dict[str, int] = request.app.state.views
+    return views
+
+
+ViewsDep = Annotated[dict[str, int], Depends(get_views)]
+
+
+def get_posts(views: ViewsDep) -> PostService:
+    return PostService(views=views)
+""",
+            "blog/services.py": """\
+class PostService:
+    def __init__(self, views: dict[str, int]) -> None:
+        self.read = 0
+        self.views = views
+
+    def view(self, slug: str) -> str:
+        self.read += 1
+        self.views[slug] = self.views.get(slug, 0) + 1
+        return slug
+""",
+            "blog/posts.py": """\
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, WebSocket
+
+from blog import services
+from blog.dependencies import ViewsDep, get_posts
+
+router = APIRouter()
+
+
+@router.get("/posts/{slug}")
+def post(slug: str, posts: Annotated[services.PostService, Depends(get_posts)]) -> str:
+    return posts.view(slug)
+
+
+@router.get("/views")
+def views(views: ViewsDep) -> dict[str, int]:
+    return views
+
+
+@router.websocket("/live")
+async def live(websocket: WebSocket, views: ViewsDep) -> None:
+    await websocket.send_json(views)
+""",
+        },
+    ),
+    Case(
+        "what a test patches, what a task needs, what the tests do not start",
+        {
+            "shop/__init__.py": "",
+            "shop/main.py": """\
+from fastapi import FastAPI
+
+from shop import orders
+
+def create_app() -> FastAPI:
+    app = FastAPI()
+    app.include_router(orders.router)
+    return app
+
+
+app = create_app()
+""",
+            "shop/config.py": """\
+from pydantic_settings import BaseSettings
+
+
+class Settings(BaseSettings):
+    page: int = 10
+
+
+settings = Settings()
+""",
+            "shop/orders.py": """\
+import httpx
+import requests
+from fastapi import APIRouter
+
+from shop.config import settings
+
+router = APIRouter()
+client = httpx.Client(timeout=settings.page)
+warehouse = requests.Session()
+
+
+@router.get("/orders")
+def orders() -> list[str]:
+    return client.get("/orders").json() + warehouse.get("https://warehouse").json()
+
+
+def nightly() -> None:
+    warehouse.get("https://warehouse/report")
+""",
+            "tests/test_orders.py": """\
+from fastapi.testclient import TestClient
+
+from shop.main import app
+
+
+def test_orders(monkeypatch) -> None:
+    monkeypatch.setattr("shop.orders.settings.page", 1)
+    monkeypatch.setattr("shop.config.settings", None)
+    client = TestClient(app)
+    assert client.get("/orders").json() == []
+""",
+        },
+        stopped=(
+            "shop/orders.py:17",
+            "tests/test_orders.py:7",
+            "tests/test_orders.py:9",
+        ),
+    ),
+    Case(
+        "a name that is bound again, a container that is filled on import, a class with bases",
+        {
+            "main.py": """\
+import httpx
+from fastapi import FastAPI
+
+CODES = {"a": 1}
+CODES["b"] = 2
+client = httpx.Client()
+other = httpx.Client()
+
+
+def create_app() -> FastAPI:
+    return FastAPI()
+
+
+app = create_app()
+
+
+class Base:
+    pass
+
+
+class Asking(Base):
+    def ask(self) -> str:
+        return other.get("/").text
+
+
+@app.get("/")
+def read() -> str:
+    return client.get("/").text + Asking().ask()
+
+
+def renew() -> None:
+    global client
+    client = httpx.Client()
+""",
+        },
+        stopped=(
+            "main.py:21",
+            "main.py:6",
+        ),
     ),
 )

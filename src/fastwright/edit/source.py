@@ -102,3 +102,22 @@ def text_behind(module: Module, node: s.Node) -> str:
     """Return the rest of the line on which a node ends."""
     end = next_line(module.source, max(node.end - 1, node.start))
     return module.source[node.end : end].decode()
+
+
+def indented(module: Module, start: int, stop: int, inside: s.Node, by: str = " " * 4) -> str:
+    """Return whole lines farther to the right; lines within texts of several lines (of ``inside``) stay."""
+    source = module.source
+    texts = [
+        (node.start, node.end)
+        for node in s.walk(inside)
+        if isinstance(node, (s.Constant, s.JoinedStr))
+        and any(quotes in source[node.start : node.end] for quotes in (b'"""', b"'''"))
+    ]
+    written, offset = "", start
+    while offset < stop:
+        end = next_line(source, offset)
+        line = source[offset:end].decode()
+        in_text = any(first < offset < last for first, last in texts)
+        written += f"{by}{line}" if line.strip() and not in_text else line
+        offset = end
+    return written

@@ -6,8 +6,9 @@ Endpoints and dependencies, where it comes from, take it by the alias of its dep
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 from fastwright.app.model import App
@@ -369,17 +370,20 @@ def hand_down(
     name: str,
     kind: Spelled | tuple[str, str],
     alias: tuple[str, str],
+    member: Mapping[int, str] = MappingProxyType({}),
 ) -> tuple[list[Edit], list[Import]]:
     """Return what gives takers a value under a name, and writes it in ``places``. Raises Kept.
 
     ``kind``: its type, for plain functions (an expression, or a name of a module); ``alias``: module and
-    name of the alias, for endpoints and dependencies.
+    name of the alias, for endpoints and dependencies; ``member``: the attribute of it that stands at a
+    place, by the id of the node.
     """
     app = takers.app
     edits = [
         replace(use.module, use.node, written)
         for use in places
-        if (written := _access(use.function, name)) != text(use.module, use.node)
+        if (written := _access(use.function, name) + member.get(id(use.node), ""))
+        != text(use.module, use.node)
     ]
     edits += [
         add_argument(use.module, call, f"{name}={_access(use.function, name)}")
@@ -401,7 +405,7 @@ def hand_down(
 
 def free_name(takers: Takers, places: Iterable[Use], names: Iterable[str]) -> str:
     """Return the first of names that means nothing else in any of the takers. Raises Kept."""
-    own = {id(use.node) for use in places}
+    own = {id(node) for use in places for node in s.walk(use.node)}
     for name in names:
         if _is_free(takers, name, own):
             return name

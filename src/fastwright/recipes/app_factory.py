@@ -28,7 +28,7 @@ from fastwright.app.symbols import Variable
 from fastwright.edit.fix import Edit
 from fastwright.edit.names import bring, is_taken
 from fastwright.edit.reads import binds, reads, rebinds
-from fastwright.edit.source import blank_lines, line_start, newline, next_line, text
+from fastwright.edit.source import blank_lines, indented, line_start, newline, next_line, text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.recipes._application import assignment
@@ -316,8 +316,7 @@ def _edits(
 ) -> list[Edit]:
     """Return the edits that write the function behind all that it needs, and take away what it does."""
     source, end = module.source, newline(module.source)
-    added = [Edit(module.path, call.end - 1, call.end - 1, name) for call in given]
-    written = [(statement.start, _moved(source, statement, added)) for statement in moved]
+    written = [(statement.start, _moved(module, statement, name, given)) for statement in moved]
     behind = max([*moved, *(each.function for each in declared)], key=lambda node: node.start)
     edits = _gone(module, moved, behind)
     included = False
@@ -366,29 +365,18 @@ def _chain(source: bytes, moved: list[s.Stmt], statement: s.Stmt) -> int:
     return start
 
 
-def _moved(source: bytes, statement: s.Stmt, added: list[Edit]) -> str:
-    """Return the lines of a statement as they are in a function, with what is added to them."""
+def _moved(module: Module, statement: s.Stmt, name: str, given: list[s.Call]) -> str:
+    """Return the lines of a statement as they are in a function, with the application where it is to be given."""
+    source = module.source
     start, stop = _lines(source, statement)
-    texts = [
-        (node.start, node.end)
-        for node in s.walk(statement)
-        if isinstance(node, (s.Constant, s.JoinedStr))
-        and any(quotes in source[node.start : node.end] for quotes in (b'"""', b"'''"))
-    ]
     is_parted = start > 0 and not source[line_start(source, start - 1) : start].strip()
     is_parted &= source[start : start + 1] == b"#" or isinstance(statement, _BLOCKS)
-    written, offset = newline(source) if is_parted else "", start
-    while offset < stop:
-        end = next_line(source, offset)
-        line = source[offset:end]
-        for edit in sorted(added, key=lambda edit: -edit.start):
-            if offset <= edit.start < end:
-                cut = edit.start - offset
-                line = line[:cut] + edit.text.encode() + line[cut:]
-        in_text = any(first < offset < last for first, last in texts)
-        written += f"    {line.decode()}" if line.strip() and not in_text else line.decode()
-        offset = end
-    return written
+    written = indented(module, start, stop, statement)
+    for call in given:
+        if isinstance(statement, s.ExprStmt) and statement.value is call:
+            rest = len(source[call.end - 1 : stop].decode())
+            written = written[:-rest] + name + written[-rest:]
+    return newline(source) + written if is_parted else written
 
 
 def _registration(module: Module, decorator: s.Call, name: str, function: str) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from fastwright.edit.fix import Edit
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 
@@ -104,8 +107,13 @@ def text_behind(module: Module, node: s.Node) -> str:
     return module.source[node.end : end].decode()
 
 
-def indented(module: Module, start: int, stop: int, inside: s.Node, by: str = " " * 4) -> str:
-    """Return whole lines farther to the right; lines within texts of several lines (of ``inside``) stay."""
+def indented(
+    module: Module, start: int, stop: int, inside: s.Node, edits: Sequence[Edit] = ()
+) -> str:
+    """Return whole lines one step farther to the right, with edits made in them.
+
+    Lines within texts of several lines (of ``inside``) stay where they are.
+    """
     source = module.source
     texts = [
         (node.start, node.end)
@@ -116,8 +124,13 @@ def indented(module: Module, start: int, stop: int, inside: s.Node, by: str = " 
     written, offset = "", start
     while offset < stop:
         end = next_line(source, offset)
-        line = source[offset:end].decode()
+        line = source[offset:end]
+        for edit in sorted(edits, reverse=True):
+            if offset <= edit.start < end:
+                first, last = edit.start - offset, edit.end - offset
+                line = line[:first] + edit.text.encode() + line[last:]
         in_text = any(first < offset < last for first, last in texts)
-        written += f"{by}{line}" if line.strip() and not in_text else line
+        is_moved = line.strip() and not in_text
+        written += f"{' ' * 4}{line.decode()}" if is_moved else line.decode()
         offset = end
     return written

@@ -371,11 +371,8 @@ def _moved(module: Module, statement: s.Stmt, name: str, given: list[s.Call]) ->
     start, stop = _lines(source, statement)
     is_parted = start > 0 and not source[line_start(source, start - 1) : start].strip()
     is_parted &= source[start : start + 1] == b"#" or isinstance(statement, _BLOCKS)
-    written = indented(module, start, stop, statement)
-    for call in given:
-        if isinstance(statement, s.ExprStmt) and statement.value is call:
-            rest = len(source[call.end - 1 : stop].decode())
-            written = written[:-rest] + name + written[-rest:]
+    added = [Edit(module.path, call.end - 1, call.end - 1, name) for call in given]
+    written = indented(module, start, stop, statement, added)
     return newline(source) + written if is_parted else written
 
 

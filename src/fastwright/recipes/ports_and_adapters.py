@@ -14,7 +14,7 @@ that ask the outside themselves.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from posixpath import basename, dirname, join
 from typing import NamedTuple
 
@@ -117,9 +117,19 @@ def _asking(app: App) -> Iterator[Function]:
             continue
         for function in app.functions(module):
             if id(function.node) not in reached and function.owner is None:
-                users = [use.function for use in uses(app, function) if use.function is not None]
-                if any(id(outermost(user).node) in reached for user in users):
+                if _serves(app, function, reached.keys(), set()):
                     yield function
+
+
+def _serves(app: App, function: Function, reached: Collection[int], seen: set[int]) -> bool:
+    """Whether a function is named, over others or not, in one that requests reach."""
+    if id(function.node) in reached:
+        return True
+    if id(function.node) in seen or function.owner is not None:
+        return False
+    seen.add(id(function.node))
+    users = [outermost(use.function) for use in uses(app, function) if use.function is not None]
+    return any(_serves(app, user, reached, seen) for user in users)
 
 
 def _asked(app: App, function: Function) -> s.Node | None:
@@ -626,7 +636,7 @@ class SendMail(Protocol):
         target=Target(style="clean"),
     ),
     Case(
-        "A function without types has no port.",
+        "A function whose callers do not say what they give has no port.",
         {
             "shop/__init__.py": "",
             "shop/services/__init__.py": "",
@@ -657,8 +667,8 @@ def order(email: str) -> dict[str, str]:
 
 
 @app.post("/invite")
-def invite(email: str) -> None:
-    send_mail(email, "Come!")
+def invite(data: dict) -> None:
+    send_mail(data["email"], "Come!")
 """,
         },
         stopped=("shop/services/mail.py:4",),
@@ -758,6 +768,589 @@ JOBS = [place]
 """,
         },
         stopped=("shop/nightly.py:3",),
+        target=Target(style="clean"),
+    ),
+    Case(
+        "Functions of a payment service become an adapter with a port of their own.",
+        {
+            "shop/__init__.py": "",
+            "shop/services/__init__.py": "",
+            "shop/services/payments.py": """\
+\"\"\"Money.\"\"\"
+
+import stripe
+
+from shop.config import settings
+
+stripe.api_key = settings.stripe_key
+CURRENCY = "eur"
+
+
+def charge(amount: int, token: str, *, note: str = "") -> str:
+    \"\"\"Charge a card. In cents.\"\"\"
+    answer = stripe.Charge.create(amount=amount, source=token, currency=CURRENCY, description=note)
+    return answer.id
+
+
+def _log(text: str) -> None:
+    print(text)
+
+
+# gives everything back
+def refund(charge_id: str) -> None:
+    _log(charge_id)
+    stripe.Refund.create(charge=charge_id)
+
+
+def replace(charge_id: str, amount: int, token: str) -> str:
+    new = charge(amount, token)
+    stripe.Refund.create(charge=charge_id, metadata={"new": new})
+    return new
+""",
+            "shop/config.py": """\
+class Settings:
+    stripe_key = "x"
+
+
+settings = Settings()
+""",
+            "shop/services/orders.py": """\
+from fastapi.concurrency import run_in_threadpool
+
+from shop.services import payments
+from shop.services.payments import refund
+
+
+class OrderService:
+    def __init__(self, currency: str) -> None:
+        self.currency = currency
+
+    def pay(self, token: str) -> str:
+        return payments.charge(100, token)
+
+    async def cancel(self, charge_id: str) -> None:
+        await run_in_threadpool(refund, charge_id)
+""",
+            "shop/main.py": """\
+from typing import Annotated
+
+from fastapi import Depends, FastAPI
+
+from shop.services.orders import OrderService
+from shop.services.payments import replace
+
+app = FastAPI()
+
+
+def get_orders() -> OrderService:
+    return OrderService("eur")
+
+
+@app.post("/orders")
+def order(token: str, orders: Annotated[OrderService, Depends(get_orders)]) -> str:
+    return orders.pay(token)
+
+
+@app.post("/orders/{charge_id}")
+def change(charge_id: str, token: str) -> str:
+    return replace(charge_id, 1, token)
+
+
+@app.delete("/orders/{charge_id}")
+async def cancel(charge_id: str, orders: Annotated[OrderService, Depends(get_orders)]) -> None:
+    await orders.cancel(charge_id)
+""",
+        },
+        {
+            "shop/services/payments.py": """\
+\"\"\"Money.\"\"\"
+
+import stripe
+
+from shop.config import settings
+
+stripe.api_key = settings.stripe_key
+CURRENCY = "eur"
+
+
+def _log(text: str) -> None:
+    print(text)
+
+
+class StripePayments:
+    \"\"\"Payments through Stripe.\"\"\"
+
+    def charge(self, amount: int, token: str, *, note: str = "") -> str:
+        \"\"\"Charge a card. In cents.\"\"\"
+        answer = stripe.Charge.create(amount=amount, source=token, currency=CURRENCY, description=note)
+        return answer.id
+
+    # gives everything back
+    def refund(self, charge_id: str) -> None:
+        _log(charge_id)
+        stripe.Refund.create(charge=charge_id)
+
+    def replace(self, charge_id: str, amount: int, token: str) -> str:
+        new = self.charge(amount, token)
+        stripe.Refund.create(charge=charge_id, metadata={"new": new})
+        return new
+""",
+            "shop/services/orders.py": """\
+from fastapi.concurrency import run_in_threadpool
+
+from shop.ports.payments import Payments
+
+
+class OrderService:
+    def __init__(self, currency: str, payments: Payments) -> None:
+        self.currency = currency
+        self.payments = payments
+
+    def pay(self, token: str) -> str:
+        return self.payments.charge(100, token)
+
+    async def cancel(self, charge_id: str) -> None:
+        await run_in_threadpool(self.payments.refund, charge_id)
+""",
+            "shop/main.py": """\
+from typing import Annotated
+
+from fastapi import Depends, FastAPI
+
+from shop.ports.payments import Payments
+from shop.services.orders import OrderService
+from shop.services.payments import StripePayments
+
+app = FastAPI()
+
+
+def get_payments() -> Payments:
+    return StripePayments()
+
+
+PaymentsDep = Annotated[Payments, Depends(get_payments)]
+
+
+def get_orders(payments: PaymentsDep) -> OrderService:
+    return OrderService("eur", payments=payments)
+
+
+@app.post("/orders")
+def order(token: str, orders: Annotated[OrderService, Depends(get_orders)]) -> str:
+    return orders.pay(token)
+
+
+@app.post("/orders/{charge_id}")
+def change(charge_id: str, token: str, payments: PaymentsDep) -> str:
+    return payments.replace(charge_id, 1, token)
+
+
+@app.delete("/orders/{charge_id}")
+async def cancel(charge_id: str, orders: Annotated[OrderService, Depends(get_orders)]) -> None:
+    await orders.cancel(charge_id)
+""",
+            "shop/ports/payments.py": """\
+\"\"\"What the application asks of the outside.\"\"\"
+
+from typing import Protocol
+
+
+class Payments(Protocol):
+    \"\"\"What the application asks of its payments.\"\"\"
+
+    def charge(self, amount: int, token: str, *, note: str = "") -> str:
+        \"\"\"Charge a card.\"\"\"
+        ...
+
+    def refund(self, charge_id: str) -> None: ...
+
+    def replace(self, charge_id: str, amount: int, token: str) -> str: ...
+""",
+            "shop/ports/__init__.py": "",
+        },
+        target=Target(style="clean"),
+    ),
+    Case(
+        "Functions that ask with a client of their module, and types that are missing.",
+        {
+            "weather/__init__.py": "",
+            "weather/forecast.py": """\
+import httpx
+
+client = httpx.AsyncClient(timeout=5)
+
+
+async def forecast(city: str) -> dict[str, float]:
+    answer = await client.get(f"/{city}")
+    return answer.json()
+""",
+            "weather/files.py": """\
+import boto3
+
+s3 = boto3.client("s3")
+
+
+def put(name, data: bytes):
+    s3.put_object(Bucket="files", Key=name, Body=data)
+""",
+            "weather/main.py": """\
+from fastapi import FastAPI
+
+from weather import files, forecast
+
+app = FastAPI()
+
+
+@app.get("/{city}")
+async def read(city: str) -> dict[str, float]:
+    return await forecast.forecast(city)
+
+
+@app.put("/{city}")
+def write(city: str) -> None:
+    files.put(city, b"")
+""",
+        },
+        {
+            "weather/forecast.py": """\
+import httpx
+
+client = httpx.AsyncClient(timeout=5)
+
+
+class HttpForecast:
+    \"\"\"Forecast through HTTP.\"\"\"
+
+    async def forecast(self, city: str) -> dict[str, float]:
+        answer = await client.get(f"/{city}")
+        return answer.json()
+""",
+            "weather/files.py": """\
+import boto3
+
+s3 = boto3.client("s3")
+
+
+class AwsFiles:
+    \"\"\"Files through AWS.\"\"\"
+
+    def put(self, name: str, data: bytes) -> None:
+        s3.put_object(Bucket="files", Key=name, Body=data)
+""",
+            "weather/main.py": """\
+from typing import Annotated
+
+from fastapi import Depends, FastAPI
+
+from weather import files, forecast
+from weather.ports.files import Files
+from weather.ports.forecast import Forecast
+
+app = FastAPI()
+
+
+def get_forecast() -> Forecast:
+    return forecast.HttpForecast()
+
+
+ForecastDep = Annotated[Forecast, Depends(get_forecast)]
+
+
+@app.get("/{city}")
+async def read(city: str, forecast: ForecastDep) -> dict[str, float]:
+    return await forecast.forecast(city)
+
+
+def get_files() -> Files:
+    return files.AwsFiles()
+
+
+FilesDep = Annotated[Files, Depends(get_files)]
+
+
+@app.put("/{city}")
+def write(city: str, files: FilesDep) -> None:
+    files.put(city, b"")
+""",
+            "weather/ports/forecast.py": """\
+\"\"\"What the application asks of the outside.\"\"\"
+
+from typing import Protocol
+
+
+class Forecast(Protocol):
+    \"\"\"What the application asks of its forecast.\"\"\"
+
+    async def forecast(self, city: str) -> dict[str, float]: ...
+""",
+            "weather/ports/__init__.py": "",
+            "weather/ports/files.py": """\
+\"\"\"What the application asks of the outside.\"\"\"
+
+from typing import Protocol
+
+
+class Files(Protocol):
+    \"\"\"What the application asks of its files.\"\"\"
+
+    def put(self, name: str, data: bytes) -> None: ...
+""",
+        },
+        target=Target(style="clean"),
+    ),
+    Case(
+        "Objects keep the port, threads and tasks are given it.",
+        {
+            "blog/__init__.py": "",
+            "blog/dependencies.py": """\
+from blog.services.posts import PostService
+
+
+def get_posts() -> PostService:
+    return PostService()
+""",
+            "blog/services/__init__.py": "",
+            "blog/services/mail.py": """\
+import smtplib
+
+
+def _deliver(to: str) -> None:
+    with smtplib.SMTP("localhost") as server:
+        server.sendmail("blog", to, "News")
+
+
+def news(to: str, times: int = 1) -> None:
+    for _ in range(times):
+        _deliver(to)
+""",
+            "blog/services/previews.py": """\
+import requests
+
+
+def preview(link: str) -> str:
+    return requests.get(link, timeout=5).text
+""",
+            "blog/services/posts.py": """\
+from fastapi.concurrency import run_in_threadpool
+
+from blog.services.previews import preview
+
+
+class PostService:
+    async def create(self, link: str) -> str:
+        return await run_in_threadpool(preview, link)
+""",
+            "blog/main.py": """\
+from typing import Annotated
+
+from fastapi import BackgroundTasks, Depends, FastAPI
+
+from blog.dependencies import get_posts
+from blog.services import mail
+from blog.services.posts import PostService
+
+app = FastAPI()
+
+
+@app.post("/posts")
+async def create(
+    link: str,
+    tasks: BackgroundTasks,
+    posts: Annotated[PostService, Depends(get_posts)],
+) -> str:
+    tasks.add_task(mail.news, "ada@example.org", times=2)
+    return await posts.create(link)
+""",
+        },
+        {
+            "blog/dependencies.py": """\
+from typing import Annotated
+
+from fastapi import Depends
+
+from blog.ports.mail import Deliver
+from blog.ports.previews import Preview
+from blog.services.mail import deliver
+from blog.services.posts import PostService
+from blog.services.previews import preview
+
+
+def get_preview() -> Preview:
+    return preview
+
+
+PreviewDep = Annotated[Preview, Depends(get_preview)]
+
+
+def get_posts(preview: PreviewDep) -> PostService:
+    return PostService(preview=preview)
+
+
+def get_deliver() -> Deliver:
+    return deliver
+
+
+DeliverDep = Annotated[Deliver, Depends(get_deliver)]
+""",
+            "blog/services/mail.py": """\
+import smtplib
+
+from blog.ports.mail import Deliver
+
+
+def deliver(to: str) -> None:
+    with smtplib.SMTP("localhost") as server:
+        server.sendmail("blog", to, "News")
+
+
+def news(to: str, times: int = 1, *, deliver: Deliver) -> None:
+    for _ in range(times):
+        deliver(to)
+""",
+            "blog/services/posts.py": """\
+from fastapi.concurrency import run_in_threadpool
+
+from blog.ports.previews import Preview
+
+
+class PostService:
+    def __init__(self, preview: Preview) -> None:
+        self.preview = preview
+
+    async def create(self, link: str) -> str:
+        return await run_in_threadpool(self.preview, link)
+""",
+            "blog/main.py": """\
+from typing import Annotated
+
+from fastapi import BackgroundTasks, Depends, FastAPI
+
+from blog.dependencies import DeliverDep, get_posts
+from blog.services import mail
+from blog.services.posts import PostService
+
+app = FastAPI()
+
+
+@app.post("/posts")
+async def create(
+    link: str,
+    tasks: BackgroundTasks,
+    posts: Annotated[PostService, Depends(get_posts)],
+    deliver: DeliverDep,
+) -> str:
+    tasks.add_task(mail.news, "ada@example.org", times=2, deliver=deliver)
+    return await posts.create(link)
+""",
+            "blog/ports/mail.py": """\
+\"\"\"What the application asks of the outside.\"\"\"
+
+from typing import Protocol
+
+
+class Deliver(Protocol):
+    \"\"\"What `deliver` does for the application.\"\"\"
+
+    def __call__(self, to: str) -> None: ...
+""",
+            "blog/ports/__init__.py": "",
+            "blog/ports/previews.py": """\
+\"\"\"What the application asks of the outside.\"\"\"
+
+from typing import Protocol
+
+
+class Preview(Protocol):
+    \"\"\"What `preview` does for the application.\"\"\"
+
+    def __call__(self, link: str) -> str: ...
+""",
+        },
+        target=Target(style="clean"),
+    ),
+    Case(
+        "What asks the database as well, what an endpoint asks itself, what jobs need, and types of the service.",
+        {
+            "shop/__init__.py": "",
+            "shop/dependencies.py": """\
+from collections.abc import Iterator
+
+from sqlalchemy.orm import Session, sessionmaker
+
+make = sessionmaker()
+
+
+def get_session() -> Iterator[Session]:
+    with make() as session:
+        yield session
+""",
+            "shop/stock.py": """\
+import requests
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+
+def refresh(session: Session) -> None:
+    for row in session.execute(text("SELECT sku FROM product")):
+        requests.get(f"https://stock/{row.sku}", timeout=5)
+""",
+            "shop/rates.py": """\
+import httpx
+
+
+def rate(currency: str) -> float:
+    return httpx.get(f"https://rates/{currency}").json()
+
+
+def nightly() -> None:
+    rate("EUR")
+""",
+            "shop/weather.py": """\
+import httpx
+
+
+def weather(city: str) -> httpx.Response:
+    return httpx.get(f"https://weather/{city}")
+""",
+            "shop/main.py": """\
+from typing import Annotated
+
+import httpx
+from fastapi import Depends, FastAPI
+from sqlalchemy.orm import Session
+
+from shop import rates, stock, weather
+from shop.dependencies import get_session
+
+app = FastAPI()
+
+
+@app.post("/stock")
+def stocks(session: Annotated[Session, Depends(get_session)]) -> None:
+    stock.refresh(session)
+
+
+@app.get("/rates/{currency}")
+def rate(currency: str) -> float:
+    return rates.rate(currency)
+
+
+@app.get("/news")
+def news() -> str:
+    return httpx.get("https://news").text
+
+
+@app.get("/weather/{city}")
+def read_weather(city: str) -> str:
+    return weather.weather(city).text
+""",
+        },
+        stopped=(
+            "shop/main.py:25",
+            "shop/rates.py:8",
+            "shop/stock.py:8",
+            "shop/weather.py:4",
+        ),
         target=Target(style="clean"),
     ),
 )

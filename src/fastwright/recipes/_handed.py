@@ -155,6 +155,12 @@ def roots(app: App) -> dict[int, Function]:
     return found
 
 
+def is_wrapped(app: App, function: Function) -> bool:
+    """Whether decorators other than those that declare routes stand above a function."""
+    declared = {id(route.record.node) for route in app.routes_for(function)}
+    return any(id(decorator) not in declared for decorator in function.node.decorators)
+
+
 def written_in(
     module: Module | None, path: str, origin: str, name: str | None, alias: str | None = None
 ) -> Brought:
@@ -271,7 +277,7 @@ class Takers:
         if function.owner is not None:
             return
         is_root = id(function.node) in self.roots
-        if function.node.decorators and not is_root:
+        if is_wrapped(self.app, function):
             raise Kept(function.module, function.node, f"{function.name} is decorated")
         if any(each.kind not in {"plain", "keyword"} for each in function.node.params):
             raise Kept(

@@ -23,6 +23,7 @@ from fastwright.recipes._handed import (
     Takers,
     Use,
     hand_down,
+    is_wrapped,
     outermost,
     refuse_names,
     roots,
@@ -151,8 +152,10 @@ def _takes(app: App, use: Use) -> bool:
     function = use.function
     if function is None or use.module.kind != "source" or function.owner or function.outer:
         return False
-    if id(function.node) not in roots(app) or any(
-        p.kind not in {"plain", "keyword"} for p in function.node.params
+    if (
+        is_wrapped(app, function)
+        or id(function.node) not in roots(app)
+        or any(p.kind not in {"plain", "keyword"} for p in function.node.params)
     ):
         return False
     named = uses(app, function)

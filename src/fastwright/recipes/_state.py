@@ -11,17 +11,14 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from fastwright.app.model import App
 from fastwright.app.setup.result import Application
-from fastwright.app.symbols import Variable
+from fastwright.app.symbols import Function, Variable
 from fastwright.edit import source as at
 from fastwright.edit.builders import (
-    add_argument,
     block_of,
-    insert,
     insert_after,
     under,
 )
 from fastwright.edit.fix import Edit, Import
-from fastwright.edit.names import is_taken
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.recipes._application import assignment
@@ -31,12 +28,17 @@ from fastwright.recipes._handed import (
     Spelled,
     free_name,
     hand_down,
-    outermost,
     refuse_names,
     spelled,
     takers_of,
     uses,
-    written_in,
+)
+from fastwright.recipes._lifespan import (
+    comments,
+    gone,
+    lifespan_of,
+    new_lifespan,
+    refuse_tests_without_start,
 )
 from fastwright.recipes._provided import keeper_of, provided, refuse_cycles
 from fastwright.recipes.recipe import Planned, Proposal, Stopped, Target
@@ -104,6 +106,33 @@ def state(app: App, target: Target) -> Iterator[Planned]:
             yield proposal
 
 
+def once(app: App, target: Target) -> Iterator[Planned]:
+    """Yield one change for each resource that settings describe and that every request makes anew."""
+    for hit in hits_of(app, "resource-per-request"):
+        place = f"{hit.place.file}:{hit.place.line}"
+        if not target.holds(hit.place.file, hit.place.function):
+            continue
+        module = app.modules[hit.place.file]
+        function = next(
+            (
+                each
+                for each in app.functions(module)
+                if each.node.start <= module.facts.line_starts[hit.place.line - 1] < each.node.end
+            ),
+            None,
+        )
+        if hit.fix is None or function is None or _reads_environment(app, function):
+            yield Stopped(place, hit.message)
+        else:
+            title = f"{hit.message}: once is enough"
+            yield Proposal(title, hit.fix.edits, hit.fix.imports, places=(place,))
+
+
+def _reads_environment(app: App, function: Function) -> bool:
+    names = (app.linker.external(n, function.module, function) or "" for n in s.walk(function.node))
+    return any(name.startswith(("os.environ", "os.getenv")) for name in names)
+
+
 def _found(app: App, target: Target) -> Iterator[_Kept]:
     shared = {(hit.place.file, hit.place.line) for hit in hits_of(app, _RULE)}
     for module in app.sources:
@@ -167,7 +196,7 @@ def _proposal(app: App, applications: list[Application], found: _Kept, place: st
     edits += provider.edits
     imports += provider.imports
     made_edits, made_imports = _made(app, application, found, plain)
-    edits += [*made_edits, _gone(module, found.statement)]
+    edits += [*made_edits, gone(module, found.statement)]
     imports += made_imports
     refuse_cycles(app, imports, keeper)
     title = f"{variable.name} of {module.path} is state of the application"
@@ -206,33 +235,9 @@ def _request(app: App) -> tuple[str, str]:
     return ("fastapi.requests", "HTTPConnection") if sockets else ("fastapi", "Request")
 
 
-def _gone(module: Module, statement: s.Stmt) -> Edit:
-    """Return the edit that takes a statement away, with the comments above it."""
-    source = module.source
-    start = _first_line(source, statement)
-    end = at.next_line(source, statement.end - 1)
-    if not source[
-        end : at.next_line(source, end)
-    ].strip():  # what parts it from what is behind is enough
-        while start > 0 and not source[at.line_start(source, start - 1) : start].strip():
-            start = at.line_start(source, start - 1)
-    if start == 0:
-        end = at.blank_lines(source, end)
-    return Edit(module.path, start, end, "")
-
-
-def _first_line(source: bytes, statement: s.Stmt) -> int:
-    start = at.line_start(source, statement.start)
-    while start > 0 and source[at.line_start(source, start - 1) : start].startswith(b"#"):
-        start = at.line_start(source, start - 1)
-    return start
-
-
 def _comments(found: _Kept) -> list[str]:
     """Return the comments above a variable."""
-    source = found.variable.module.source
-    above = source[_first_line(source, found.statement) : found.statement.start]
-    return above.decode().splitlines()
+    return comments(found.variable.module, found.statement)
 
 
 # ------------------------------------------------------------- where it is made
@@ -258,94 +263,35 @@ def _opened(
     app: App, application: Application, found: _Kept, name: str
 ) -> tuple[list[Edit], list[Import]]:
     """Return what opens a client when the application starts, and closes it when it ends. Raises Kept."""
-    _refuse_tests_without_start(app)
-    if application.event_handlers:
-        handler = application.event_handlers[0].place
-        raise Kept(handler.module, handler.node, "a lifespan would take the place of this event")
-    lifespan = application.lifespan
-    if lifespan is None and "lifespan" in application.keywords:
-        raise Kept(
-            application.module, application.node, "its lifespan is no function that is known"
-        )
-    if lifespan is None:
-        return _started(app, application, found, name)
-    module, node = lifespan.module, lifespan.node
+    assert found.client is not None  # noqa: S101 - asked by the caller
+    refuse_tests_without_start(app)
+    function = lifespan_of(application)
+    module = function.module if function is not None else application.module
+    value, wanted = spelled(app, Spelled(found.variable.module, found.value), module, module.path)
+    opened = f"{found.client.closed} {value} as {name}:"
+    if function is None:
+        lines = [*_comments(found), opened, f"    app.state.{name} = {name}", "    yield"]
+        edits, imports = new_lifespan(application, lines)
+        return edits, [*imports, *wanted]
+    node = function.node
     yields = [each for each in s.walk_scope(*node.body) if isinstance(each, s.Yield)]
     at_rest = block_of(node.body, yields[0]) if len(yields) == 1 else None
-    if at_rest is None or not node.is_async or len(node.params) != 1 or module.kind != "source":
+    if at_rest is None or len(node.params) != 1:
         raise Kept(module, node, "this lifespan is not of the usual form")
     given = node.params[0]
     own = "app" if given.name.startswith("_") else given.name
-    if is_taken(module, own) and own != given.name and _names(node, own):
-        raise Kept(module, node, "this lifespan is not of the usual form")
-    if _names(node, name):
+    if _names(node, name) or (own != given.name and _names(node, own)):
         raise Kept(module, node, f"{name} means something else here")
-    value, imports = spelled(app, Spelled(found.variable.module, found.value), module, module.path)
-    assert found.client is not None  # noqa: S101 - asked by the caller
     outer = at.indentation(module.source, at_rest[1].start)
-    head = "".join(f"{line}\n{outer}" for line in _comments(found))
-    head += f"{found.client.closed} {value} as {name}:\n"
-    head += f"{outer}{at.step(module)}{own}.state.{name} = {name}"
-    edits = under(module, [at_rest[1]], head.replace("\n", at.newline(module.source)))
-    if edits is None:
+    head = "".join(f"{line}\n{outer}" for line in [*_comments(found), opened])
+    head = f"{head}{at.step(module)}{own}.state.{name} = {name}"
+    edits = under(module, [at_rest[1]], head.replace("\n", at.newline(module.source))) or []
+    if not edits:
         raise Kept(module, at_rest[1], "the lifespan cannot be indented here")
     if own != given.name:
         edits.append(Edit(module.path, given.start, given.start + len(given.name.encode()), own))
-    return edits, list(imports)
+    return edits, list(wanted)
 
 
 def _names(node: s.Node, name: str) -> bool:
     return any(isinstance(each, s.Name) and each.id == name for each in s.walk(node))
-
-
-def _started(
-    app: App, application: Application, found: _Kept, name: str
-) -> tuple[list[Edit], list[Import]]:
-    """Return what gives an application a lifespan that opens and closes a client."""
-    module, made = application.module, assignment(application)
-    if is_taken(module, "lifespan") or not isinstance(application.node, s.Call) or made is None:
-        raise Kept(module, application.node, "lifespan means something else here")
-    value, wanted = spelled(app, Spelled(found.variable.module, found.value), module, module.path)
-    imports = list(wanted)
-    words = []
-    for origin, last in (
-        ("contextlib", "asynccontextmanager"),
-        ("fastapi", "FastAPI"),
-        ("collections.abc", "AsyncIterator"),
-    ):
-        brought = written_in(module, module.path, origin, last)
-        words.append(brought.name)
-        imports += brought.imports
-    assert found.client is not None  # noqa: S101 - asked by the caller
-    above = "".join(f"    {line}\n" for line in _comments(found))
-    code = (
-        f"@{words[0]}\nasync def lifespan(app: {words[1]}) -> {words[2]}[None]:\n"
-        f"{above}    {found.client.closed} {value} as {name}:\n"
-        f"        app.state.{name} = {name}\n        yield\n\n\n"
-    )
-    before: s.Stmt = made[0]
-    if application.function is not None:
-        before = outermost(application.function).node
-    start = _first_line(module.source, before)
-    return [
-        insert(module, start, code.replace("\n", at.newline(module.source))),
-        add_argument(module, application.node, "lifespan=lifespan"),
-    ], imports
-
-
-def _refuse_tests_without_start(app: App) -> None:
-    """Raise Kept where a test talks to the application without having it started."""
-    for module in app.tests:
-        entered = {
-            id(item.context_expr)
-            for node in module.walk()
-            if isinstance(node, s.With)
-            for item in node.items
-        }
-        for node in module.walk():
-            if not isinstance(node, s.Call):
-                continue
-            called = s.last_name(node.func)
-            starts = called == "TestClient" and id(node) not in entered
-            if starts or (called == "ASGITransport" and b"LifespanManager" not in module.source):
-                raise Kept(module, node, "tests talk to the application without starting it")

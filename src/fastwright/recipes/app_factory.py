@@ -34,8 +34,9 @@ from fastwright.read.module import Module
 from fastwright.recipes._application import assignment
 from fastwright.recipes._from_rules import planned_by
 from fastwright.recipes._handed import Kept, uses
+from fastwright.recipes._lifespan import started
 from fastwright.recipes._settings import settings
-from fastwright.recipes._state import state
+from fastwright.recipes._state import once, state
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
 
 _NAME = "create_app"
@@ -71,6 +72,8 @@ def plan(app: App, target: Target) -> Iterator[Planned]:
             planned = _planned(app, application)
             if planned is not None:
                 yield planned
+    yield from started(app, target)
+    yield from once(app, target)
     yield from state(app, target)
     yield from settings(app, target)
 
@@ -1427,5 +1430,176 @@ def renew() -> None:
             "main.py:21",
             "main.py:6",
         ),
+    ),
+    Case(
+        "tables that the import makes, an engine for every request, endpoints that are wrapped",
+        {
+            "shop/__init__.py": "",
+            "shop/config.py": """\
+class Settings:
+    report_url = "sqlite://"
+    page = 10
+
+
+settings = Settings()
+""",
+            "shop/database.py": """\
+from sqlalchemy import MetaData, create_engine
+
+engine = create_engine("sqlite://")
+metadata = MetaData()
+""",
+            "shop/main.py": """\
+from functools import lru_cache
+from typing import Annotated
+
+from fastapi import Depends, FastAPI
+from sqlalchemy import Engine, create_engine
+
+from shop.config import settings
+from shop.database import engine, metadata
+
+# until there are migrations
+metadata.create_all(engine)
+
+
+def cached(function):
+    return function
+
+
+def get_report_engine() -> Engine:
+    return create_engine(settings.report_url)
+
+
+def create_app() -> FastAPI:
+    app = FastAPI()
+    return app
+
+
+app = create_app()
+
+
+@app.get("/report")
+def report(engine: Annotated[Engine, Depends(get_report_engine)]) -> str:
+    return str(engine.url)
+
+
+@app.get("/pages")
+@cached
+def pages() -> int:
+    return settings.page
+""",
+            "tests/test_pages.py": """\
+from fastapi.testclient import TestClient
+
+from shop.main import app
+
+
+def test_pages() -> None:
+    with TestClient(app) as client:
+        assert client.get("/pages").json() == 10
+""",
+        },
+        {
+            "shop/config.py": """\
+from functools import lru_cache
+
+
+class Settings:
+    report_url = "sqlite://"
+    page = 10
+
+
+@lru_cache
+def get_settings() -> Settings:
+    return Settings()
+""",
+            "shop/main.py": """\
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import lru_cache
+from typing import Annotated
+
+from fastapi import Depends, FastAPI
+from sqlalchemy import Engine, create_engine
+
+from shop.config import get_settings
+from shop.database import engine, metadata
+
+
+def cached(function):
+    return function
+
+
+@lru_cache
+def get_report_engine() -> Engine:
+    return create_engine(get_settings().report_url)
+
+
+@asynccontextmanager
+async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    # until there are migrations
+    metadata.create_all(engine)
+    yield
+
+
+def create_app() -> FastAPI:
+    app = FastAPI(lifespan=lifespan)
+    return app
+
+
+app = create_app()
+
+
+@app.get("/report")
+def report(engine: Annotated[Engine, Depends(get_report_engine)]) -> str:
+    return str(engine.url)
+
+
+@app.get("/pages")
+@cached
+def pages() -> int:
+    return get_settings().page
+""",
+        },
+    ),
+    Case(
+        "tables that a test needs before the application starts",
+        {
+            "shop/__init__.py": "",
+            "shop/database.py": """\
+from sqlalchemy import MetaData, create_engine
+
+engine = create_engine("sqlite://")
+metadata = MetaData()
+""",
+            "shop/main.py": """\
+from fastapi import FastAPI
+
+from shop.database import engine, metadata
+
+metadata.create_all(engine)
+
+
+def create_app() -> FastAPI:
+    return FastAPI()
+
+
+app = create_app()
+""",
+            "tests/test_pages.py": """\
+from fastapi.testclient import TestClient
+
+from shop.database import engine
+from shop.main import app
+
+
+def test_pages() -> None:
+    engine.connect()
+    with TestClient(app) as client:
+        assert client.get("/pages").status_code == 404
+""",
+        },
+        stopped=("tests/test_pages.py:3",),
     ),
 )

@@ -315,8 +315,8 @@ class Takers:
         if init is not None:
             self._function(init)
         made_by_fastapi = init is not None and id(init.node) in self.roots
-        annotations = {
-            id(part) for module in app.modules.values() for part in _annotations(module, cls.name)
+        annotated = {
+            id(part) for module in app.modules.values() for part in in_annotations(module, cls.name)
         }
         made = 0
         for use in uses(app, cls):
@@ -324,7 +324,7 @@ class Takers:
             if call is not None and call.func is use.node:
                 made += 1
                 self._handed(use, call)
-            elif id(use.node) not in annotations and not made_by_fastapi:
+            elif id(use.node) not in annotated and not made_by_fastapi:
                 raise Kept(use.module, use.node, f"{cls.name} is used as it is")
         if not made and not made_by_fastapi:
             raise Kept(cls.module, node, f"no request reaches {cls.name}")
@@ -349,7 +349,8 @@ def _call(use: Use) -> s.Call | None:
     return None
 
 
-def _annotations(module: Module, name: str) -> Iterator[s.Node]:
+def in_annotations(module: Module, name: str) -> Iterator[s.Node]:
+    """Yield the nodes of a module's annotations, where it holds a name at all."""
     if name.encode() not in module.source:
         return
     for node in module.walk():

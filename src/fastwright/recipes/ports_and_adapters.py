@@ -2,7 +2,8 @@
 
 A function that sends a mail, asks another server or a payment service (`def send_mail(to: str, subject: str, text: str)`) is the adapter as it
 is; the port is what it is called with: `class SendMail(Protocol)` in `ports/mail.py`. Several functions of one module that ask the outside belong together:
-they become the methods of an adapter (`class StripePayments`), and the port has them all (`class Payments(Protocol)`).
+they become the methods of an adapter (`class StripePayments`), and the port has them all (`class Payments(Protocol)`). A class that asks the outside
+and that dependencies make (`class Storage`) is one already: it becomes `AwsStorage`, and its name that of the port.
 
 Endpoints take the port by `Depends`; the functions between them and the outside take it as a parameter, objects when they are made. A test, or another provider, gives
 another adapter. Types that are missing in the signature of an adapter are written there first, where all callers give the same.
@@ -35,6 +36,7 @@ from fastwright.recipes._handed import (
     Use,
     free_name,
     hand_down,
+    in_annotations,
     outermost,
     refuse_names,
     roots,
@@ -106,6 +108,7 @@ def plan(app: App, target: Target) -> Iterator[Planned]:
         else:
             if proposal is not None:
                 yield proposal
+    yield from _classes(app, target)
 
 
 def _asking(app: App) -> Iterator[Function]:
@@ -196,6 +199,148 @@ def _keeps_client(app: App, function: Function) -> bool:
                 if _service(app.linker.external(made.func, symbol.module) or "") is not None:
                     return True
     return False
+
+
+# ----------------------------------------------------------------------- classes
+
+
+def _classes(app: App, target: Target) -> Iterator[Planned]:
+    """Yield one change for each class that asks an outside service and that dependencies make."""
+    for cls in app.classes(app.sources):
+        methods = [each for each in cls.own_methods.values() if target.takes(each)]
+        sites = [site for each in methods for site in app.calls.sites(each)]
+        service = next(filter(None, (_service(site.external or "") for site in sites)), None)
+        if service is None or cls.name.startswith(_prefix(service)) or _has_port(app, cls):
+            continue
+        try:
+            proposal = _renamed(app, cls, service)
+        except Kept as kept:
+            yield Stopped(kept.place, f"{cls.name}: {kept.reason}")
+        else:
+            if proposal is not None:
+                yield proposal
+
+
+def _prefix(service: _Service) -> str:
+    return service.name.capitalize() if service.name.isupper() else service.name
+
+
+def _has_port(app: App, cls: Class) -> bool:
+    """Whether objects of a class are given as a port already."""
+    return any(_gives_port(app, use.function) for use in uses(app, cls))
+
+
+def _renamed(app: App, cls: Class, service: _Service) -> Proposal | None:
+    """Return what gives a class a port of its name; None where no dependency gives its objects."""
+    module, known = cls.module, roots(app)
+    places = uses(app, cls)
+    made: list[Use] = []
+    named: list[Use] = []
+    for use in places:
+        is_made = any(
+            isinstance(node, s.Call) and node.func is use.node for node in use.module.walk()
+        )
+        (made if is_made else named).append(use)
+    if not any(use.function is not None and id(use.function.node) in known for use in made):
+        return None
+    annotated = {id(n) for each in app.modules.values() for n in in_annotations(each, cls.name)}
+    for use in places:
+        if use.module.kind != "source":
+            raise Kept(use.module, use.node, "is named by what is not the application")
+        is_given = use.function is not None and id(use.function.node) in known
+        if (use in made and not is_given) or (use in named and id(use.node) not in annotated):
+            raise Kept(use.module, use.node, "is made or used outside of dependencies")
+    if cls.node.bases or cls.node.decorators or app.subclasses(cls):
+        raise Kept(module, cls.node, "is no plain class")
+    adapter = f"{_prefix(service)}{cls.name}"
+    if any(is_taken(use.module, adapter) for use in places):
+        raise Kept(module, cls.node, f"{adapter} means something else")
+    path = _port_path(app, module, snake(cls.name))
+    port_module = app.index.name(path)
+    methods, imports = [], [Import(path, "typing", "Protocol")]
+    for method in cls.own_methods.values():
+        if not method.name.startswith("_"):
+            if method.node.decorators or any(p.annotation is None for p in method.parameters):
+                raise Kept(module, method.node, "a method is decorated, or lacks types")
+            if method.node.returns is None:
+                raise Kept(module, method.node, "a method is decorated, or lacks types")
+            signature, needed = _signature(app, method, path)
+            doc = _doc(method)
+            body = f'\n        """{doc}"""\n        ...' if doc else " ..."
+            methods.append(f"\n    {signature}{body}\n")
+            imports += needed
+    start = cls.node.name_start
+    edits = [Edit(module.path, start, start + len(cls.name.encode()), adapter)]
+    for use in places:
+        written, needed_there = _written_there(use, cls, adapter, port_module, is_made=use in made)
+        edits += written
+        imports += needed_there
+    for user in {use.module.path: use.module for use in places}.values():
+        given = any(use.module is user for use in named)
+        edits += _unimported(app, user, cls, port_module if given else None)
+    doc = re.sub(r"\s+", " ", (cls.node.doc or "").strip()).partition(". ")[0].rstrip(".")
+    code = (
+        f'"""What the application asks of the outside."""\n\n\nclass {cls.name}(Protocol):\n'
+        f'    """{doc or "What the application asks of the outside"}."""\n{"".join(methods)}'
+    )
+    place = f"{module.path}:{module.line(cls.node)}"
+    title = f"{cls.name} of {module.path} becomes a port and its adapter {adapter}"
+    new = {path: code, **packages(app, path)}
+    return Proposal(title, tuple(dict.fromkeys(edits)), tuple(imports), new, places=(place,))
+
+
+def _written_there(
+    use: Use, cls: Class, adapter: str, port_module: str, *, is_made: bool
+) -> tuple[list[Edit], list[Import]]:
+    """Return how a place names the adapter that it makes, or the port that it is given."""
+    module, node = use.module, use.node
+    name = adapter if is_made else cls.name
+    origin = cls.module.name if is_made else port_module
+    if isinstance(node, s.Attribute) and is_made:
+        end = node.end
+        return [Edit(module.path, end - len(node.attr.encode()), end, name)], []
+    edits = [Edit(module.path, node.start, node.end, name)]
+    is_home = is_made and module is cls.module
+    return edits, [] if is_home else [Import(module.path, origin, name)]
+
+
+def _unimported(app: App, module: Module, cls: Class, port: str | None) -> list[Edit]:
+    """Return the edits that take the import of a class away: its name is that of the port now. Raises Kept.
+
+    ``port``: the module of the port, where it is needed here.
+    """
+    edits = []
+    for statement in module.import_statements:
+        if not isinstance(statement, s.ImportFrom):
+            continue
+        gone = [alias for alias in statement.names if _is_class(app, module, statement, alias, cls)]
+        if not gone:
+            continue
+        if any(alias.asname for alias in gone) or statement not in module.facts.body:
+            raise Kept(module, statement, "is imported in a way that is not changed")
+        kept = [text(module, alias) for alias in statement.names if alias not in gone]
+        start, end = (
+            line_start(module.source, statement.start),
+            next_line(module.source, statement.end - 1),
+        )
+        if kept:
+            dots = "." * statement.level
+            written = f"from {dots}{statement.module} import {', '.join(kept)}"
+            edits.append(Edit(module.path, statement.start, statement.end, written))
+        elif port is not None:
+            written = f"from {port} import {cls.name}"
+            edits.append(Edit(module.path, statement.start, statement.end, written))
+        else:
+            edits.append(Edit(module.path, start, end, ""))
+    return edits
+
+
+def _is_class(
+    app: App, module: Module, statement: s.ImportFrom, alias: s.Alias, cls: Class
+) -> bool:
+    origin = module.absolute(statement.module, statement.level)
+    found = app.linker.dotted(f"{origin}.{alias.name}", module.path)
+    return isinstance(found, Class) and found.node is cls.node
 
 
 # ------------------------------------------------------------------------- types
@@ -390,7 +535,7 @@ def _signature(app: App, function: Function, path: str) -> tuple[str, list[Impor
     module, node = function.module, function.node
     imports = [Import(path, "typing", "Protocol")]
     given = ["self"]
-    for parameter in node.params:
+    for parameter in function.parameters:
         if parameter.default is not None and not isinstance(parameter.default, s.Constant):
             raise Kept(module, parameter, "a default is no plain value")
         if parameter.kind == "keyword" and "*" not in given:
@@ -408,7 +553,7 @@ def _annotation(
     app: App, function: Function, node: s.Expr | None, path: str
 ) -> tuple[str, tuple[Import, ...]]:
     module = function.module
-    assert node is not None  # noqa: S101 - `_typed` has written it
+    assert node is not None  # noqa: S101 - the caller has seen to it
     for inner in s.walk(node):
         if s.string(inner) is not None:
             raise Kept(module, inner, "an annotation is in quotes")
@@ -447,7 +592,7 @@ def _object(
     if port is None:
         raise Kept(module, functions[0].node, "there is no word for what they are about")
     name = snake(port)
-    adapter = f"{service.name.capitalize() if service.name.isupper() else service.name}{port}"
+    adapter = f"{_prefix(service)}{port}"
     if is_taken(module, adapter) or is_taken(module, port):
         raise Kept(module, functions[0].node, f"{adapter} means something else here")
     path = _port_path(app, module, name)
@@ -1351,6 +1496,204 @@ def read_weather(city: str) -> str:
             "shop/stock.py:8",
             "shop/weather.py:4",
         ),
+        target=Target(style="clean"),
+    ),
+    Case(
+        "A class that asks an object store, which a dependency makes.",
+        {
+            "shop/__init__.py": "",
+            "shop/services/__init__.py": "",
+            "shop/services/storage.py": """\
+import boto3
+
+
+class Storage:
+    \"\"\"Files of customers. By name.\"\"\"
+
+    def __init__(self, bucket: str) -> None:
+        self.bucket = bucket
+        self.s3 = boto3.client("s3")
+
+    def put(self, name: str, data: bytes) -> None:
+        \"\"\"Keep a file.\"\"\"
+        self.s3.put_object(Bucket=self.bucket, Key=self._key(name), Body=data)
+
+    def _key(self, name: str) -> str:
+        return name.lower()
+""",
+            "shop/services/orders.py": """\
+from shop.services.storage import Storage
+
+
+class Invoices:
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+
+    def write(self, number: int) -> None:
+        self.storage.put(f"{number}.pdf", b"")
+""",
+            "shop/dependencies.py": """\
+from typing import Annotated
+
+from fastapi import Depends
+
+from shop.services.orders import Invoices
+from shop.services.storage import Storage
+
+
+def get_storage() -> Storage:
+    return Storage("files")
+
+
+StorageDep = Annotated[Storage, Depends(get_storage)]
+
+
+def get_invoices(storage: StorageDep) -> Invoices:
+    return Invoices(storage)
+""",
+            "shop/main.py": """\
+from typing import Annotated
+
+from fastapi import Depends, FastAPI
+
+from shop.dependencies import StorageDep, get_invoices
+from shop.services.orders import Invoices
+
+app = FastAPI()
+
+
+@app.put("/files/{name}")
+def put(name: str, storage: StorageDep) -> None:
+    storage.put(name, b"")
+
+
+@app.put("/invoices/{number}")
+def invoice(number: int, invoices: Annotated[Invoices, Depends(get_invoices)]) -> None:
+    invoices.write(number)
+""",
+        },
+        {
+            "shop/services/storage.py": """\
+import boto3
+
+
+class AwsStorage:
+    \"\"\"Files of customers. By name.\"\"\"
+
+    def __init__(self, bucket: str) -> None:
+        self.bucket = bucket
+        self.s3 = boto3.client("s3")
+
+    def put(self, name: str, data: bytes) -> None:
+        \"\"\"Keep a file.\"\"\"
+        self.s3.put_object(Bucket=self.bucket, Key=self._key(name), Body=data)
+
+    def _key(self, name: str) -> str:
+        return name.lower()
+""",
+            "shop/services/orders.py": """\
+from shop.ports.storage import Storage
+
+
+class Invoices:
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+
+    def write(self, number: int) -> None:
+        self.storage.put(f"{number}.pdf", b"")
+""",
+            "shop/dependencies.py": """\
+from typing import Annotated
+
+from fastapi import Depends
+
+from shop.services.orders import Invoices
+from shop.ports.storage import Storage
+from shop.services.storage import AwsStorage
+
+
+def get_storage() -> Storage:
+    return AwsStorage("files")
+
+
+StorageDep = Annotated[Storage, Depends(get_storage)]
+
+
+def get_invoices(storage: StorageDep) -> Invoices:
+    return Invoices(storage)
+""",
+            "shop/ports/storage.py": """\
+\"\"\"What the application asks of the outside.\"\"\"
+
+from typing import Protocol
+
+
+class Storage(Protocol):
+    \"\"\"Files of customers.\"\"\"
+
+    def put(self, name: str, data: bytes) -> None:
+        \"\"\"Keep a file.\"\"\"
+        ...
+""",
+            "shop/ports/__init__.py": "",
+        },
+        target=Target(style="clean"),
+    ),
+    Case(
+        "A class that a job makes as well, and one whose methods lack types.",
+        {
+            "shop/__init__.py": "",
+            "shop/mail.py": """\
+import smtplib
+
+
+class Mailer:
+    def send(self, to: str) -> None:
+        with smtplib.SMTP("localhost") as server:
+            server.sendmail("shop", to, "News")
+
+
+def nightly() -> None:
+    Mailer().send("ada@example.org")
+""",
+            "shop/payments.py": """\
+import stripe
+
+
+class Gateway:
+    def charge(self, amount):
+        stripe.Charge.create(amount=amount)
+""",
+            "shop/main.py": """\
+from typing import Annotated
+
+from fastapi import Depends, FastAPI
+
+from shop.mail import Mailer
+from shop.payments import Gateway
+
+app = FastAPI()
+
+
+def get_mailer() -> Mailer:
+    return Mailer()
+
+
+def get_gateway() -> Gateway:
+    return Gateway()
+
+
+@app.post("/news")
+def news(to: str, mailer: Annotated[Mailer, Depends(get_mailer)]) -> None:
+    mailer.send(to)
+
+
+@app.post("/orders")
+def order(gateway: Annotated[Gateway, Depends(get_gateway)]) -> None:
+    gateway.charge(1)
+""",
+        },
+        stopped=("shop/mail.py:11", "shop/payments.py:5",),
         target=Target(style="clean"),
     ),
 )

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from fastwright.app.model import App
 from fastwright.app.setup.result import Application
-from fastwright.app.symbols import Function, Variable
+from fastwright.app.symbols import Class, Function, Variable
 from fastwright.edit import source as at
 from fastwright.edit.builders import (
     block_of,
@@ -41,6 +41,7 @@ from fastwright.recipes._lifespan import (
     refuse_tests_without_start,
 )
 from fastwright.recipes._provided import keeper_of, provided, refuse_cycles
+from fastwright.recipes._services import service_of
 from fastwright.recipes.recipe import Planned, Proposal, Stopped, Target
 
 _RULE = "module-level-mutable-state"
@@ -48,9 +49,10 @@ _Closing: TypeAlias = Literal["with", "async with", "never"]
 
 
 class _Client(NamedTuple):
-    """A client of another service: its class, and how it is closed."""
+    """A client of another service, and how it is closed."""
 
     cls: str
+    """Its class, where that is of a library."""
     closed: _Closing
 
 
@@ -157,6 +159,12 @@ def _found(app: App, target: Target) -> Iterator[_Kept]:
 def _client(app: App, module: Module, value: s.Expr) -> _Client | None:
     if not isinstance(value, s.Call):
         return None
+    cls = app.linker.expression(value.func, module)
+    if isinstance(cls, Class):  # one of the project's, which asks the outside
+        methods = cls.own_methods.values()
+        sites = [site for each in methods for site in app.calls.sites(each)]
+        asks = any(service_of(site.external or "") is not None for site in sites)
+        return _Client("", "never") if asks else None
     return _CLIENTS.get(app.linker.external(value.func, module) or "")
 
 
@@ -215,17 +223,20 @@ def _type(app: App, found: _Kept) -> Spelled | tuple[str, str]:
     module = found.variable.module
     if isinstance(found.statement, s.AnnAssign):
         return Spelled(module, found.statement.annotation)
-    if found.client is not None:
+    made = found.value.func if isinstance(found.value, s.Call) else None
+    if found.client is not None and made is not None:
+        is_class = isinstance(app.linker.expression(made, module), Class)
+        if is_class or app.linker.external(made, module) == found.client.cls:
+            return Spelled(module, made)
         origin, _, name = found.client.cls.rpartition(".")
         return origin, name
     for display, bare in ((s.Dict, "dict"), (s.List, "list"), (s.Set, "set")):
         if isinstance(found.value, display):
             return "builtins", bare
-    called = found.value.func if isinstance(found.value, s.Call) else None
-    made = app.linker.external(called, module) or ""
-    if made not in _CONTAINERS:
+    container = app.linker.external(made, module) or ""
+    if container not in _CONTAINERS:
         raise Kept(module, found.statement, "its type is not known")
-    origin, _, name = made.rpartition(".")
+    origin, _, name = container.rpartition(".")
     return origin, name
 
 

@@ -1602,4 +1602,107 @@ def test_pages() -> None:
         },
         stopped=("tests/test_pages.py:3",),
     ),
+    Case(
+        "an object of the application that asks the outside",
+        {
+            "shop/__init__.py": "",
+            "shop/mail.py": """\
+import smtplib
+
+HOST = "localhost"
+
+
+class Mailer:
+    def __init__(self, host: str) -> None:
+        self.host = host
+
+    def send(self, to: str) -> None:
+        with smtplib.SMTP(self.host) as server:
+            server.sendmail("shop", to, "News")
+
+
+mailer = Mailer(HOST)
+""",
+            "shop/orders.py": """\
+from shop.mail import mailer
+
+
+def place(email: str, times: int = 1) -> None:
+    for _ in range(times):
+        mailer.send(email)
+""",
+            "shop/main.py": """\
+from fastapi import FastAPI
+
+from shop import orders
+
+
+def create_app() -> FastAPI:
+    app = FastAPI()
+    return app
+
+
+app = create_app()
+
+
+@app.post("/orders")
+def order(email: str) -> None:
+    orders.place(email, 2)
+""",
+        },
+        {
+            "shop/mail.py": """\
+import smtplib
+
+HOST = "localhost"
+
+
+class Mailer:
+    def __init__(self, host: str) -> None:
+        self.host = host
+
+    def send(self, to: str) -> None:
+        with smtplib.SMTP(self.host) as server:
+            server.sendmail("shop", to, "News")
+""",
+            "shop/orders.py": """\
+from shop.mail import Mailer
+
+
+def place(email: str, times: int = 1, *, mailer: Mailer) -> None:
+    for _ in range(times):
+        mailer.send(email)
+""",
+            "shop/main.py": """\
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Request
+
+from shop import orders
+from shop.mail import HOST, Mailer
+
+
+def create_app() -> FastAPI:
+    app = FastAPI()
+    app.state.mailer = Mailer(HOST)
+    return app
+
+
+app = create_app()
+
+
+def get_mailer(request: Request) -> Mailer:
+    mailer: Mailer = request.app.state.mailer
+    return mailer
+
+
+MailerDep = Annotated[Mailer, Depends(get_mailer)]
+
+
+@app.post("/orders")
+def order(email: str, mailer: MailerDep) -> None:
+    orders.place(email, 2, mailer=mailer)
+""",
+        },
+    ),
 )

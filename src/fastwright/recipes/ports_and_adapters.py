@@ -46,33 +46,10 @@ from fastwright.recipes._handed import (
 )
 from fastwright.recipes._ports import packages
 from fastwright.recipes._provided import keeper_of, provided, refuse_cycles
+from fastwright.recipes._services import Service, service_of
 from fastwright.recipes._words import snake
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
 
-
-class _Service(NamedTuple):
-    """An outside service: what it is called, and what the application asks of it."""
-
-    name: str
-    asked: str
-
-
-_SERVICES = {
-    "smtplib": _Service("SMTP", "Mail"),
-    "aiosmtplib": _Service("SMTP", "Mail"),
-    "fastapi_mail": _Service("FastMail", "Mail"),
-    "sendgrid": _Service("SendGrid", "Mail"),
-    "stripe": _Service("Stripe", "Payments"),
-    "twilio": _Service("Twilio", "Messages"),
-    "boto3": _Service("AWS", "Storage"),
-    "botocore": _Service("AWS", "Storage"),
-    "aioboto3": _Service("AWS", "Storage"),
-    "requests": _Service("HTTP", ""),
-    "httpx": _Service("HTTP", ""),
-    "aiohttp": _Service("HTTP", ""),
-    "urllib.request": _Service("HTTP", ""),
-}
-"""The library -> the service."""
 _LAYERS = frozenset({"dependencies.py", "deps.py"})
 _FOLDERS = frozenset(
     {"services", "service", "clients", "adapters", "integrations", "utils", "core"}
@@ -116,7 +93,7 @@ def _asking(app: App) -> Iterator[Function]:
     reached = {id(step.function.node): step.function for step in app.reached}
     yield from reached.values()
     for module in app.sources:
-        if not any(_service(f"{origin}.") is not None for origin in module.imported.values()):
+        if not any(service_of(f"{origin}.") is not None for origin in module.imported.values()):
             continue
         for function in app.functions(module):
             if id(function.node) not in reached and function.owner is None:
@@ -138,15 +115,9 @@ def _serves(app: App, function: Function, reached: Collection[int], seen: set[in
 def _asked(app: App, function: Function) -> s.Node | None:
     """Return where a function asks an outside service itself."""
     for site in app.calls.sites(function):
-        if _service(site.external or "") is not None:
+        if service_of(site.external or "") is not None:
             return site.node
     return None
-
-
-def _service(name: str) -> _Service | None:
-    return next(
-        (service for root, service in _SERVICES.items() if name.startswith(f"{root}.")), None
-    )
 
 
 def _is_plain(function: Function) -> bool:
@@ -196,7 +167,7 @@ def _keeps_client(app: App, function: Function) -> bool:
             symbol = app.linker.name(node.id, function.module, function)
             made = symbol.value if isinstance(symbol, Variable) else None
             if isinstance(made, s.Call) and isinstance(symbol, Variable):
-                if _service(app.linker.external(made.func, symbol.module) or "") is not None:
+                if service_of(app.linker.external(made.func, symbol.module) or "") is not None:
                     return True
     return False
 
@@ -209,8 +180,8 @@ def _classes(app: App, target: Target) -> Iterator[Planned]:
     for cls in app.classes(app.sources):
         methods = [each for each in cls.own_methods.values() if target.takes(each)]
         sites = [site for each in methods for site in app.calls.sites(each)]
-        service = next(filter(None, (_service(site.external or "") for site in sites)), None)
-        if service is None or cls.name.startswith(_prefix(service)) or _has_port(app, cls):
+        service = next(filter(None, (service_of(site.external or "") for site in sites)), None)
+        if service is None or cls.name.startswith(service.prefix) or _has_port(app, cls):
             continue
         try:
             proposal = _renamed(app, cls, service)
@@ -221,16 +192,12 @@ def _classes(app: App, target: Target) -> Iterator[Planned]:
                 yield proposal
 
 
-def _prefix(service: _Service) -> str:
-    return service.name.capitalize() if service.name.isupper() else service.name
-
-
 def _has_port(app: App, cls: Class) -> bool:
     """Whether objects of a class are given as a port already."""
     return any(_gives_port(app, use.function) for use in uses(app, cls))
 
 
-def _renamed(app: App, cls: Class, service: _Service) -> Proposal | None:
+def _renamed(app: App, cls: Class, service: Service) -> Proposal | None:
     """Return what gives a class a port of its name; None where no dependency gives its objects."""
     module, known = cls.module, roots(app)
     places = uses(app, cls)
@@ -252,7 +219,7 @@ def _renamed(app: App, cls: Class, service: _Service) -> Proposal | None:
             raise Kept(use.module, use.node, "is made or used outside of dependencies")
     if cls.node.bases or cls.node.decorators or app.subclasses(cls):
         raise Kept(module, cls.node, "is no plain class")
-    adapter = f"{_prefix(service)}{cls.name}"
+    adapter = f"{service.prefix}{cls.name}"
     if any(is_taken(use.module, adapter) for use in places):
         raise Kept(module, cls.node, f"{adapter} means something else")
     path = _port_path(app, module, snake(cls.name))
@@ -561,7 +528,7 @@ def _annotation(
             symbol = app.linker.name(inner.id, module)
             if isinstance(symbol, (Class, Variable)) and symbol.module is module:
                 raise Kept(module, inner, f"{inner.id} is defined beside it")
-            if isinstance(symbol, External) and _service(f"{symbol.name}.") is not None:
+            if isinstance(symbol, External) and service_of(f"{symbol.name}.") is not None:
                 raise Kept(module, inner, f"{inner.id} is of the service itself")
     return spelled(app, Spelled(module, node), None, path)
 
@@ -574,7 +541,7 @@ def _word(app: App, functions: list[Function]) -> str | None:
     module = functions[0].module
     named = basename(module.path).removesuffix(".py").strip("_")
     sites = [site for each in functions for site in app.calls.sites(each)]
-    service = next(filter(None, (_service(site.external or "") for site in sites)))
+    service = next(filter(None, (service_of(site.external or "") for site in sites)))
     is_service = named.startswith(service.name.lower()) or named in _VAGUE
     if is_service:
         return service.asked or None
@@ -587,12 +554,12 @@ def _object(
     """Return what makes an adapter of functions, their port, and gives it to all who need it."""
     module = functions[0].module
     sites = [site for each in functions for site in app.calls.sites(each)]
-    service = next(filter(None, (_service(site.external or "") for site in sites)))
+    service = next(filter(None, (service_of(site.external or "") for site in sites)))
     port = _word(app, functions)
     if port is None:
         raise Kept(module, functions[0].node, "there is no word for what they are about")
     name = snake(port)
-    adapter = f"{_prefix(service)}{port}"
+    adapter = f"{service.prefix}{port}"
     if is_taken(module, adapter) or is_taken(module, port):
         raise Kept(module, functions[0].node, f"{adapter} means something else here")
     path = _port_path(app, module, name)
@@ -1693,7 +1660,7 @@ def order(gateway: Annotated[Gateway, Depends(get_gateway)]) -> None:
     gateway.charge(1)
 """,
         },
-        stopped=("shop/mail.py:11", "shop/payments.py:5",),
+        stopped=("shop/mail.py:11", "shop/payments.py:5"),
         target=Target(style="clean"),
     ),
 )

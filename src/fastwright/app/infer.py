@@ -85,6 +85,8 @@ class Inference:
     locals: LocalNames = field(default_factory=LocalNames)
     implementations: Callable[[Class], list[Class]] | None = None
     """Concrete classes of a Protocol or abstract class, once the App can tell."""
+    behind_port: Callable[[Class], Type | None] | None = None
+    """What a project gives where a port is asked for, which no class inherits from; None if not one thing."""
     class_named: Callable[[str], Type] = lambda _name: UNKNOWN
     state_named: Callable[[str], Type] = lambda _name: UNKNOWN
     """Find a table class by its plain name, once the App can tell."""
@@ -404,8 +406,11 @@ class Inference:
             provider = self.dependency_of(parameter, where)
             if provider is not None:
                 provided = self.provided(provider)
-                if isinstance(provided, Instance) and isinstance(provided.cls, Class):
+                is_instance = isinstance(provided, Instance) and isinstance(provided.cls, Class)
+                if is_instance or isinstance(provided, FunctionValue):
                     return provided
+            elif self.behind_port is not None:
+                return self.behind_port(found.cls) or found
         if found is UNKNOWN:
             provider = self.dependency_of(parameter, where)
             if provider is not None:

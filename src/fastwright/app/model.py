@@ -22,6 +22,7 @@ from fastwright.app.setup.result import Application, Keywords, RouteRecord, Setu
 from fastwright.app.symbols import Class, Function, Linker, ModuleNames, Variable
 from fastwright.app.types import (
     UNKNOWN,
+    FunctionValue,
     Instance,
     NoneType,
     Type,
@@ -53,6 +54,7 @@ class App:
     library: Library = field(default_factory=known_library)
     """What is known about libraries."""
     _state: dict[str, Type] = field(default_factory=dict)
+    _behind: dict[int, Type | None] = field(default_factory=dict)
     linker: Linker = field(init=False)
     types: Inference = field(init=False)
     calls: CallGraph = field(init=False)
@@ -70,6 +72,7 @@ class App:
         self.dependencies = Dependencies(self.types)
         self.authenticators = Authenticators(self.calls, self.raises, self.dependencies)
         self.types.implementations = self.implementations
+        self.types.behind_port = self._behind_port
         self.types.class_named = self._class_named
         self.types.state_named = self._state_named
 
@@ -371,6 +374,38 @@ class App:
     def implementations(self, port: Class) -> list[Class]:
         """Return the concrete classes that stand behind a Protocol or abstract class."""
         return [c for c in self.subclasses(port) if not self.types.is_port(c)]
+
+    def _behind_port(self, port: Class) -> Type | None:
+        """Return what functions give that promise a port (``def get_mail() -> Mail``), where it is one thing."""
+        key = id(port.node)
+        if key not in self._behind:
+            self._behind[key] = None  # asked for while it is being found
+            self._behind[key] = self._find_behind(port) if not self.subclasses(port) else None
+        return self._behind[key]
+
+    def _find_behind(self, port: Class) -> Type | None:
+        found: list[Type] = []
+        for module in self.sources:
+            if port.name.encode() not in module.source:
+                continue
+            for function in self.functions(module):
+                promised = function.node.returns
+                if s.last_name(promised) != port.name:
+                    continue
+                named = self.linker.expression(promised, module, function.outer)
+                if isinstance(named, Class) and named.node is port.node:
+                    found.append(self.types.returned(function))
+        real = [
+            each
+            for each in found
+            if isinstance(each, FunctionValue)
+            or (
+                isinstance(each, Instance)
+                and isinstance(each.cls, Class)
+                and each.cls.node is not port.node
+            )
+        ]
+        return real[0] if len(real) == 1 else None
 
     def _class_named(self, name: str) -> Type:
         paths = self._modules_by_class.get(name, [])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from fastwright.edit.fix import Edit
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 
@@ -102,3 +105,32 @@ def text_behind(module: Module, node: s.Node) -> str:
     """Return the rest of the line on which a node ends."""
     end = next_line(module.source, max(node.end - 1, node.start))
     return module.source[node.end : end].decode()
+
+
+def indented(
+    module: Module, start: int, stop: int, inside: s.Node, edits: Sequence[Edit] = ()
+) -> str:
+    """Return whole lines one step farther to the right, with edits made in them.
+
+    Lines within texts of several lines (of ``inside``) stay where they are.
+    """
+    source = module.source
+    texts = [
+        (node.start, node.end)
+        for node in s.walk(inside)
+        if isinstance(node, (s.Constant, s.JoinedStr))
+        and any(quotes in source[node.start : node.end] for quotes in (b'"""', b"'''"))
+    ]
+    written, offset = "", start
+    while offset < stop:
+        end = next_line(source, offset)
+        line = source[offset:end]
+        for edit in sorted(edits, reverse=True):
+            if offset <= edit.start < end:
+                first, last = edit.start - offset, edit.end - offset
+                line = line[:first] + edit.text.encode() + line[last:]
+        in_text = any(first < offset < last for first, last in texts)
+        is_moved = line.strip() and not in_text
+        written += f"{' ' * 4}{line.decode()}" if is_moved else line.decode()
+        offset = end
+    return written

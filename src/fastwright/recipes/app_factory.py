@@ -1,13 +1,20 @@
-"""The application is made by a function: `create_app()`, with `app = create_app()` kept for servers.
+"""The application is made by a function: `create_app()`, with `app = create_app()` kept for servers; what modules shared, it keeps.
 
 What a module does to its `app = FastAPI(...)` (routers, middleware, handlers, mounts) moves into the function, in its order; tests can make an
-application of their own. Functions, constants and everything else of the module stay where they are.
+application of their own. Functions, constants and everything else of the module stay where they are; a function that the module runs to set the
+application up takes it as a parameter. Events (`@app.on_event`) become a lifespan first.
 
 Functions that are declared with decorators of the application stay, and are registered there: routes (`@app.get`) by a router of the module,
 handlers of exceptions and middleware by name, in the order in which they stood.
 
-Left alone, with the line: events (`@app.on_event`, which the fix of `deprecated-on-event` turns into a lifespan), routes that other routers
-stand between, names that are bound between, and texts of several lines.
+Clients at module level (HTTP, Redis, object stores, payment) and containers that requests fill become `app.state`: a client that can be closed is opened and closed by
+the lifespan. `Depends` gives them to endpoints and dependencies, which hand them on to functions as a parameter, to objects when they are made. `settings =
+Settings()` becomes `get_settings()`, made once: endpoints and dependencies take it by `Depends`, everything else calls it.
+
+An engine of a database stays beside the dependency that makes sessions of it, as FastAPI's own documentation has it.
+
+Left alone, with the line: routes that other routers stand between, names that are bound between and that others read, what tests patch by its name, clients where tests
+talk to an application that was not started, and what is needed where no request comes by: in jobs, at import, in classes with bases.
 """
 
 from __future__ import annotations
@@ -17,18 +24,34 @@ from typing import NamedTuple
 
 from fastwright.app.model import App
 from fastwright.app.setup.result import Application
+from fastwright.app.symbols import Variable
 from fastwright.edit.fix import Edit
 from fastwright.edit.names import bring, is_taken
-from fastwright.edit.source import blank_lines, line_start, newline, next_line, text
+from fastwright.edit.reads import binds, reads, rebinds
+from fastwright.edit.source import blank_lines, indented, line_start, newline, next_line, text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
+from fastwright.recipes._application import assignment
+from fastwright.recipes._from_rules import planned_by
+from fastwright.recipes._handed import Kept, uses
+from fastwright.recipes._lifespan import started
+from fastwright.recipes._settings import settings
+from fastwright.recipes._state import once, state
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
 
 _NAME = "create_app"
 _ROUTERS = ("router", "root_router", "app_router")
-_SETTING_UP = (s.ExprStmt, s.If, s.For, s.With, s.Try)
+_SETTING_UP = (s.ExprStmt, s.If, s.For, s.With, s.Try, s.Assign, s.AnnAssign, s.AugAssign)
+_BLOCKS = (s.If, s.For, s.With, s.Try)
 _ROUTES = frozenset({"get", "post", "put", "patch", "delete", "options", "head", "trace", "api_route", "websocket"})  # fmt: skip
 _ADDS_ROUTES = frozenset({"include_router", "mount", "add_api_route", "add_route", "add_api_websocket_route", "add_websocket_route", "host"})  # fmt: skip
+
+
+class _Helper(NamedTuple):
+    """A function that sets up the application of its module, and where the module runs it."""
+
+    function: s.FunctionDef
+    calls: tuple[s.Call, ...]
 
 
 class _Declared(NamedTuple):
@@ -41,28 +64,34 @@ class _Declared(NamedTuple):
 
 
 def plan(app: App, target: Target) -> Iterator[Planned]:
-    """Yield one change for each application that is made at module level."""
+    """Yield one change for each application that is made at module level, and for each thing that modules share."""
+    yield from planned_by(app, target, ("deprecated-on-event",), frozenset({"safe"}))
     for application in app.applications:
         module = application.module
         if application.fastapi and application.function is None and target.holds(module.path):
-            planned = _planned(application)
+            planned = _planned(app, application)
             if planned is not None:
                 yield planned
+    yield from started(app, target)
+    yield from once(app, target)
+    yield from state(app, target)
+    yield from settings(app, target)
 
 
-def _planned(application: Application) -> Planned | None:
+def _planned(app: App, application: Application) -> Planned | None:
     module = application.module
-    made = _made(application)
-    if made is None or module.kind != "source":
+    made = assignment(application)
+    if made is None or module.kind != "source" or made[0] not in module.facts.body:
         return None
     statement, name = made
     place = f"{module.path}:{module.line(statement)}"
-    moved = [statement, *_about(module, statement, name)]
     try:
+        helpers = _helpers(module, statement, name)
+        moved = [statement, *_about(module, statement, name, helpers)]
         declared = _declared(module, name)
-        _check(module, moved, declared, name)
-    except _KeptError as kept:
-        return Stopped(f"{module.path}:{module.line(kept.node)}", kept.reason)
+        _check(app, module, moved, declared, name)
+    except (_KeptError, Kept) as kept:
+        return Stopped(_place(module, kept), kept.reason)
     title = f"{_NAME} makes the application of {module.path}"
     brought = bring(module, "fastapi", "FastAPI")
     if brought is None:
@@ -78,30 +107,111 @@ def _planned(application: Application) -> Planned | None:
     else:
         start, stop = _lines(module.source, moved[0])
         edits = [Edit(module.path, start, stop, "")]
-    edits += _edits(module, moved, declared, name, brought.name, router)
+    edits += [_given(module, helper.function, f"{name}: {brought.name}") for helper in helpers]
+    given = [call for helper in helpers for call in helper.calls]
+    edits += _edits(module, moved, declared, name, brought.name, router, given)
     return Proposal(title, tuple(edits), imports, places=(place,))
 
 
-def _made(application: Application) -> tuple[s.Assign, str] | None:
-    """Return the statement ``app = FastAPI(...)`` of a module, and the variable."""
-    for statement in application.module.facts.body:
-        if isinstance(statement, s.Assign) and statement.value.start == application.node.start:
-            target = statement.targets[0]
-            if isinstance(target, s.Name) and isinstance(statement.value, s.Call):
-                return statement, target.id
+def _place(module: Module, kept: _KeptError | Kept) -> str:
+    return kept.place if isinstance(kept, Kept) else f"{module.path}:{module.line(kept.node)}"
+
+
+def _about(module: Module, made: s.Stmt, name: str, helpers: list[_Helper]) -> list[s.Stmt]:
+    """Return the statements of a module that set the application up."""
+    calls = {id(call) for helper in helpers for call in helper.calls}
+    found: list[s.Stmt] = []
+    for statement in module.facts.body:
+        if statement.start <= made.start or not isinstance(statement, _SETTING_UP):
+            continue
+        if _is_main(statement):
+            continue
+        nodes = list(s.walk(statement))
+        if any((isinstance(n, s.Name) and n.id == name) or id(n) in calls for n in nodes):
+            found.append(statement)
+    return [each for each in found if not _is_offered(each, found)]
+
+
+def _is_offered(statement: s.Stmt, found: list[s.Stmt]) -> bool:
+    """Whether a statement binds a name that none of the others reads: ``handler = Mangum(app)``, for a server."""
+    if not isinstance(statement, (s.Assign, s.AnnAssign)) or not binds(statement):
+        return False
+    others = [read.name for each in found if each is not statement for read in reads(each)]
+    return binds(statement).isdisjoint(others)
+
+
+def _read_elsewhere(
+    app: App, module: Module, moved: list[s.Stmt], binding: s.Stmt
+) -> s.Node | None:
+    """Return what reads a name that a statement binds, or binds it too, outside of what moves. Raises Kept."""
+    names = binds(binding)
+    for statement in module.facts.body:
+        if statement not in moved:
+            if names & (binds(statement) | rebinds(statement)):
+                return statement
+            found = next((read.node for read in reads(statement) if read.name in names), None)
+            if found is not None:
+                return found
+    for name in names:
+        variable = app.linker.scope(module).names.get(name)
+        if isinstance(variable, Variable):
+            other = next((use for use in uses(app, variable) if use.module is not module), None)
+            if other is not None:
+                raise Kept(other.module, other.node, f"needs {name} of {module.path}")
     return None
 
 
-def _about(module: Module, made: s.Assign, name: str) -> list[s.Stmt]:
-    """Return the statements of a module that set the application up."""
-    return [
-        statement
-        for statement in module.facts.body
-        if statement.start > made.start
-        and isinstance(statement, _SETTING_UP)
-        and not _is_main(statement)
-        and any(isinstance(node, s.Name) and node.id == name for node in s.walk(statement))
-    ]
+def _helpers(module: Module, made: s.Stmt, name: str) -> list[_Helper]:
+    """Return the functions that read the application and that the module runs while it sets it up.
+
+    Raises _KeptError where that is not seen for sure.
+    """
+    functions = [each for each in module.facts.body if isinstance(each, s.FunctionDef)]
+    needs = {each.name: {read.name for read in reads(each)} for each in functions}
+    needing = {each for each, read in needs.items() if name in read}
+    while more := {each for each, read in needs.items() if read & needing} - needing:
+        needing |= more
+    found = []
+    for function in functions:
+        run = [
+            statement
+            for statement in module.facts.body
+            if isinstance(statement, _SETTING_UP)
+            and statement.start > made.start
+            and not _is_main(statement)
+            and function.name in needing
+            and _runs(statement, function.name)
+        ]
+        if not run:
+            continue
+        calls = [each.value for each in run if isinstance(each, s.ExprStmt)]
+        plain = [call for call in calls if isinstance(call, s.Call) and _is_of(call, function.name)]
+        named = sum(_names(statement, function.name) for statement in module.facts.body)
+        if len(plain) != named or name not in needs[function.name] or function.decorators:
+            raise _KeptError(run[0], f"runs {function.name}, which needs {name}")
+        if function.params or needs[function.name] & needing:
+            raise _KeptError(run[0], f"runs {function.name}, which needs {name}")
+        found.append(_Helper(function, tuple(plain)))
+    return found
+
+
+def _runs(statement: s.Stmt, function: str) -> bool:
+    """Whether a statement calls a function at once."""
+    return any(
+        isinstance(node, s.Call) and isinstance(node.func, s.Name) and node.func.id == function
+        for node in s.walk_scope(statement)
+    )
+
+
+def _is_of(call: s.Call, function: str) -> bool:
+    is_named = isinstance(call.func, s.Name) and call.func.id == function
+    return is_named and not call.args and not call.keywords
+
+
+def _given(module: Module, function: s.FunctionDef, written: str) -> Edit:
+    """Return the edit that lets a function without parameters take the application."""
+    opened = module.source.index(b"(", function.name_start) + 1
+    return Edit(module.path, opened, opened, written)
 
 
 def _is_main(statement: s.Stmt) -> bool:
@@ -157,8 +267,10 @@ def _registers(decorator: s.Expr, name: str) -> str | None:
     return decorator.func.attr if is_own else None
 
 
-def _check(module: Module, moved: list[s.Stmt], declared: list[_Declared], name: str) -> None:
-    """Raise _KeptError where the application is to stay as it is."""
+def _check(
+    app: App, module: Module, moved: list[s.Stmt], declared: list[_Declared], name: str
+) -> None:
+    """Raise _KeptError or Kept where the application is to stay as it is."""
     if is_taken(module, _NAME):
         raise _KeptError(moved[0], f"{_NAME} is there already")
     last = max([moved[-1].start, *(each.function.start for each in declared)])
@@ -167,9 +279,6 @@ def _check(module: Module, moved: list[s.Stmt], declared: list[_Declared], name:
             continue
         if moved[0].start < statement.start < last and _names(statement, name):
             raise _KeptError(statement, f"{name} is used between the statements that set it up")
-    for statement in moved:
-        if b'"""' in module.source[statement.start : statement.end]:
-            raise _KeptError(statement, "holds a text of several lines")
     routes = [each.function.start for each in declared if each.is_route]
     for statement in moved[1:]:
         if routes and routes[0] < statement.start < routes[-1]:
@@ -178,25 +287,11 @@ def _check(module: Module, moved: list[s.Stmt], declared: list[_Declared], name:
                 for node in s.walk(statement)
             ):
                 raise _KeptError(statement, f"routes of {name} stand on both sides of it")
-    stop = _binding(module, moved[1:])
-    if stop is not None:
-        raise _KeptError(*stop)
-
-
-def _binding(module: Module, moved: list[s.Stmt]) -> tuple[s.Node, str] | None:
-    """Return a statement that binds a name which other code of the module may read."""
-    variables: set[str] = set()
-    for node in s.statements(moved):
-        if isinstance(node, (s.Assign, s.AnnAssign, s.Import, s.ImportFrom)):
-            return node, "binds a name while it sets the application up"
-        if isinstance(node, s.For):
-            variables |= {part.id for part in s.walk(node.target) if isinstance(part, s.Name)}
-    for statement in module.facts.body:
-        if statement not in moved:
-            for part in s.walk(statement):
-                if isinstance(part, s.Name) and part.id in variables:
-                    return part, f"{part.id} is bound where the application is set up"
-    return None
+    for statement in moved[1:]:
+        reader = _read_elsewhere(app, module, moved, statement)
+        if reader is not None:
+            bound = " and ".join(sorted(binds(statement)))
+            raise _KeptError(reader, f"{bound} is bound where the application is set up")
 
 
 def _routed(
@@ -220,10 +315,11 @@ def _edits(
     name: str,
     fastapi: str,
     router: str,
+    given: list[s.Call],
 ) -> list[Edit]:
     """Return the edits that write the function behind all that it needs, and take away what it does."""
     source, end = module.source, newline(module.source)
-    written = [(statement.start, _moved(source, statement)) for statement in moved]
+    written = [(statement.start, _moved(module, statement, name, given)) for statement in moved]
     behind = max([*moved, *(each.function for each in declared)], key=lambda node: node.start)
     edits = _gone(module, moved, behind)
     included = False
@@ -240,7 +336,7 @@ def _edits(
     lines = [
         f"def {_NAME}() -> {fastapi}:{end}",
         f'    """Make the application."""{end}',
-        *(text for _, text in sorted(written, key=lambda each: each[0])),
+        "".join(part for _, part in sorted(written, key=lambda each: each[0])).lstrip("\r\n"),
         f"    return {name}{end}{end}{end}{name} = {_NAME}(){end}",
     ]
     stop = next_line(source, max(behind.end - 1, behind.start))
@@ -272,9 +368,15 @@ def _chain(source: bytes, moved: list[s.Stmt], statement: s.Stmt) -> int:
     return start
 
 
-def _moved(source: bytes, statement: s.Stmt) -> str:
+def _moved(module: Module, statement: s.Stmt, name: str, given: list[s.Call]) -> str:
+    """Return the lines of a statement as they are in a function, with the application where it is to be given."""
+    source = module.source
     start, stop = _lines(source, statement)
-    return _indented(source[start:stop].decode())
+    is_parted = start > 0 and not source[line_start(source, start - 1) : start].strip()
+    is_parted &= source[start : start + 1] == b"#" or isinstance(statement, _BLOCKS)
+    added = [Edit(module.path, call.end - 1, call.end - 1, name) for call in given]
+    written = indented(module, start, stop, statement, added)
+    return newline(source) + written if is_parted else written
 
 
 def _registration(module: Module, decorator: s.Call, name: str, function: str) -> str:
@@ -298,12 +400,6 @@ def _lines(source: bytes, statement: s.Stmt) -> tuple[int, int]:
     while start > 0 and source[line_start(source, start - 1) : start].startswith(b"#"):
         start = line_start(source, start - 1)
     return start, next_line(source, max(statement.end - 1, statement.start))
-
-
-def _indented(text: str) -> str:
-    return "".join(
-        f"    {line}" if line.strip() else line for line in text.splitlines(keepends=True)
-    )
 
 
 RECIPE = Recipe(
@@ -373,6 +469,7 @@ def create_app() -> FastAPI:
     # the shop
     app = FastAPI(title="Shop")
     app.add_middleware(GZipMiddleware)
+
     for router in (orders.router,):
         app.include_router(router, prefix=PREFIX)
     return app
@@ -630,5 +727,982 @@ def kinds() -> list[str]:
 """,
         },
         stopped=("limited.py:8", "main.py:12"),
+    ),
+    Case(
+        "names that only the set-up reads, a function that sets up, an object for a server",
+        {
+            "main.py": """\
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.openapi.utils import get_openapi
+from mangum import Mangum
+
+import orders
+
+app: FastAPI = FastAPI(
+    description=\"\"\"
+# Shop
+
+Sells.
+\"\"\"
+)
+app.state.version = "1"
+ORIGINS = ["https://shop.example"]
+schema = get_openapi(title="Shop", version="1", routes=app.routes)
+app.openapi = lambda: schema
+
+if ORIGINS:
+    extra = [*ORIGINS, "http://localhost"]
+    app.add_middleware(CORSMiddleware, allow_origins=extra)
+
+
+def add_routers():
+    app.include_router(orders.router)
+
+
+add_routers()
+
+# no tags in the documentation
+for route in app.routes:
+    route.tags = []
+
+handler = Mangum(app)
+""",
+            "orders.py": """\
+from fastapi import APIRouter
+
+router = APIRouter(prefix="/orders")
+
+
+@router.get("/")
+def orders() -> list[str]:
+    return []
+""",
+        },
+        {
+            "main.py": """\
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.openapi.utils import get_openapi
+from mangum import Mangum
+
+import orders
+
+ORIGINS = ["https://shop.example"]
+
+def add_routers(app: FastAPI):
+    app.include_router(orders.router)
+
+
+
+def create_app() -> FastAPI:
+    \"\"\"Make the application.\"\"\"
+    app: FastAPI = FastAPI(
+        description=\"\"\"
+# Shop
+
+Sells.
+\"\"\"
+    )
+    app.state.version = "1"
+    schema = get_openapi(title="Shop", version="1", routes=app.routes)
+    app.openapi = lambda: schema
+
+    if ORIGINS:
+        extra = [*ORIGINS, "http://localhost"]
+        app.add_middleware(CORSMiddleware, allow_origins=extra)
+    add_routers(app)
+
+    # no tags in the documentation
+    for route in app.routes:
+        route.tags = []
+    return app
+
+
+app = create_app()
+
+handler = Mangum(app)
+""",
+        },
+    ),
+    Case(
+        "names that others read, and a function that is run in another way",
+        {
+            "main.py": """\
+from fastapi import FastAPI
+
+app = FastAPI()
+paths = [route.path for route in app.routes]
+app.state.paths = paths
+""",
+            "audit.py": """\
+from main import paths
+
+
+def known(path: str) -> bool:
+    return path in paths
+""",
+            "admin.py": """\
+from fastapi import FastAPI
+
+app = FastAPI()
+
+
+def add(prefix: str) -> None:
+    app.state.prefix = prefix
+
+
+add("/admin")
+""",
+        },
+        stopped=(
+            "admin.py:10",
+            "audit.py:5",
+        ),
+    ),
+    Case(
+        "events become a lifespan first",
+        {
+            "main.py": """\
+from fastapi import FastAPI
+
+app = FastAPI()
+
+
+@app.on_event("startup")
+async def start() -> None:
+    print("start")
+""",
+        },
+        {
+            "main.py": """\
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+
+@asynccontextmanager
+async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    await start()
+    yield
+
+
+def create_app() -> FastAPI:
+    \"\"\"Make the application.\"\"\"
+    app = FastAPI(lifespan=lifespan)
+    return app
+
+
+app = create_app()
+
+
+async def start() -> None:
+    print("start")
+""",
+        },
+    ),
+    Case(
+        "settings and a client of one module",
+        {
+            "main.py": """\
+import httpx
+from fastapi import FastAPI
+from pydantic_settings import BaseSettings
+
+
+class Settings(BaseSettings):
+    weather_url: str
+    days: int = 10
+
+
+settings = Settings()
+
+# one pool of connections for all requests
+client = httpx.AsyncClient(base_url=settings.weather_url, timeout=5)
+
+app = FastAPI(title="Weather")
+
+
+async def ask(city: str, days: int = 1) -> dict:
+    answer = await client.get(f"/{city}", params={"days": days})
+    return answer.json()
+
+
+@app.get("/weather/{city}")
+async def weather(city: str, days: int = settings.days) -> dict:
+    return await ask(city, days)
+
+
+@app.get("/days")
+async def days() -> int:
+    return settings.days
+""",
+        },
+        {
+            "main.py": """\
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import lru_cache
+from typing import Annotated
+
+import httpx
+from fastapi import APIRouter, Depends, FastAPI, Request
+from pydantic_settings import BaseSettings
+
+
+class Settings(BaseSettings):
+    weather_url: str
+    days: int = 10
+
+
+@lru_cache
+def get_settings() -> Settings:
+    return Settings()
+
+router = APIRouter()
+
+
+async def ask(city: str, days: int = 1, *, client: httpx.AsyncClient) -> dict:
+    answer = await client.get(f"/{city}", params={"days": days})
+    return answer.json()
+
+
+def get_client(request: Request) -> httpx.AsyncClient:
+    client: httpx.AsyncClient = request.app.state.client
+    return client
+
+
+ClientDep = Annotated[httpx.AsyncClient, Depends(get_client)]
+
+
+@router.get("/weather/{city}")
+async def weather(city: str, client: ClientDep, days: int = get_settings().days) -> dict:
+    return await ask(city, days, client=client)
+
+
+SettingsDep = Annotated[Settings, Depends(get_settings)]
+
+
+@router.get("/days")
+async def days(settings: SettingsDep) -> int:
+    return settings.days
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    # one pool of connections for all requests
+    async with httpx.AsyncClient(base_url=get_settings().weather_url, timeout=5) as client:
+        app.state.client = client
+        yield
+
+
+def create_app() -> FastAPI:
+    \"\"\"Make the application.\"\"\"
+    app = FastAPI(title="Weather", lifespan=lifespan)
+    app.include_router(router)
+    return app
+
+
+app = create_app()
+""",
+        },
+    ),
+    Case(
+        "clients that objects of a class use, beside a lifespan that is there",
+        {
+            "shop/__init__.py": "",
+            "shop/main.py": """\
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from shop.files import router
+
+
+@asynccontextmanager
+async def lifespan(_: FastAPI):
+    print("start")
+    yield
+    print("stop")
+
+
+def create_app() -> FastAPI:
+    app = FastAPI(lifespan=lifespan)
+    app.include_router(router)
+    return app
+
+
+app = create_app()
+""",
+            "shop/storage.py": """\
+import boto3
+import redis.asyncio as redis
+
+s3 = boto3.client("s3")
+# what was stored lately
+cache = redis.from_url("redis://localhost")
+
+
+class Storage:
+    \"\"\"Files.\"\"\"
+
+    def put(self, name: str, data: bytes) -> None:
+        s3.put_object(Bucket="files", Key=name, Body=data)
+
+    async def known(self, name: str) -> bool:
+        return bool(await cache.get(name))
+""",
+            "shop/files.py": """\
+from typing import Annotated
+
+from fastapi import APIRouter, BackgroundTasks, Depends
+
+from shop.storage import Storage, cache
+
+router = APIRouter()
+
+
+def get_storage() -> Storage:
+    return Storage()
+
+
+StorageDep = Annotated[Storage, Depends(get_storage)]
+
+
+async def remember(name: str) -> None:
+    await cache.set(name, 1)
+
+
+@router.put("/files/{name}")
+async def put(name: str, storage: StorageDep, tasks: BackgroundTasks) -> None:
+    if not await storage.known(name):
+        storage.put(name, b"")
+    tasks.add_task(remember, name)
+""",
+        },
+        {
+            "shop/main.py": """\
+from contextlib import asynccontextmanager
+
+import boto3
+import redis.asyncio as redis
+from fastapi import FastAPI
+
+from shop.files import router
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI):
+    print("start")
+    # what was stored lately
+    async with redis.from_url("redis://localhost") as cache:
+        app.state.cache = cache
+        yield
+    print("stop")
+
+
+def create_app() -> FastAPI:
+    app = FastAPI(lifespan=lifespan)
+    app.state.s3 = boto3.client("s3")
+    app.include_router(router)
+    return app
+
+
+app = create_app()
+""",
+            "shop/storage.py": """\
+import redis.asyncio as redis
+from botocore.client import BaseClient
+
+
+class Storage:
+    \"\"\"Files.\"\"\"
+
+    def __init__(self, s3: BaseClient, cache: redis.Redis) -> None:
+        self.s3 = s3
+        self.cache = cache
+
+    def put(self, name: str, data: bytes) -> None:
+        self.s3.put_object(Bucket="files", Key=name, Body=data)
+
+    async def known(self, name: str) -> bool:
+        return bool(await self.cache.get(name))
+""",
+            "shop/files.py": """\
+from typing import Annotated
+
+from fastapi import APIRouter, BackgroundTasks, Depends
+from redis.asyncio import Redis
+
+from shop.dependencies import CacheDep, S3Dep
+from shop.storage import Storage
+
+router = APIRouter()
+
+
+def get_storage(s3: S3Dep, cache: CacheDep) -> Storage:
+    return Storage(s3=s3, cache=cache)
+
+
+StorageDep = Annotated[Storage, Depends(get_storage)]
+
+
+async def remember(name: str, cache: Redis) -> None:
+    await cache.set(name, 1)
+
+
+@router.put("/files/{name}")
+async def put(name: str, storage: StorageDep, tasks: BackgroundTasks, cache: CacheDep) -> None:
+    if not await storage.known(name):
+        storage.put(name, b"")
+    tasks.add_task(remember, name, cache=cache)
+""",
+            "shop/dependencies.py": """\
+\"\"\"What endpoints depend on.\"\"\"
+
+from typing import Annotated
+
+from botocore.client import BaseClient
+from fastapi import Depends, Request
+from redis.asyncio import Redis
+
+
+def get_s3(request: Request) -> BaseClient:
+    s3: BaseClient = request.app.state.s3
+    return s3
+
+
+S3Dep = Annotated[BaseClient, Depends(get_s3)]
+
+
+def get_cache(request: Request) -> Redis:
+    cache: Redis = request.app.state.cache
+    return cache
+
+
+CacheDep = Annotated[Redis, Depends(get_cache)]
+""",
+        },
+    ),
+    Case(
+        "what one request writes and another one reads",
+        {
+            "blog/__init__.py": "",
+            "blog/main.py": """\
+from fastapi import FastAPI
+
+from blog import posts
+
+app = FastAPI()
+app.include_router(posts.router)
+""",
+            "blog/dependencies.py": """\
+from blog.services import PostService
+
+
+def get_posts() -> PostService:
+    return PostService()
+""",
+            "blog/services.py": """\
+# how often each post was read since the start
+VIEWS: dict[str, int] = {}
+
+
+class PostService:
+    def __init__(self) -> None:
+        self.read = 0
+
+    def view(self, slug: str) -> str:
+        self.read += 1
+        VIEWS[slug] = VIEWS.get(slug, 0) + 1
+        return slug
+""",
+            "blog/posts.py": """\
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, WebSocket
+
+from blog import services
+from blog.dependencies import get_posts
+
+router = APIRouter()
+
+
+@router.get("/posts/{slug}")
+def post(slug: str, posts: Annotated[services.PostService, Depends(get_posts)]) -> str:
+    return posts.view(slug)
+
+
+@router.get("/views")
+def views() -> dict[str, int]:
+    return services.VIEWS
+
+
+@router.websocket("/live")
+async def live(websocket: WebSocket) -> None:
+    await websocket.send_json(services.VIEWS)
+""",
+        },
+        {
+            "blog/main.py": """\
+from fastapi import FastAPI
+
+from blog import posts
+
+
+
+def create_app() -> FastAPI:
+    \"\"\"Make the application.\"\"\"
+    app = FastAPI()
+    # how often each post was read since the start
+    app.state.views = {}
+    app.include_router(posts.router)
+    return app
+
+
+app = create_app()
+""",
+            "blog/dependencies.py": """\
+from typing import Annotated
+
+from fastapi import Depends
+from fastapi.requests import HTTPConnection
+
+from blog.services import PostService
+
+
+def get_views(request: HTTPConnection) -> dict[str, int]:
+    views: dict[str, int] = request.app.state.views
+    return views
+
+
+ViewsDep = Annotated[dict[str, int], Depends(get_views)]
+
+
+def get_posts(views: ViewsDep) -> PostService:
+    return PostService(views=views)
+""",
+            "blog/services.py": """\
+class PostService:
+    def __init__(self, views: dict[str, int]) -> None:
+        self.read = 0
+        self.views = views
+
+    def view(self, slug: str) -> str:
+        self.read += 1
+        self.views[slug] = self.views.get(slug, 0) + 1
+        return slug
+""",
+            "blog/posts.py": """\
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, WebSocket
+
+from blog import services
+from blog.dependencies import ViewsDep, get_posts
+
+router = APIRouter()
+
+
+@router.get("/posts/{slug}")
+def post(slug: str, posts: Annotated[services.PostService, Depends(get_posts)]) -> str:
+    return posts.view(slug)
+
+
+@router.get("/views")
+def views(views: ViewsDep) -> dict[str, int]:
+    return views
+
+
+@router.websocket("/live")
+async def live(websocket: WebSocket, views: ViewsDep) -> None:
+    await websocket.send_json(views)
+""",
+        },
+    ),
+    Case(
+        "what a test patches, what a task needs, what the tests do not start",
+        {
+            "shop/__init__.py": "",
+            "shop/main.py": """\
+from fastapi import FastAPI
+
+from shop import orders
+
+def create_app() -> FastAPI:
+    app = FastAPI()
+    app.include_router(orders.router)
+    return app
+
+
+app = create_app()
+""",
+            "shop/config.py": """\
+from pydantic_settings import BaseSettings
+
+
+class Settings(BaseSettings):
+    page: int = 10
+
+
+settings = Settings()
+""",
+            "shop/orders.py": """\
+import httpx
+import requests
+from fastapi import APIRouter
+
+from shop.config import settings
+
+router = APIRouter()
+client = httpx.Client(timeout=settings.page)
+warehouse = requests.Session()
+
+
+@router.get("/orders")
+def orders() -> list[str]:
+    return client.get("/orders").json() + warehouse.get("https://warehouse").json()
+
+
+def nightly() -> None:
+    warehouse.get("https://warehouse/report")
+""",
+            "tests/test_orders.py": """\
+from fastapi.testclient import TestClient
+
+from shop.main import app
+
+
+def test_orders(monkeypatch) -> None:
+    monkeypatch.setattr("shop.orders.settings.page", 1)
+    monkeypatch.setattr("shop.config.settings", None)
+    client = TestClient(app)
+    assert client.get("/orders").json() == []
+""",
+        },
+        stopped=(
+            "shop/orders.py:17",
+            "tests/test_orders.py:7",
+            "tests/test_orders.py:9",
+        ),
+    ),
+    Case(
+        "a name that is bound again, a container that is filled on import, a class with bases",
+        {
+            "main.py": """\
+import httpx
+from fastapi import FastAPI
+
+CODES = {"a": 1}
+CODES["b"] = 2
+client = httpx.Client()
+other = httpx.Client()
+
+
+def create_app() -> FastAPI:
+    return FastAPI()
+
+
+app = create_app()
+
+
+class Base:
+    pass
+
+
+class Asking(Base):
+    def ask(self) -> str:
+        return other.get("/").text
+
+
+@app.get("/")
+def read() -> str:
+    return client.get("/").text + Asking().ask()
+
+
+def renew() -> None:
+    global client
+    client = httpx.Client()
+""",
+        },
+        stopped=(
+            "main.py:21",
+            "main.py:6",
+        ),
+    ),
+    Case(
+        "tables that the import makes, an engine for every request, endpoints that are wrapped",
+        {
+            "shop/__init__.py": "",
+            "shop/config.py": """\
+class Settings:
+    report_url = "sqlite://"
+    page = 10
+
+
+settings = Settings()
+""",
+            "shop/database.py": """\
+from sqlalchemy import MetaData, create_engine
+
+engine = create_engine("sqlite://")
+metadata = MetaData()
+""",
+            "shop/main.py": """\
+from functools import lru_cache
+from typing import Annotated
+
+from fastapi import Depends, FastAPI
+from sqlalchemy import Engine, create_engine
+
+from shop.config import settings
+from shop.database import engine, metadata
+
+# until there are migrations
+metadata.create_all(engine)
+
+
+def cached(function):
+    return function
+
+
+def get_report_engine() -> Engine:
+    return create_engine(settings.report_url)
+
+
+def create_app() -> FastAPI:
+    app = FastAPI()
+    return app
+
+
+app = create_app()
+
+
+@app.get("/report")
+def report(engine: Annotated[Engine, Depends(get_report_engine)]) -> str:
+    return str(engine.url)
+
+
+@app.get("/pages")
+@cached
+def pages() -> int:
+    return settings.page
+""",
+            "tests/test_pages.py": """\
+from fastapi.testclient import TestClient
+
+from shop.main import app
+
+
+def test_pages() -> None:
+    with TestClient(app) as client:
+        assert client.get("/pages").json() == 10
+""",
+        },
+        {
+            "shop/config.py": """\
+from functools import lru_cache
+
+
+class Settings:
+    report_url = "sqlite://"
+    page = 10
+
+
+@lru_cache
+def get_settings() -> Settings:
+    return Settings()
+""",
+            "shop/main.py": """\
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import lru_cache
+from typing import Annotated
+
+from fastapi import Depends, FastAPI
+from sqlalchemy import Engine, create_engine
+
+from shop.config import get_settings
+from shop.database import engine, metadata
+
+
+def cached(function):
+    return function
+
+
+@lru_cache
+def get_report_engine() -> Engine:
+    return create_engine(get_settings().report_url)
+
+
+@asynccontextmanager
+async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    # until there are migrations
+    metadata.create_all(engine)
+    yield
+
+
+def create_app() -> FastAPI:
+    app = FastAPI(lifespan=lifespan)
+    return app
+
+
+app = create_app()
+
+
+@app.get("/report")
+def report(engine: Annotated[Engine, Depends(get_report_engine)]) -> str:
+    return str(engine.url)
+
+
+@app.get("/pages")
+@cached
+def pages() -> int:
+    return get_settings().page
+""",
+        },
+    ),
+    Case(
+        "tables that a test needs before the application starts",
+        {
+            "shop/__init__.py": "",
+            "shop/database.py": """\
+from sqlalchemy import MetaData, create_engine
+
+engine = create_engine("sqlite://")
+metadata = MetaData()
+""",
+            "shop/main.py": """\
+from fastapi import FastAPI
+
+from shop.database import engine, metadata
+
+metadata.create_all(engine)
+
+
+def create_app() -> FastAPI:
+    return FastAPI()
+
+
+app = create_app()
+""",
+            "tests/test_pages.py": """\
+from fastapi.testclient import TestClient
+
+from shop.database import engine
+from shop.main import app
+
+
+def test_pages() -> None:
+    engine.connect()
+    with TestClient(app) as client:
+        assert client.get("/pages").status_code == 404
+""",
+        },
+        stopped=("tests/test_pages.py:3",),
+    ),
+    Case(
+        "an object of the application that asks the outside",
+        {
+            "shop/__init__.py": "",
+            "shop/mail.py": """\
+import smtplib
+
+HOST = "localhost"
+
+
+class Mailer:
+    def __init__(self, host: str) -> None:
+        self.host = host
+
+    def send(self, to: str) -> None:
+        with smtplib.SMTP(self.host) as server:
+            server.sendmail("shop", to, "News")
+
+
+mailer = Mailer(HOST)
+""",
+            "shop/orders.py": """\
+from shop.mail import mailer
+
+
+def place(email: str, times: int = 1) -> None:
+    for _ in range(times):
+        mailer.send(email)
+""",
+            "shop/main.py": """\
+from fastapi import FastAPI
+
+from shop import orders
+
+
+def create_app() -> FastAPI:
+    app = FastAPI()
+    return app
+
+
+app = create_app()
+
+
+@app.post("/orders")
+def order(email: str) -> None:
+    orders.place(email, 2)
+""",
+        },
+        {
+            "shop/mail.py": """\
+import smtplib
+
+HOST = "localhost"
+
+
+class Mailer:
+    def __init__(self, host: str) -> None:
+        self.host = host
+
+    def send(self, to: str) -> None:
+        with smtplib.SMTP(self.host) as server:
+            server.sendmail("shop", to, "News")
+""",
+            "shop/orders.py": """\
+from shop.mail import Mailer
+
+
+def place(email: str, times: int = 1, *, mailer: Mailer) -> None:
+    for _ in range(times):
+        mailer.send(email)
+""",
+            "shop/main.py": """\
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Request
+
+from shop import orders
+from shop.mail import HOST, Mailer
+
+
+def create_app() -> FastAPI:
+    app = FastAPI()
+    app.state.mailer = Mailer(HOST)
+    return app
+
+
+app = create_app()
+
+
+def get_mailer(request: Request) -> Mailer:
+    mailer: Mailer = request.app.state.mailer
+    return mailer
+
+
+MailerDep = Annotated[Mailer, Depends(get_mailer)]
+
+
+@app.post("/orders")
+def order(email: str, mailer: MailerDep) -> None:
+    orders.place(email, 2, mailer=mailer)
+""",
+        },
     ),
 )

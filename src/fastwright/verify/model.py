@@ -148,7 +148,7 @@ class _Reader:
         node = parameter.node
         parts = [self._type(parameter.type, module, node.annotation)]
         default = None if parameter.required else _default(node.default, parameter.marker)
-        parts.append(_presence(module, default))
+        parts.append(self._presence(module, default))
         return ", ".join([*parts, *_constraints(module, node.annotation, parameter.marker)])
 
     # ------------------------------------------------------------------ schemas
@@ -203,8 +203,19 @@ class _Reader:
         if value is None and self._is_v1 and may_be_null(described.node.annotation):
             parts.append("default None")  # as Pydantic 1 reads it
         else:
-            parts.append(_presence(module, value))
+            parts.append(self._presence(module, value))
         return ", ".join([*parts, *_constraints(module, described.node.annotation, marker)])
+
+    def _presence(self, module: Module, default: s.Expr | None) -> str:
+        """Say whether something must be sent, and what stands for it; a value made on the spot has no text."""
+        if default is None or _is_ellipsis(default):
+            return "required"
+        if isinstance(default, s.Attribute):  # of settings: wherever they come from
+            holder = self._app.types.of(default.value, Where(module))
+            if isinstance(holder, Instance) and isinstance(holder.cls, Class):
+                return f"default {holder.cls.name}.{default.attr}"
+        shown = isinstance(default, (s.Constant, s.UnaryOp, s.List, s.Dict, s.Tuple, s.Attribute))
+        return f"default {_text(module, default)}" if shown else "optional"
 
     # -------------------------------------------------------------------- types
 
@@ -304,14 +315,6 @@ def _default(default: s.Expr | None, marker: s.Call | None) -> s.Expr | None:
     if marker is None:
         return None
     return marker if marker.keyword("default_factory") else marker.argument(0, "default")
-
-
-def _presence(module: Module, default: s.Expr | None) -> str:
-    """Say whether something must be sent, and what stands for it; a value made on the spot has no text."""
-    if default is None or _is_ellipsis(default):
-        return "required"
-    shown = isinstance(default, (s.Constant, s.UnaryOp, s.List, s.Dict, s.Tuple, s.Attribute))
-    return f"default {_text(module, default)}" if shown else "optional"
 
 
 def _is_ellipsis(node: s.Expr) -> bool:

@@ -8,7 +8,7 @@ With `--to clean` each repository that is written here then gets a port: `class 
 as its adapter, and a function for `Depends`; endpoints take the port from it, services as a parameter, in the place of a session that they need
 for nothing else.
 
-Left alone: statements that are built step by step, on sessions that are no parameter, and writes (`add`, `delete`, `commit`), which say what is to
+A statement that is put together in several steps goes whole: `search(q=q, in_stock=in_stock)`. Left alone: statements on sessions that are no parameter, and writes (`add`, `delete`, `commit`), which say what is to
 be kept and not how it is found; statements whose parameters have no known type, with the line.
 """
 
@@ -25,14 +25,16 @@ from fastwright.app.calls import Execution
 from fastwright.app.model import App
 from fastwright.app.models import Table
 from fastwright.app.scopes import Where
-from fastwright.app.symbols import Class, Function
-from fastwright.app.types import Instance, Result, Sequence, Type
+from fastwright.app.symbols import Class, Function, Variable
+from fastwright.app.types import Instance, Literal, Result, Sequence, Type
 from fastwright.edit.builders import blocks, delete_statements, insert_after
 from fastwright.edit.fix import Edit, Import
 from fastwright.edit.names import bring, is_taken, module_level_imports
 from fastwright.edit.source import text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
+from fastwright.recipes._asking import method_name
+from fastwright.recipes._built import Built, StaysError, built, gone, lines
 from fastwright.recipes._columns import old_type
 from fastwright.recipes._ports import ports
 from fastwright.recipes._words import plural, snake
@@ -48,19 +50,10 @@ _FOLDERS = frozenset(
     {"routers", "router", "routes", "api", "endpoints", "views", "services", "service", "v1", "v2",
      "controllers", "usecases", "use_cases"}
 )  # fmt: skip
-_MOST = 3
-"""Columns that the name of a method names."""
 _PLAIN = {"builtins.str": "str", "builtins.int": "int", "builtins.bool": "bool",
           "builtins.float": "float"}  # fmt: skip
-
-
-class _Stop(Exception):  # noqa: N818 - what stops it is no error
-    """What keeps a statement where it is."""
-
-    def __init__(self, node: s.Node, reason: str) -> None:
-        super().__init__(reason)
-        self.node = node
-        self.reason = reason
+_IMPORTED = frozenset({"datetime.datetime", "datetime.date", "datetime.time", "datetime.timedelta",
+                       "uuid.UUID", "decimal.Decimal"})  # fmt: skip
 
 
 class _Statement(msgspec.Struct, frozen=True, eq=False):
@@ -74,6 +67,15 @@ class _Statement(msgspec.Struct, frozen=True, eq=False):
     taken: s.Expr | None = None
     """``result.first()`` of the next line, where ``result = ...`` keeps what it gives."""
     kept: s.Assign | None = None
+    built: Built | None = None
+    """The steps before, that put together what is asked."""
+    iterated: bool = False
+    """Whether the code goes over the result, without taking its rows first."""
+
+    @property
+    def nodes(self) -> tuple[s.Node, ...]:
+        """What goes into the method, in source order."""
+        return (*(self.built.steps if self.built is not None else ()), self.asked)
 
 
 class _Parameter(msgspec.Struct, frozen=True):
@@ -84,6 +86,18 @@ class _Parameter(msgspec.Struct, frozen=True):
     """As it is written at the place."""
     kind: str
     needed: tuple[tuple[str, str], ...] = ()
+    default: str | None = None
+    """For what narrows the statement in some cases only."""
+
+    @property
+    def declared(self) -> str:
+        """The parameter of the method."""
+        return f"{self.name}: {self.kind}" + (f" = {self.default}" if self.default else "")
+
+    @property
+    def argument(self) -> str:
+        """What the method is called with."""
+        return f"{self.name}={self.given}" if self.default else self.given
 
 
 class _Repository(msgspec.Struct, frozen=True):
@@ -101,12 +115,11 @@ def plan(app: App, target: Target) -> Iterator[Planned]:
         if not target.takes(function):
             continue
         for execution in app.calls.executions(function):
-            statement = _statement(app, function, execution)
-            if statement is None:
-                continue
             try:
-                yield _proposal(app, statement)
-            except _Stop as stop:
+                statement = _statement(app, function, execution)
+                if statement is not None:
+                    yield _proposal(app, statement)
+            except StaysError as stop:
                 place = f"{function.module.path}:{function.module.line(stop.node)}"
                 yield Stopped(place, f"{function.qualname}: {stop.reason}")
     if target.style == "clean":
@@ -141,13 +154,18 @@ def _statement(app: App, function: Function, execution: Execution) -> _Statement
     if execution.site.method == "refresh":
         return None  # reads a row that is there again
     parents = {id(child): node for node in s.walk(function.node) for child in s.children(node)}
+    asked = _whole(parents, execution.site.node)
+    steps = built(app, function, asked)
     session = _session(app, function, execution.site.node)
+    if session is None and steps is not None:
+        session = _begun_on(app, function, steps)
     if session is None:
         return None
-    asked = _whole(parents, execution.site.node)
     if not isinstance(app.types.of(asked, Where(function.module, function)), Result):
-        return _Statement(function, execution, session, asked)
+        return _Statement(function, execution, session, asked, built=steps)
     kept = parents.get(id(asked))
+    if isinstance(kept, (s.For, s.Generator)) and kept.iter is asked and not kept.is_async:
+        return _Statement(function, execution, session, asked, built=steps, iterated=True)
     if not isinstance(kept, s.Assign) or not isinstance(kept.targets[0], s.Name):
         return None
     name = kept.targets[0].id
@@ -157,7 +175,17 @@ def _statement(app: App, function: Function, execution: Execution) -> _Statement
     taken = _whole(parents, used[1])
     if taken is used[1] or _between(function.node.body, kept, taken):
         return None
-    return _Statement(function, execution, session, asked, taken, kept)
+    return _Statement(function, execution, session, asked, taken, kept, steps)
+
+
+def _begun_on(app: App, function: Function, steps: Built) -> s.Expr | None:
+    """Return the session that ``query = session.query(Order)`` is begun on."""
+    for node in s.walk(*steps.steps):
+        if isinstance(node, s.Call) and isinstance(node.func, s.Attribute):
+            session = _session(app, function, node)
+            if session is not None:
+                return session
+    return None
 
 
 def _bare(node: s.Expr) -> s.Expr:
@@ -220,13 +248,16 @@ def _proposal(app: App, statement: _Statement) -> Proposal:
     function, module = statement.function, statement.function.module
     table = app.models.table(statement.execution.table) if statement.execution.table else None
     if table is None:
-        raise _Stop(statement.asked, "the table is not known")
+        raise StaysError(statement.asked, "the table is not known")
     if table.cls.module is module:
-        raise _Stop(statement.asked, f"{table.cls.name} is defined in this file: split it first")
+        raise StaysError(
+            statement.asked, f"{table.cls.name} is defined in this file: split it first"
+        )
     parameters = _parameters(app, statement, table)
     repository = _repository(app, function, table)
     kind, needed = _returned(statement, table)
-    name = _name(statement, table)
+    last = _bare(statement.taken or statement.asked)
+    name = method_name(app, statement.execution, table, last, statement.built)
     there = app.modules.get(repository.path)
     body, reads = _body(app, statement, parameters, repository)
     shared = _same(app, repository, table, body, parameters)
@@ -247,11 +278,12 @@ def _proposal(app: App, statement: _Statement) -> Proposal:
 
 
 def _parameters(app: App, statement: _Statement, table: Table) -> list[_Parameter]:
-    """Return what a statement reads of its function, as parameters."""
-    module = statement.function.module
-    own = {name for node in s.walk(statement.asked) for name in _comprehended(node)}
-    found: dict[str, _Parameter] = {}
-    for value in _values(statement.asked, statement.session):
+    """Return what a statement reads of its function, as parameters: what narrows it at times comes last."""
+    module, session = statement.function.module, text(statement.function.module, statement.session)
+    own = {name for node in s.walk(*statement.nodes) for name in _comprehended(node)}
+    own |= statement.built.names if statement.built is not None else frozenset()
+    places: dict[str, list[s.Expr]] = {}
+    for value in (v for node in statement.nodes for v in _values(node, statement.session)):
         root = _root(value)
         if root.id in own or root.id in module_level_imports(module):
             continue
@@ -259,19 +291,65 @@ def _parameters(app: App, statement: _Statement, table: Table) -> list[_Paramete
             if hasattr(builtins, root.id):
                 continue
             if root.id in app.linker.scope(module).names:
-                if not isinstance(app.linker.scope(module).names[root.id], Class):
-                    raise _Stop(value, f"{root.id} is defined in this file")
-                continue
-        given = text(module, value)
-        if given not in found:
-            name = next(iter(_compared(statement.asked, value)), None) or _parameter_name(value)
-            if statement.execution.by_key:
-                name = f"{snake(table.cls.name)}_id"
-            if any(each.name == name for each in found.values()):
-                name = given.replace(".", "_")
-            kind, needed = _kind(app, statement, value, table)
-            found[given] = _Parameter(name, given, kind, needed)
-    return list(found.values())
+                symbol = app.linker.scope(module).names[root.id]
+                if isinstance(symbol, Function):
+                    raise StaysError(value, f"{root.id} is defined in this file")
+                if not isinstance(symbol, Variable):
+                    continue
+        if text(module, value) != session:
+            places.setdefault(text(module, value), []).append(value)
+    found: list[_Parameter] = []
+    for given, values in places.items():
+        name = next((c for v in values for c in _equal(statement, v)), None)
+        if statement.execution.by_key:
+            name = f"{snake(table.cls.name)}_id"
+        name = name or _parameter_name(values[0])
+        if name in own or any(each.name == name for each in found):
+            name = given.replace(".", "_")
+        found.append(_parameter(app, statement, values, name, table))
+    return sorted(found, key=lambda each: each.default is not None)
+
+
+def _parameter(
+    app: App, statement: _Statement, values: list[s.Expr], name: str, table: Table
+) -> _Parameter:
+    kind, needed = _kind(app, statement, values, table)
+    given, default = text(statement.function.module, values[0]), None
+    steps = statement.built
+    if steps is not None:
+        if _is_optional(app, statement.function, values[0]):
+            kind, default = f"{kind} | None", "None"
+        elif kind == "bool":
+            default = "False"
+        if any(steps.always(value) for value in values):
+            default = None
+    return _Parameter(name, given, kind, needed, default)
+
+
+def _is_optional(app: App, function: Function, value: s.Expr) -> bool:
+    """Whether a value may be None, by its annotation."""
+    annotation = None
+    if isinstance(value, s.Name):
+        parameters = (p for p in function.node.params if p.name == value.id)
+        annotation = next((parameter.annotation for parameter in parameters), None)
+    elif isinstance(value, s.Attribute):
+        owner = app.types.of(value.value, Where(function.module, function))
+        if isinstance(owner, Instance) and isinstance(owner.cls, Class):
+            annotation = next(
+                (
+                    node.annotation
+                    for cls in app.linker.mro(owner.cls)
+                    if isinstance(cls, Class)
+                    for node in cls.node.body
+                    if isinstance(node, s.AnnAssign) and s.last_name(node.target) == value.attr
+                ),
+                None,
+            )
+    return annotation is not None and any(
+        (isinstance(node, s.Constant) and node.kind == "none") or s.last_name(node) == "Optional"
+        for node in s.walk(annotation)
+        if isinstance(node, (s.Constant, s.Name, s.Attribute))
+    )
 
 
 def _comprehended(node: s.Node) -> set[str]:
@@ -284,12 +362,12 @@ def _comprehended(node: s.Node) -> set[str]:
     return names
 
 
-def _values(node: s.Expr, session: s.Expr) -> Iterator[s.Expr]:
+def _values(node: s.Node, session: s.Expr) -> Iterator[s.Expr]:
     """Yield the longest chains of names in an expression: ``data.email``, ``limit``."""
     if node.start == session.start and node.end == session.end:
         return
     if s.dotted(node.value if isinstance(node, s.Subscript) else node) is not None:
-        yield node
+        yield node  # type: ignore[misc]
         return
     if isinstance(node, s.Call) and isinstance(node.func, s.Attribute):
         if s.dotted(node.func) is not None:  # a method: what it is called on is the value
@@ -306,7 +384,7 @@ def _values(node: s.Expr, session: s.Expr) -> Iterator[s.Expr]:
             for inner in (child.target, child.iter, *child.ifs):
                 yield from _values(inner, session)
         else:
-            yield from _values(child, session)  # type: ignore[arg-type]
+            yield from _values(child, session)
 
 
 def _root(value: s.Expr) -> s.Name:
@@ -342,51 +420,68 @@ def _parameter_name(value: s.Expr) -> str:
     if isinstance(value, s.Subscript):
         key = s.string(value.slice)
         return key if key is not None and key.isidentifier() else f"{_root(value).id}_value"
-    return _root(value).id
+    name = _root(value).id
+    return name.lower() if name.isupper() else name
 
 
 def _kind(
-    app: App, statement: _Statement, value: s.Expr, table: Table
+    app: App, statement: _Statement, values: list[s.Expr], table: Table
 ) -> tuple[str, tuple[tuple[str, str], ...]]:
-    """Return the type of a value as it is written, and what that needs. Raises _Stop."""
-    column = next(iter(_compared(statement.asked, value)), None)
+    """Return the type of a value as it is written, and what that needs. Raises StaysError."""
+    where = Where(statement.function.module, statement.function)
+    column = next((name for v in values for name, _ in _compared(statement, v)), None)
     if statement.execution.by_key and column is None:
         column = next((c.name for c in table.columns.values() if c.primary_key), None)
     known = table.columns.get(column) if column is not None else None
-    kinds: list[Type] = [app.types.of(value, Where(statement.function.module, statement.function))]
-    if known is not None:
-        kinds.append(known.type)
-        if isinstance(known.node, s.Assign) and (written := old_type(known)) is not None:
+    if known is not None and isinstance(known.node, s.Assign):
+        written = old_type(known)
+        if written is not None:
             return written, ()
-    for kind in kinds:
-        if isinstance(kind, Sequence) and kind.kind == "list":
-            each = kind.element.cls if isinstance(kind.element, Instance) else None
-            if isinstance(each, str) and each in _PLAIN:
-                return f"list[{_PLAIN[each]}]", ()
-        if isinstance(kind, Instance):
-            if isinstance(kind.cls, str) and kind.cls in _PLAIN:
-                return _PLAIN[kind.cls], ()
-            if isinstance(kind.cls, Class) and kind.cls.outer is None and not kind.args:
-                return kind.cls.name, ((kind.cls.module.name, kind.cls.name),)
-            if isinstance(kind.cls, str) and kind.cls in {
-                "datetime.datetime",
-                "uuid.UUID",
-                "datetime.date",
-            }:
-                origin, _, name = kind.cls.rpartition(".")
-                return name, ((origin, name),)
-    raise _Stop(value, f"the type of {text(statement.function.module, value)} is not known")
+    kinds = [app.types.of(value, where) for value in values]
+    for kind in (*kinds, *([known.type] if known is not None else [])):
+        found = _written(kind)
+        if found is not None:
+            return found
+    reason = f"the type of {text(statement.function.module, values[0])} is not known"
+    raise StaysError(values[0], reason)
 
 
-def _compared(asked: s.Expr, value: s.Expr) -> Iterator[str]:
-    """Yield the columns that a value is compared with."""
-    for node in s.walk(asked):
+def _written(kind: Type) -> tuple[str, tuple[tuple[str, str], ...]] | None:
+    """Return a type as it is written, and what that needs; None where it is not one of the plain ones."""
+    if isinstance(kind, Sequence) and kind.kind == "list":
+        element = _written(kind.element)
+        return (f"list[{element[0]}]", element[1]) if element is not None else None
+    if isinstance(kind, Literal):
+        return type(kind.value).__name__, ()
+    if not isinstance(kind, Instance):
+        return None
+    if isinstance(kind.cls, Class):
+        plain = kind.cls.outer is None and not kind.args
+        return (kind.cls.name, ((kind.cls.module.name, kind.cls.name),)) if plain else None
+    if kind.cls in _PLAIN:
+        return _PLAIN[kind.cls], ()
+    origin, _, name = kind.cls.rpartition(".")
+    return (name, ((origin, name),)) if kind.cls in _IMPORTED else None
+
+
+def _compared(statement: _Statement, value: s.Expr) -> Iterator[tuple[str, str]]:
+    """Yield the columns that a value is compared with, and how."""
+    for node in s.walk(*statement.nodes):
         if isinstance(node, s.Compare) and len(node.comparators) == 1:
             sides = (node.left, node.comparators[0])
             if value in sides:
                 other = sides[0] if sides[1] is value else sides[1]
                 if isinstance(other, s.Attribute):
-                    yield other.attr
+                    yield other.attr, node.ops[0]
+
+
+def _equal(statement: _Statement, value: s.Expr) -> Iterator[str]:
+    """Yield the columns that are to be equal to a value: it is called after them."""
+    if statement.built is not None and isinstance(value, s.Name):
+        return  # what the code around calls a filter says what it is for
+    for column, operator in _compared(statement, value):
+        if operator == "==":
+            yield column
 
 
 # ------------------------------------------------------------------- the repository
@@ -399,7 +494,7 @@ def _repository(app: App, function: Function, table: Table) -> _Repository:
         if isinstance(cls, Class):
             attribute = _kept_session(app, cls)
             if attribute is None:
-                raise _Stop(function.node, f"{name} does not keep a session")
+                raise StaysError(function.node, f"{name} does not keep a session")
             return _Repository(name, module.path, cls, attribute)
     folder = dirname(function.module.path)
     while basename(folder) in _FOLDERS:
@@ -431,49 +526,17 @@ def _methods(app: App, cls: Class) -> dict[str, Function]:
     return found
 
 
-def _name(statement: _Statement, table: Table) -> str:
-    """Return what a statement asks, as the name of a method."""
-    last = _bare(statement.taken or statement.asked)
-    taking = s.last_name(last.func) if isinstance(last, s.Call) else None
-    query = statement.execution.query
-    if statement.execution.by_key:
-        return "get"
-    words = list(dict.fromkeys(_filtered(statement, table)))
-    if isinstance(last, s.Call) and (taking == "count" or (query is not None and query.aggregate)):
-        verb = "count"
-    elif taking in _MAYBE | _ONE | {"scalar"}:
-        verb = "get"
-    else:
-        verb = "list"
-    filters = bool(query is not None and query.filters)
-    if not words or len(words) > _MOST:
-        plain = {"count": "count", "list": "list_all"}.get(verb)
-        named = f"{verb}_for_{statement.function.name}"
-        return named if filters or plain is None else plain
-    if verb == "list" and len(words) == 1 and words[0].endswith("_id"):
-        return f"list_for_{words[0].removesuffix('_id')}"
-    return f"{verb}_by_{'_and_'.join(words)}"
-
-
-def _filtered(statement: _Statement, table: Table) -> Iterator[str]:
-    """Yield the columns of the table that a statement is narrowed by."""
-    query = statement.execution.query
-    for each in query.filters if query is not None else ():
-        for node in s.walk(each):
-            if isinstance(node, s.Attribute) and node.attr in table.columns:
-                if s.last_name(node.value) == table.cls.name:
-                    yield node.attr
-
-
 def _returned(statement: _Statement, table: Table) -> tuple[str, list[tuple[str, str]]]:
     """Return the type of what a statement gives, where it is rows of its table."""
     last = _bare(statement.taken or statement.asked)
     taking = s.last_name(last.func) if isinstance(last, s.Call) else None
+    taking = "all" if statement.iterated else taking
     query = statement.execution.query
     row = (table.cls.module.name, table.cls.name)
     if taking == "count" and query is not None and query.legacy:
         return " -> int", []
-    if "func.count(" in text(statement.function.module, statement.asked) and query is not None:
+    source = "".join(text(statement.function.module, node) for node in statement.nodes)
+    if "func.count(" in source and query is not None:
         counted = {"one": " -> int", "scalar_one": " -> int", "scalar": " -> int | None"}
         return counted.get(taking or "", ""), []
     if statement.execution.by_key or (query is not None and query.entity is not None):
@@ -493,29 +556,34 @@ def _body(
 ) -> tuple[str, list[tuple[str, str]]]:
     """Return the code of a method, and what it needs from other modules."""
     module = statement.function.module
-    for node in s.walk(statement.asked):
+    for node in s.walk(*statement.nodes):
         if isinstance(node, (s.Constant, s.JoinedStr)) and "\n" in text(module, node):
-            raise _Stop(node, "a text of several lines")
-    edits = [(statement.session, f"self.{repository.attribute}")]
+            raise StaysError(node, "a text of several lines")
     by_given = {each.given: each.name for each in parameters}
-    for value in _values(statement.asked, statement.session):
+    by_given[text(module, statement.session)] = f"self.{repository.attribute}"
+    edits = [(statement.session, f"self.{repository.attribute}")]
+    for value in (v for node in statement.nodes for v in _values(node, statement.session)):
         name = by_given.get(text(module, value))
         if name is not None:
             edits.append((value, name))
     written = _rewritten(module, statement.asked, edits)
+    if statement.iterated:
+        written = f"({written}).all()" if written.startswith("await ") else f"{written}.all()"
     if statement.taken is not None and statement.kept is not None:
         taken = text(module, statement.taken)
         written = f"({written})" if "\n" in written else written
         body = f"result = {written}\nreturn {re.sub(r'^[A-Za-z_0-9]+', 'result', taken)}"
     else:
         body = f"return ({written})" if "\n" in written else f"return {written}"
+    if statement.built is not None:
+        body = "\n".join([*lines(module, statement.built, edits), body])
     needed = []
     bound = module_level_imports(module)
-    for node in s.walk(statement.asked):
+    for node in s.walk(*statement.nodes):
         if isinstance(node, s.Name) and node.id in bound:
             origin, _, name = bound[node.id].rpartition(".")
             if name != node.id or not origin:
-                raise _Stop(node, f"{node.id} is imported in a way that is not copied")
+                raise StaysError(node, f"{node.id} is imported in a way that is not copied")
             needed.append((origin, name))
         elif isinstance(node, s.Name) and isinstance(
             app.linker.scope(module).names.get(node.id), Class
@@ -526,7 +594,8 @@ def _body(
 
 def _rewritten(module: Module, node: s.Expr, edits: list[tuple[s.Expr, str]]) -> str:
     source, parts, done = module.source, [], node.start
-    for place, written in sorted(edits, key=lambda edit: edit[0].start):
+    inside = [edit for edit in edits if node.start <= edit[0].start < node.end]
+    for place, written in sorted(inside, key=lambda edit: edit[0].start):
         parts += [source[done : place.start].decode(), written]
         done = place.end
     parts.append(source[done : node.end].decode())
@@ -569,11 +638,11 @@ def _free(app: App, cls: Class, name: str, function: Function) -> str:
 def _method(
     statement: _Statement, name: str, parameters: list[_Parameter], kind: str, body: str
 ) -> str:
-    given = "".join(f", {each.name}: {each.kind}" for each in parameters)
+    given = "".join(f", {each.declared}" for each in parameters)
     is_async = any(isinstance(node, s.Await) for node in s.walk(statement.asked))
     head = f"{'async ' if is_async else ''}def {name}(self{given}){kind}:"
-    lines = "".join(f"        {line}\n" for line in body.splitlines())
-    return f"    {head}\n{lines}"
+    code = "".join(f"        {line}\n" if line else "\n" for line in body.splitlines())
+    return f"    {head}\n{code}"
 
 
 def _added(
@@ -594,12 +663,14 @@ def _added(
             if origin != module.name:
                 brought = bring(module, origin, name)
                 if brought is None:
-                    raise _Stop(statement.asked, f"{name} means something else in {module.path}")
+                    raise StaysError(
+                        statement.asked, f"{name} means something else in {module.path}"
+                    )
                 method = re.sub(rf"(?<![\w.]){name}\b", brought.name, method)
                 imports += brought.imports
         last = repository.cls.node.body[-1]
-        lines = "\n".join(line[4:] for line in method.rstrip("\n").splitlines())
-        return [insert_after(module, last, f"\n{lines}")], imports, {}
+        code = "\n".join(line[4:] for line in method.rstrip("\n").splitlines())
+        return [insert_after(module, last, f"\n{code}")], imports, {}
     kind = _session_class(app, statement)
     names = [*dict.fromkeys([kind, *wanted])]
     path = repository.path
@@ -626,7 +697,7 @@ def _session_class(app: App, statement: _Statement) -> tuple[str, str]:
                 return stands_for.rpartition(".")[0], local
         origin, _, name = kind.cls.rpartition(".")
         return origin, name
-    raise _Stop(statement.session, "the type of the session is not known")
+    raise StaysError(statement.session, "the type of the session is not known")
 
 
 def _bring_repository(
@@ -636,13 +707,13 @@ def _bring_repository(
         return repository.name, ()
     brought = bring(module, app.index.name(repository.path), repository.name)
     if brought is None or is_taken(module, "self." + repository.name):
-        raise _Stop(module.facts.body[0], f"{repository.name} means something else here")
+        raise StaysError(module.facts.body[0], f"{repository.name} means something else here")
     return brought.name, brought.imports
 
 
 def _call(statement: _Statement, repository: str, name: str, parameters: list[_Parameter]) -> str:
     session = text(statement.function.module, statement.session)
-    given = ", ".join(each.given for each in parameters)
+    given = ", ".join(each.argument for each in parameters)
     call = f"{repository}({session}).{name}({given})"
     waits = any(isinstance(node, s.Await) for node in s.walk(statement.asked))
     return f"await {call}" if waits else call
@@ -653,13 +724,16 @@ def _replaced(statement: _Statement, call: str) -> list[Edit]:
     module, place = statement.function.module, statement.taken or statement.asked
     parents = {id(c): n for n in s.walk(statement.function.node) for c in s.children(n)}
     above = parents.get(id(place))
-    plain = (s.Assign, s.AnnAssign, s.Return, s.ExprStmt, s.Call, s.Keyword, s.For, s.Branch)
-    if call.startswith("await ") and not isinstance(above, plain):
+    inner = above.func if isinstance(above, s.Call) else None
+    inner = above.value if isinstance(above, (s.Attribute, s.Subscript)) else inner
+    if call.startswith("await ") and inner is place:
         call = f"({call})"
     edits = [Edit(module.path, place.start, place.end, call)]
     if statement.kept is not None:
         block = _block(statement.function.node.body, statement.kept)
         edits += delete_statements(module, block, [statement.kept])
+    if statement.built is not None:
+        edits.append(gone(module, statement.built))
     return edits
 
 
@@ -671,7 +745,7 @@ RECIPE = Recipe(
 )
 CASES = (
     Case(
-        "a repository for each table; equal statements share a method; what is built in steps, and writes, stay",
+        "a repository for each table; equal statements share a method; steps go with their statement, writes stay",
         {
             "shop/__init__.py": "",
             "shop/main.py": """\
@@ -749,7 +823,7 @@ def create(order: Order, session: Session = Depends(get_session)) -> Order:
         {
             "shop/routers/orders.py": """\
 from fastapi import APIRouter, Depends, HTTPException
-from sqlmodel import Session, select
+from sqlmodel import Session
 
 from shop.db import get_session
 from shop.models import Customer, Order
@@ -772,10 +846,7 @@ def orders(email: str, session: Session = Depends(get_session)) -> list[Order]:
     owner = CustomerRepository(session).get_by_email(email)
     if owner is None:
         raise HTTPException(404)
-    statement = select(Order)
-    if owner.id:
-        statement = statement.where(Order.customer_id == owner.id)
-    session.exec(statement).first()
+    OrderRepository(session).find(customer_id=owner.id)
     return list(OrderRepository(session).list_for_customer(owner.id))
 
 
@@ -825,6 +896,12 @@ class OrderRepository:
     def __init__(self, session: Session) -> None:
         self.session = session
 
+    def find(self, customer_id: int | None = None) -> Order | None:
+        statement = select(Order)
+        if customer_id:
+            statement = statement.where(Order.customer_id == customer_id)
+        return self.session.exec(statement).first()
+
     def list_for_customer(self, customer_id: int) -> Sequence[Order]:
         return self.session.exec(select(Order).where(Order.customer_id == customer_id)).all()
 
@@ -832,7 +909,6 @@ class OrderRepository:
         return self.session.exec(select(func.count()).select_from(Order)).one()
 """,
         },
-        stopped=("shop/routers/orders.py:28",),
     ),
     Case(
         "async, into a class that is there",
@@ -1192,5 +1268,259 @@ class OrderRepository(Protocol):
 """,
         },
         target=Target(style="clean"),
+    ),
+    Case(
+        "a statement that is put together in steps goes whole, with what narrows it as parameters",
+        {
+            "app/__init__.py": "",
+            "app/db.py": """\
+from typing import Annotated
+
+from fastapi import Depends
+from sqlalchemy.ext.asyncio import AsyncSession
+
+
+async def get_db() -> AsyncSession: ...
+
+
+Db = Annotated[AsyncSession, Depends(get_db)]
+""",
+            "app/filters.py": """\
+from pydantic import BaseModel
+
+from app.models import Status
+
+
+class Filters(BaseModel):
+    status: Status | None = None
+    done: bool = False
+""",
+            "app/main.py": """\
+from fastapi import FastAPI
+
+from app.routers import tasks
+
+app = FastAPI()
+app.include_router(tasks.router)
+""",
+            "app/models.py": """\
+from datetime import datetime
+from enum import Enum
+
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase): ...
+
+
+class Status(str, Enum):
+    open = "open"
+    done = "done"
+
+
+class Task(Base):
+    __tablename__ = "tasks"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    owner_id: Mapped[int]
+    title: Mapped[str]
+    status: Mapped[Status]
+    created_at: Mapped[datetime]
+
+
+class Tag(Base):
+    __tablename__ = "tags"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    task_id: Mapped[int]
+    name: Mapped[str]
+""",
+            "app/routers/__init__.py": "",
+            "app/routers/tasks.py": """\
+from datetime import datetime
+from typing import Optional
+
+from fastapi import APIRouter, HTTPException
+from sqlalchemy import func, or_, select
+
+from app.db import Db
+from app.filters import Filters
+from app.models import Status, Tag, Task
+
+router = APIRouter()
+PAGE = 20
+
+
+@router.get("/a")
+async def a(db: Db, q: Optional[str] = None, status: Status | None = None, since: datetime | None = None) -> list[int]:
+    conditions = [Task.owner_id > 0]
+    if q:
+        pattern = f"%{q}%"
+        conditions.append(Task.title.ilike(pattern))
+    # only those
+    if status is not None:
+        conditions.append(Task.status == status)
+    if since:
+        conditions.append(Task.created_at >= since)
+
+    result = await db.execute(select(Task).where(*conditions).order_by(Task.id))
+    return [task.id for task in result.scalars().all()]
+
+
+@router.get("/b/{owner_id}")
+async def b(owner_id: int, db: Db, filters: Filters, tags: list[str]) -> list[int]:
+    query = select(Task).where(Task.owner_id == owner_id)
+    if filters.status:
+        query = query.where(Task.status == filters.status)
+    elif filters.done:
+        query = query.where(Task.status == Status.done)
+    for tag in tags:
+        query = query.where(Task.id.in_(select(Tag.task_id).where(Tag.name == tag)))
+    return [task.id for task in await db.scalars(query)]
+
+
+@router.get("/c")
+async def c(db: Db, q: str = "") -> int:
+    pattern = f"%{q}%"
+    statement = select(func.count()).select_from(Task).where(or_(Task.title.ilike(pattern), Task.status == q))
+    return await db.scalar(statement) or 0
+
+
+@router.get("/d")
+async def d(db: Db, q: str = "", page: int = 0) -> dict:
+    statement = select(Task)
+    if q:
+        statement = statement.where(Task.title == q)
+    total = await db.scalar(select(func.count()).select_from(statement.subquery()))
+    rows = (await db.scalars(statement.limit(20).offset(page * 20))).all()
+    return {"total": total, "rows": [row.id for row in rows]}
+
+
+@router.get("/e")
+async def e(db: Db, sort: str = "id") -> list[int]:
+    statement = select(Task)
+    if sort == "title":
+        statement = statement.order_by(Task.title)
+    elif sort != "id":
+        raise HTTPException(422)
+    return [task.id for task in (await db.scalars(statement)).all()]
+
+
+@router.get("/f")
+async def f(db: Db) -> list[int]:
+    statement = select(Task).limit(PAGE)
+    return [task.id for task in (await db.scalars(statement)).all()]
+""",
+        },
+        {
+            "app/routers/tasks.py": """\
+from datetime import datetime
+from typing import Optional
+
+from fastapi import APIRouter, HTTPException
+from sqlalchemy import func, select
+
+from app.db import Db
+from app.filters import Filters
+from app.models import Status, Task
+from app.repositories.tasks import TaskRepository
+
+router = APIRouter()
+PAGE = 20
+
+
+@router.get("/a")
+async def a(db: Db, q: Optional[str] = None, status: Status | None = None, since: datetime | None = None) -> list[int]:
+    return [task.id for task in await TaskRepository(db).search(q=q, status=status, since=since)]
+
+
+@router.get("/b/{owner_id}")
+async def b(owner_id: int, db: Db, filters: Filters, tags: list[str]) -> list[int]:
+    return [task.id for task in await TaskRepository(db).list_for_owner(owner_id, tags, status=filters.status, done=filters.done)]
+
+
+@router.get("/c")
+async def c(db: Db, q: str = "") -> int:
+    return await TaskRepository(db).count_by_title_or_status(q) or 0
+
+
+@router.get("/d")
+async def d(db: Db, q: str = "", page: int = 0) -> dict:
+    statement = select(Task)
+    if q:
+        statement = statement.where(Task.title == q)
+    total = await db.scalar(select(func.count()).select_from(statement.subquery()))
+    rows = (await db.scalars(statement.limit(20).offset(page * 20))).all()
+    return {"total": total, "rows": [row.id for row in rows]}
+
+
+@router.get("/e")
+async def e(db: Db, sort: str = "id") -> list[int]:
+    statement = select(Task)
+    if sort == "title":
+        statement = statement.order_by(Task.title)
+    elif sort != "id":
+        raise HTTPException(422)
+    return [task.id for task in (await db.scalars(statement)).all()]
+
+
+@router.get("/f")
+async def f(db: Db) -> list[int]:
+    return [task.id for task in await TaskRepository(db).list_all(PAGE)]
+""",
+            "app/repositories/tasks.py": """\
+\"\"\"The statements on Task.\"\"\"
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.models import Status, Tag, Task
+
+
+class TaskRepository:
+    \"\"\"Finds rows of Task.\"\"\"
+
+    def __init__(self, session: AsyncSession) -> None:
+        self.session = session
+
+    async def search(self, q: str | None = None, status: Status | None = None, since: datetime | None = None) -> Sequence[Task]:
+        conditions = [Task.owner_id > 0]
+        if q:
+            pattern = f"%{q}%"
+            conditions.append(Task.title.ilike(pattern))
+        # only those
+        if status is not None:
+            conditions.append(Task.status == status)
+        if since:
+            conditions.append(Task.created_at >= since)
+        result = await self.session.execute(select(Task).where(*conditions).order_by(Task.id))
+        return result.scalars().all()
+
+    async def list_for_owner(self, owner_id: int, tags: list[str], status: Status | None = None, done: bool = False) -> Sequence[Task]:
+        query = select(Task).where(Task.owner_id == owner_id)
+        if status:
+            query = query.where(Task.status == status)
+        elif done:
+            query = query.where(Task.status == Status.done)
+        for tag in tags:
+            query = query.where(Task.id.in_(select(Tag.task_id).where(Tag.name == tag)))
+        return (await self.session.scalars(query)).all()
+
+    async def count_by_title_or_status(self, q: str) -> int | None:
+        pattern = f"%{q}%"
+        statement = select(func.count()).select_from(Task).where(or_(Task.title.ilike(pattern), Task.status == q))
+        return await self.session.scalar(statement)
+
+    async def list_all(self, page: int) -> Sequence[Task]:
+        statement = select(Task).limit(page)
+        return (await self.session.scalars(statement)).all()
+""",
+            "app/repositories/__init__.py": "",
+        },
+        stopped=(
+            "app/routers/tasks.py:37",
+            "app/routers/tasks.py:48",
+        ),
     ),
 )

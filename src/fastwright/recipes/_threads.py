@@ -14,7 +14,7 @@ from fastwright.edit.fix import Edit, Import
 from fastwright.edit.names import bring
 from fastwright.edit.source import text
 from fastwright.read import syntax as s
-from fastwright.recipes._ports import callers
+from fastwright.recipes._takers import callers
 from fastwright.recipes.recipe import Planned, Proposal, Stopped
 
 _CHANGING = frozenset({"append", "add", "update", "pop", "popitem", "setdefault", "clear", "extend",

@@ -21,13 +21,8 @@ from fastwright.edit.names import bring, is_taken, module_level_imports
 from fastwright.edit.source import text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
-from fastwright.recipes._ports import (
-    Unported,
-    callers,
-    keeper_of,
-    packages,
-    refuse_other_references,
-)
+from fastwright.recipes._ports import keeper_of, packages
+from fastwright.recipes._takers import Unported, callers, refuse_other_references
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
 
 _OUTSIDE = ("smtplib.", "aiosmtplib.", "requests.", "httpx.", "aiohttp.", "urllib.request.", "boto3.",

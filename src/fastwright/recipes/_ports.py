@@ -21,6 +21,7 @@ from fastwright.edit.fix import Edit, Import
 from fastwright.edit.names import bring, is_taken, module_level_imports
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
+from fastwright.recipes._repositories import UNIT
 from fastwright.recipes._takers import (
     Made,
     Taker,
@@ -35,8 +36,6 @@ from fastwright.recipes._takers import (
 from fastwright.recipes._words import plural, snake
 from fastwright.recipes.recipe import Planned, Proposal, Stopped, Target
 
-UNIT = "UnitOfWork"
-"""The class that stands for the transaction of a use case."""
 _KEEPERS = ("dependencies.py", "deps.py")
 _FOLDERS = frozenset({"repositories", "repository", "repos", "adapters", "persistence"})
 
@@ -483,7 +482,7 @@ def _protocol(app: App, port: _Port) -> tuple[str, list[tuple[str, str]]]:
         entity = cls.name.removesuffix("Repository")
         lines = [f'"""What the application asks of {entity} rows."""\n\n\n']
         lines.append(f"class {cls.name}(Protocol):\n")
-        lines.append('    """Finds and keeps rows, wherever they are."""\n')
+        lines.append(f'    """Rows of {entity}, wherever they are kept."""\n')
     methods: dict[str, Function] = {}
     for each in reversed(app.linker.mro(cls)):
         if isinstance(each, Class):

@@ -67,6 +67,14 @@ class Uses(msgspec.Struct, frozen=True, eq=False):
 def uses(app: App, cls: Class, keeper: Module | None) -> Uses:
     """Return who uses a class that is made from a session. Raises Unported for a use that cannot be changed."""
     made, annotations = _found(app, cls)
+    takers, in_place = reached_by(app, made, keeper)
+    return Uses(takers, tuple(in_place), tuple(annotations))
+
+
+def reached_by(
+    app: App, made: list[Made], keeper: Module | None
+) -> tuple[dict[int, Taker], list[Made]]:
+    """Return who must be given what is made from a session, and where it goes on being made. Raises Unported."""
     takers: dict[int, Taker] = {}
     in_place: list[Made] = []
     roots = {id(function.node) for function in app.request_roots}
@@ -90,7 +98,7 @@ def uses(app: App, cls: Class, keeper: Module | None) -> Uses:
                 refuse_other_references(app, function)
                 waiting += [_handed(site, taker) for site in known.get(id(function.node), [])]
         (taker.made if one.target is None else taker.calls).append(one)
-    return Uses(takers, tuple(in_place), tuple(annotations))
+    return takers, in_place
 
 
 def _makes_dependencies(app: App, one: Made, keeper: Module | None) -> bool:
@@ -237,7 +245,7 @@ def _kept(app: App, made: Function) -> s.Assign | None:
 def _taker(app: App, function: Function) -> Taker:
     for parameter in function.node.params:
         kind = app.types.parameter(parameter, function)
-        if app.types.session_kind(kind) is not None and parameter.annotation is not None:
+        if app.types.session_kind(kind) is not None:
             if parameter.default is None and parameter.kind == "plain":
                 kept = _kept(app, function) if function.name == "__init__" else None
                 return Taker(function, parameter, kept, [], [])

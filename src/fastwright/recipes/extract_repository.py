@@ -17,7 +17,6 @@ from __future__ import annotations
 import builtins
 import re
 from collections.abc import Iterator
-from posixpath import basename, dirname, join
 
 import msgspec
 
@@ -27,9 +26,9 @@ from fastwright.app.models import Table
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function, Variable
 from fastwright.app.types import Instance, Literal, Result, Sequence, Type
-from fastwright.edit.builders import blocks, delete_statements, insert_after
+from fastwright.edit.builders import blocks, delete_statements
 from fastwright.edit.fix import Edit, Import
-from fastwright.edit.names import bring, is_taken, module_level_imports
+from fastwright.edit.names import module_level_imports
 from fastwright.edit.source import text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
@@ -37,7 +36,18 @@ from fastwright.recipes._asking import method_name
 from fastwright.recipes._built import Built, StaysError, built, gone, lines
 from fastwright.recipes._columns import old_type
 from fastwright.recipes._ports import ports
-from fastwright.recipes._words import plural, snake
+from fastwright.recipes._repositories import (
+    Repository,
+    added,
+    bring_repository,
+    free,
+    methods,
+    plain_text,
+    repository,
+    session_class,
+)
+from fastwright.recipes._words import snake
+from fastwright.recipes._writes import writes
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
 
 _TAKING = frozenset(
@@ -46,10 +56,6 @@ _TAKING = frozenset(
 )  # fmt: skip
 _MAYBE = frozenset({"first", "one_or_none", "scalar_one_or_none", "get"})
 _ONE = frozenset({"one", "scalar_one"})
-_FOLDERS = frozenset(
-    {"routers", "router", "routes", "api", "endpoints", "views", "services", "service", "v1", "v2",
-     "controllers", "usecases", "use_cases"}
-)  # fmt: skip
 _PLAIN = {"builtins.str": "str", "builtins.int": "int", "builtins.bool": "bool",
           "builtins.float": "float"}  # fmt: skip
 _IMPORTED = frozenset({"datetime.datetime", "datetime.date", "datetime.time", "datetime.timedelta",
@@ -100,15 +106,6 @@ class _Parameter(msgspec.Struct, frozen=True):
         return f"{self.name}={self.given}" if self.default else self.given
 
 
-class _Repository(msgspec.Struct, frozen=True):
-    """Where the statements on a table go: a class that is there, or a new one."""
-
-    name: str
-    path: str
-    cls: Class | None = None
-    attribute: str = "session"
-
-
 def plan(app: App, target: Target) -> Iterator[Planned]:
     """Yield one change for each statement."""
     for function in _askers(app):
@@ -123,17 +120,20 @@ def plan(app: App, target: Target) -> Iterator[Planned]:
                 place = f"{function.module.path}:{function.module.line(stop.node)}"
                 yield Stopped(place, f"{function.qualname}: {stop.reason}")
     if target.style == "clean":
+        yield from writes(app, target, list(_askers(app)))
         yield from ports(app, target)
 
 
 def _askers(app: App) -> Iterator[Function]:
-    """Yield the endpoints, and the functions of services that requests reach."""
+    """Yield the endpoints, and the functions that requests reach in services, and in modules that are nothing by name."""
     endpoints = {id(endpoint.node) for endpoint in app.endpoints}
     for step in app.reached:
         function, layer = step.function, app.layers.get(step.function.module.path)
         if function.module.kind != "source" or function.outer is not None:
             continue
-        is_service = layer is not None and layer.name == "service"
+        is_service = layer is not None and (
+            layer.name in {"service", "other"} or (layer.name == "repository" and layer.guessed)
+        )
         if id(function.node) in endpoints or (is_service and not _is_repository(function.owner)):
             yield function
 
@@ -254,26 +254,26 @@ def _proposal(app: App, statement: _Statement) -> Proposal:
             statement.asked, f"{table.cls.name} is defined in this file: split it first"
         )
     parameters = _parameters(app, statement, table)
-    repository = _repository(app, function, table)
+    found = repository(app, function, table)
     kind, needed = _returned(statement, table)
     last = _bare(statement.taken or statement.asked)
     name = method_name(app, statement.execution, table, last, statement.built)
-    there = app.modules.get(repository.path)
-    body, reads = _body(app, statement, parameters, repository)
-    shared = _same(app, repository, table, body, parameters)
-    if repository.cls is not None and shared is None:
-        name = _free(app, repository.cls, name, function)
-    method = _method(statement, shared or name, parameters, kind, body)
+    body, reads = _body(app, statement, parameters, found)
+    shared = _same(app, found, table, body, parameters)
+    if found.cls is not None and shared is None:
+        name = free(app, found.cls, name, function)
     wanted = [*reads, *needed, *(n for each in parameters for n in each.needed)]
-    edits, imports, new = _added(
-        app, statement, table, repository, method if not shared else "", wanted
-    )
-    brought = _bring_repository(app, module, repository, there)
+    edits, imports, new = list[Edit](), list[Import](), dict[str, str]()
+    if shared is None:
+        method = _method(statement, name, parameters, kind, body)
+        session = session_class(app, function, statement.session)
+        edits, imports, new = added(app, found, method, wanted, session)
+    brought = bring_repository(app, module, found)
     imports += brought[1]
     call = _call(statement, brought[0], shared or name, parameters)
     edits += _replaced(statement, call)
     place = f"{module.path}:{module.line(statement.asked)}"
-    title = f"{shared or name} of {repository.name} for {function.qualname} ({place})"
+    title = f"{shared or name} of {found.name} for {function.qualname} ({place})"
     return Proposal(title, tuple(edits), tuple(imports), new, places=(place,))
 
 
@@ -484,48 +484,6 @@ def _equal(statement: _Statement, value: s.Expr) -> Iterator[str]:
             yield column
 
 
-# ------------------------------------------------------------------- the repository
-
-
-def _repository(app: App, function: Function, table: Table) -> _Repository:
-    name = f"{table.cls.name}Repository"
-    for module in app.sources:
-        cls = app.linker.scope(module).names.get(name)
-        if isinstance(cls, Class):
-            attribute = _kept_session(app, cls)
-            if attribute is None:
-                raise StaysError(function.node, f"{name} does not keep a session")
-            return _Repository(name, module.path, cls, attribute)
-    folder = dirname(function.module.path)
-    while basename(folder) in _FOLDERS:
-        folder = dirname(folder)
-    path = join(folder, "repositories", f"{plural(snake(table.cls.name))}.py")
-    return _Repository(name, path)
-
-
-def _kept_session(app: App, cls: Class) -> str | None:
-    """Return the attribute in which a repository keeps the session that it is made with."""
-    made = _methods(app, cls).get("__init__")
-    if made is None or len(made.parameters) != 1:
-        return None
-    for statement in made.node.body:
-        if isinstance(statement, s.Assign) and isinstance(statement.value, s.Name):
-            target = statement.targets[0]
-            if statement.value.id == made.parameters[0].name and isinstance(target, s.Attribute):
-                kind = app.types.parameter(made.parameters[0], made)
-                return target.attr if app.types.session_kind(kind) else None
-    return None
-
-
-def _methods(app: App, cls: Class) -> dict[str, Function]:
-    """Return the methods of a class, inherited ones too."""
-    found: dict[str, Function] = {}
-    for each in app.linker.mro(cls):
-        if isinstance(each, Class):
-            found = {**each.own_methods, **found}
-    return found
-
-
 def _returned(statement: _Statement, table: Table) -> tuple[str, list[tuple[str, str]]]:
     """Return the type of what a statement gives, where it is rows of its table."""
     last = _bare(statement.taken or statement.asked)
@@ -552,7 +510,7 @@ def _returned(statement: _Statement, table: Table) -> tuple[str, list[tuple[str,
 
 
 def _body(
-    app: App, statement: _Statement, parameters: list[_Parameter], repository: _Repository
+    app: App, statement: _Statement, parameters: list[_Parameter], repository: Repository
 ) -> tuple[str, list[tuple[str, str]]]:
     """Return the code of a method, and what it needs from other modules."""
     module = statement.function.module
@@ -603,36 +561,18 @@ def _rewritten(module: Module, node: s.Expr, edits: list[tuple[s.Expr, str]]) ->
 
 
 def _same(
-    app: App, repository: _Repository, table: Table, body: str, parameters: list[_Parameter]
+    app: App, repository: Repository, table: Table, body: str, parameters: list[_Parameter]
 ) -> str | None:
     """Return the method of a repository that is this one already, whatever its parameters are called."""
-    methods = _methods(app, repository.cls) if repository.cls is not None else {}
-    wanted = _plain_text(body, [each.name for each in parameters])
+    there = methods(app, repository.cls) if repository.cls is not None else {}
+    wanted = plain_text(body, [each.name for each in parameters])
     own = wanted.replace(f".get({table.cls.name},", ".get(self.model,")
-    for name, method in methods.items():
+    for name, method in there.items():
         first = method.node.body[0].start if method.node.body else method.node.end
-        there = method.module.source[first : method.node.end].decode()
-        if _plain_text(there, [each.name for each in method.parameters]) in {wanted, own}:
+        code = method.module.source[first : method.node.end].decode()
+        if plain_text(code, [each.name for each in method.parameters]) in {wanted, own}:
             return name
     return None
-
-
-def _plain_text(code: str, parameters: list[str]) -> str:
-    for number, name in enumerate(parameters):
-        code = re.sub(rf"(?<![\w.]){name}\b(?!\s*=[^=])", f"${number}", code)
-    return "".join(code.split()).replace(",)", ")").replace("return(", "return").rstrip(")")
-
-
-def _free(app: App, cls: Class, name: str, function: Function) -> str:
-    methods = _methods(app, cls)
-    if name not in methods:
-        return name
-    name = f"{name}_for_{function.name}"
-    number = 2
-    found = name
-    while found in methods:
-        found, number = f"{name}_{number}", number + 1
-    return found
 
 
 def _method(
@@ -643,72 +583,6 @@ def _method(
     head = f"{'async ' if is_async else ''}def {name}(self{given}){kind}:"
     code = "".join(f"        {line}\n" if line else "\n" for line in body.splitlines())
     return f"    {head}\n{code}"
-
-
-def _added(
-    app: App,
-    statement: _Statement,
-    table: Table,
-    repository: _Repository,
-    method: str,
-    wanted: list[tuple[str, str]],
-) -> tuple[list[Edit], list[Import], dict[str, str]]:
-    """Return what brings a method into its repository."""
-    if not method:
-        return [], [], {}
-    if repository.cls is not None:
-        module = repository.cls.module
-        imports: list[Import] = []
-        for origin, name in dict.fromkeys(wanted):
-            if origin != module.name:
-                brought = bring(module, origin, name)
-                if brought is None:
-                    raise StaysError(
-                        statement.asked, f"{name} means something else in {module.path}"
-                    )
-                method = re.sub(rf"(?<![\w.]){name}\b", brought.name, method)
-                imports += brought.imports
-        last = repository.cls.node.body[-1]
-        code = "\n".join(line[4:] for line in method.rstrip("\n").splitlines())
-        return [insert_after(module, last, f"\n{code}")], imports, {}
-    kind = _session_class(app, statement)
-    names = [*dict.fromkeys([kind, *wanted])]
-    path = repository.path
-    code = (
-        f'"""The statements on {table.cls.name}."""\n\n\n'
-        f'class {repository.name}:\n    """Finds rows of {table.cls.name}."""\n\n'
-        f"    def __init__(self, session: {kind[1]}) -> None:\n        self.session = session\n\n{method}"
-    )
-    new = {path: code}
-    init = join(dirname(path), "__init__.py")
-    neighbour = join(dirname(dirname(path)), "__init__.py")
-    if neighbour in app.modules and init not in app.modules:
-        new[init] = ""
-    return [], [Import(path, origin, name) for origin, name in names], new
-
-
-def _session_class(app: App, statement: _Statement) -> tuple[str, str]:
-    """Return the class of a session, as the function that uses it knows it."""
-    module = statement.function.module
-    kind = app.types.of(statement.session, Where(module, statement.function))
-    if isinstance(kind, Instance) and isinstance(kind.cls, str):
-        for local, stands_for in module_level_imports(module).items():
-            if local == kind.cls.rpartition(".")[2] and stands_for.rpartition(".")[2] == local:
-                return stands_for.rpartition(".")[0], local
-        origin, _, name = kind.cls.rpartition(".")
-        return origin, name
-    raise StaysError(statement.session, "the type of the session is not known")
-
-
-def _bring_repository(
-    app: App, module: Module, repository: _Repository, there: Module | None
-) -> tuple[str, tuple[Import, ...]]:
-    if there is module:
-        return repository.name, ()
-    brought = bring(module, app.index.name(repository.path), repository.name)
-    if brought is None or is_taken(module, "self." + repository.name):
-        raise StaysError(module.facts.body[0], f"{repository.name} means something else here")
-    return brought.name, brought.imports
 
 
 def _call(statement: _Statement, repository: str, name: str, parameters: list[_Parameter]) -> str:
@@ -871,7 +745,7 @@ from shop.models import Customer
 
 
 class CustomerRepository:
-    \"\"\"Finds rows of Customer.\"\"\"
+    \"\"\"Rows of Customer in the database.\"\"\"
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -891,7 +765,7 @@ from shop.models import Order
 
 
 class OrderRepository:
-    \"\"\"Finds rows of Order.\"\"\"
+    \"\"\"Rows of Order in the database.\"\"\"
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -1178,7 +1052,7 @@ from shop.models import Customer
 
 
 class SqlCustomerRepository:
-    \"\"\"Finds rows of Customer.\"\"\"
+    \"\"\"Rows of Customer in the database.\"\"\"
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -1198,7 +1072,7 @@ from shop.models import Order
 
 
 class SqlOrderRepository:
-    \"\"\"Finds rows of Order.\"\"\"
+    \"\"\"Rows of Order in the database.\"\"\"
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -1218,7 +1092,7 @@ from shop.models import Customer
 
 
 class CustomerRepository(Protocol):
-    \"\"\"Finds rows, wherever they are kept.\"\"\"
+    \"\"\"Rows of Customer, wherever they are kept.\"\"\"
 
     def get_by_email(self, email: str) -> Customer | None: ...
 """,
@@ -1260,7 +1134,7 @@ from shop.models import Order
 
 
 class OrderRepository(Protocol):
-    \"\"\"Finds rows, wherever they are kept.\"\"\"
+    \"\"\"Rows of Order, wherever they are kept.\"\"\"
 
     def list_for_customer(self, customer_id: int) -> Sequence[Order]: ...
 
@@ -1479,7 +1353,7 @@ from app.models import Status, Tag, Task
 
 
 class TaskRepository:
-    \"\"\"Finds rows of Task.\"\"\"
+    \"\"\"Rows of Task in the database.\"\"\"
 
     def __init__(self, session: AsyncSession) -> None:
         self.session = session

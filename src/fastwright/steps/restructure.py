@@ -23,10 +23,10 @@ ORDER = (
     "response-schemas",
     "extract-service",
     "domain-errors",
-    "extract-repository",
-    "unit-of-work",
-    "ports-and-adapters",
     "paginate",
+    "unit-of-work",
+    "extract-repository",
+    "ports-and-adapters",
     "app-factory",
 )
 """First what makes the code readable for the others, then from the outside in, then the set-up."""

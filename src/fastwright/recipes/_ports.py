@@ -13,7 +13,6 @@ from posixpath import basename, dirname, join
 import msgspec
 
 from fastwright.app.model import App
-from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, External, Function, Variable
 from fastwright.app.types import Instance
 from fastwright.edit.builders import block_of, delete_statements, insert_after, replace
@@ -30,6 +29,8 @@ from fastwright.recipes._takers import (
     imports,
     is_dropped,
     local_of,
+    provided,
+    provider_of,
     uses,
     written,
 )
@@ -341,18 +342,8 @@ def _own_alias(app: App, port: _Port) -> tuple[str, str] | None:
             if isinstance(symbol, Variable) and isinstance(symbol.value, s.Subscript):
                 inner = symbol.value.slice
                 if isinstance(inner, s.Tuple) and inner.elts[0] is name:
-                    if _provider_of(app, symbol.value, module) is not None:
+                    if provided(app, symbol.value, module) is not None:
                         return module.name, symbol.name
-    return None
-
-
-def _provider_of(app: App, annotation: s.Expr, module: Module) -> Function | None:
-    """Return the function behind ``Annotated[Session, Depends(get_session)]``."""
-    for metadata, at in app.types.metadata(annotation, Where(module)):
-        found = app.types.depends_call(metadata, at)
-        if found is not None and len(found[0].args) == 1:
-            symbol = app.linker.expression(found[0].args[0], found[1].module, None)
-            return symbol if isinstance(symbol, Function) else None
     return None
 
 
@@ -362,7 +353,10 @@ def _provider(
     """Return what brings the function that makes the adapter into the module of dependencies, or that module."""
     cls, first = port.cls, given[0]
     provider, alias = f"get_{snake(cls.name)}", f"{cls.name}Dep"
-    _check_sessions(app, given)
+    for taker in given:
+        if provider_of(app, taker) is None:
+            reason = "it is not known where the session comes from"
+            raise Unported(taker.function.module, taker.session, reason)
     session = _session(app, keeper, path, first)
     needed = list(session[1])
     names = {}
@@ -407,21 +401,6 @@ def _kind(app: App, taker: Taker) -> Instance:
     return found
 
 
-def _check_sessions(app: App, given: list[Taker]) -> None:
-    """Raise Unported where endpoints get their sessions from several places: one would get another's."""
-    first = None
-    for taker in given:
-        module = taker.function.module
-        annotation = taker.session.annotation
-        provider = _provider_of(app, annotation, module) if annotation is not None else None
-        if provider is None:
-            raise Unported(module, taker.session, "it is not known where the session comes from")
-        if first is not None and provider.node is not first.node:
-            reason = f"takes a session of {provider.name}, others one of {first.name}"
-            raise Unported(module, taker.session, reason)
-        first = provider
-
-
 def _session(
     app: App, keeper: Module | None, path: str, taker: Taker
 ) -> tuple[str, list[Import], Module]:
@@ -429,7 +408,7 @@ def _session(
     module, annotation = taker.function.module, taker.session.annotation
     assert annotation is not None  # noqa: S101 - it was looked at before
     symbol = app.linker.expression(annotation, module, None)
-    provider = _provider_of(app, annotation, module)
+    provider = provided(app, annotation, module)
     assert provider is not None  # noqa: S101 - it was looked at before
     if isinstance(annotation, s.Name) and isinstance(symbol, Variable):
         if keeper is None:
@@ -442,7 +421,7 @@ def _session(
     if keeper is not None:
         for name, own in app.linker.scope(keeper).names.items():
             if isinstance(own, Variable) and isinstance(own.value, s.Subscript):
-                same = _provider_of(app, own.value, keeper)
+                same = provided(app, own.value, keeper)
                 if same is not None and same.node is provider.node:
                     return name, [], keeper
     return _written_out(app, keeper, path, taker, provider)

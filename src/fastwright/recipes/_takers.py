@@ -68,13 +68,24 @@ def uses(app: App, cls: Class, keeper: Module | None) -> Uses:
     """Return who uses a class that is made from a session. Raises Unported for a use that cannot be changed."""
     made, annotations = _found(app, cls)
     takers, in_place = reached_by(app, made, keeper)
+    providers = [
+        provider.node
+        for taker in takers.values()
+        if (provider := provider_of(app, taker)) is not None
+    ]
+    if len({id(each) for each in providers}) > 1:  # what others get is made from another session
+        most = max(providers, key=lambda one: sum(each is one for each in providers))
+        takers, in_place = reached_by(app, made, keeper, most)
     return Uses(takers, tuple(in_place), tuple(annotations))
 
 
 def reached_by(
-    app: App, made: list[Made], keeper: Module | None
+    app: App, made: list[Made], keeper: Module | None, provider: s.FunctionDef | None = None
 ) -> tuple[dict[int, Taker], list[Made]]:
-    """Return who must be given what is made from a session, and where it goes on being made. Raises Unported."""
+    """Return who must be given what is made from a session, and where it goes on being made.
+
+    ``provider``: where the sessions come from; who gets one from elsewhere goes on making it. Raises Unported.
+    """
     takers: dict[int, Taker] = {}
     in_place: list[Made] = []
     roots = {id(function.node) for function in app.request_roots}
@@ -89,7 +100,12 @@ def reached_by(
         function = _holder(app, one)
         taker = takers.get(id(function.node))
         if taker is None:
-            taker = takers[id(function.node)] = _taker(app, function)
+            taker = _taker(app, function)
+            own = provider_of(app, taker) if id(function.node) in roots else None
+            if provider is not None and own is not None and own.node is not provider:
+                in_place.append(one)
+                continue
+            takers[id(function.node)] = taker
             if id(function.node) in roots:
                 if known.get(id(function.node)):
                     reason = f"{function.qualname} is called beside FastAPI"
@@ -250,6 +266,22 @@ def _taker(app: App, function: Function) -> Taker:
                 kept = _kept(app, function) if function.name == "__init__" else None
                 return Taker(function, parameter, kept, [], [])
     raise Unported(function.module, function.node, f"{function.qualname} has no session to give")
+
+
+def provider_of(app: App, taker: Taker) -> Function | None:
+    """Return the function that ``Depends`` calls for the session of a function."""
+    annotation = taker.session.annotation
+    return provided(app, annotation, taker.function.module) if annotation is not None else None
+
+
+def provided(app: App, annotation: s.Expr, module: Module) -> Function | None:
+    """Return the function behind ``Annotated[Session, Depends(get_session)]``, or a name for that."""
+    for metadata, at in app.types.metadata(annotation, Where(module)):
+        found = app.types.depends_call(metadata, at)
+        if found is not None and len(found[0].args) == 1:
+            symbol = app.linker.expression(found[0].args[0], found[1].module, None)
+            return symbol if isinstance(symbol, Function) else None
+    return None
 
 
 def _handed(site: CallSite, target: Taker) -> Made:

@@ -929,221 +929,6 @@ def order(order_id: int, session: Session = Depends(get_session)) -> Order | Non
         stopped=("main.py:16",),
     ),
     Case(
-        "clean: ports, adapters and `Depends`; a session that nothing else needs goes",
-        {
-            "shop/__init__.py": "",
-            "shop/main.py": """\
-from fastapi import FastAPI
-
-from shop.routers import orders
-
-app = FastAPI()
-app.include_router(orders.router)
-""",
-            "shop/models.py": """\
-from sqlmodel import Field, SQLModel
-
-
-class Order(SQLModel, table=True):
-    id: int | None = Field(default=None, primary_key=True)
-    customer_id: int
-    note: str
-
-
-class Customer(SQLModel, table=True):
-    id: int | None = Field(default=None, primary_key=True)
-    email: str
-""",
-            "shop/routers/__init__.py": "",
-            "shop/services/__init__.py": "",
-            "shop/db.py": """\
-from typing import Annotated
-
-from fastapi import Depends
-from sqlmodel import Session
-
-
-def get_session() -> Session: ...
-
-
-SessionDep = Annotated[Session, Depends(get_session)]
-""",
-            "shop/services/orders.py": """\
-from sqlmodel import Session, select
-
-from shop.models import Customer, Order
-
-
-def of_customer(email: str, session: Session) -> list[Order]:
-    owner = session.exec(select(Customer).where(Customer.email == email)).first()
-    return list(session.exec(select(Order).where(Order.customer_id == owner.id)).all()) if owner else []
-
-
-def create(order: Order, session: Session) -> None:
-    if session.get(Order, order.id) is None:
-        session.add(order)
-        session.commit()
-""",
-            "shop/routers/orders.py": """\
-from fastapi import APIRouter
-
-from shop.db import SessionDep
-from shop.models import Order
-from shop.services import orders as service
-
-router = APIRouter()
-
-
-@router.get("/orders")
-def orders(email: str, session: SessionDep) -> list[Order]:
-    return service.of_customer(email, session)
-
-
-@router.post("/orders")
-def create(order: Order, session: SessionDep) -> None:
-    service.create(order, session=session)
-""",
-        },
-        {
-            "shop/services/orders.py": """\
-from sqlmodel import Session
-
-from shop.models import Order
-from shop.ports.customers import CustomerRepository
-from shop.ports.orders import OrderRepository
-
-
-def of_customer(email: str, order_repository: OrderRepository, customers: CustomerRepository) -> list[Order]:
-    owner = customers.get_by_email(email)
-    return list(order_repository.list_for_customer(owner.id)) if owner else []
-
-
-def create(order: Order, session: Session, order_repository: OrderRepository) -> None:
-    if order_repository.get(order.id) is None:
-        session.add(order)
-        session.commit()
-""",
-            "shop/routers/orders.py": """\
-from fastapi import APIRouter
-
-from shop.db import SessionDep
-from shop.dependencies import CustomerRepositoryDep, OrderRepositoryDep
-from shop.models import Order
-from shop.services import orders as service
-
-router = APIRouter()
-
-
-@router.get("/orders")
-def orders(email: str, order_repository: OrderRepositoryDep, customers: CustomerRepositoryDep) -> list[Order]:
-    return service.of_customer(email, order_repository, customers)
-
-
-@router.post("/orders")
-def create(order: Order, session: SessionDep, order_repository: OrderRepositoryDep) -> None:
-    service.create(order, session=session, order_repository=order_repository)
-""",
-            "shop/repositories/customers.py": """\
-\"\"\"The statements on Customer.\"\"\"
-
-from sqlmodel import Session, select
-
-from shop.models import Customer
-
-
-class SqlCustomerRepository:
-    \"\"\"Rows of Customer in the database.\"\"\"
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
-
-    def get_by_email(self, email: str) -> Customer | None:
-        return self.session.exec(select(Customer).where(Customer.email == email)).first()
-""",
-            "shop/repositories/__init__.py": "",
-            "shop/repositories/orders.py": """\
-\"\"\"The statements on Order.\"\"\"
-
-from collections.abc import Sequence
-
-from sqlmodel import Session, select
-
-from shop.models import Order
-
-
-class SqlOrderRepository:
-    \"\"\"Rows of Order in the database.\"\"\"
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
-
-    def list_for_customer(self, customer_id: int) -> Sequence[Order]:
-        return self.session.exec(select(Order).where(Order.customer_id == customer_id)).all()
-
-    def get(self, order_id: int) -> Order | None:
-        return self.session.get(Order, order_id)
-""",
-            "shop/ports/customers.py": """\
-\"\"\"What the application asks of Customer rows.\"\"\"
-
-from typing import Protocol
-
-from shop.models import Customer
-
-
-class CustomerRepository(Protocol):
-    \"\"\"Rows of Customer, wherever they are kept.\"\"\"
-
-    def get_by_email(self, email: str) -> Customer | None: ...
-""",
-            "shop/ports/__init__.py": "",
-            "shop/dependencies.py": """\
-\"\"\"What endpoints depend on.\"\"\"
-
-from typing import Annotated
-
-from fastapi import Depends
-
-from shop.db import SessionDep
-from shop.ports.customers import CustomerRepository
-from shop.ports.orders import OrderRepository
-from shop.repositories.customers import SqlCustomerRepository
-from shop.repositories.orders import SqlOrderRepository
-
-
-def get_customer_repository(session: SessionDep) -> CustomerRepository:
-    return SqlCustomerRepository(session)
-
-
-CustomerRepositoryDep = Annotated[CustomerRepository, Depends(get_customer_repository)]
-
-
-def get_order_repository(session: SessionDep) -> OrderRepository:
-    return SqlOrderRepository(session)
-
-
-OrderRepositoryDep = Annotated[OrderRepository, Depends(get_order_repository)]
-""",
-            "shop/ports/orders.py": """\
-\"\"\"What the application asks of Order rows.\"\"\"
-
-from collections.abc import Sequence
-from typing import Protocol
-
-from shop.models import Order
-
-
-class OrderRepository(Protocol):
-    \"\"\"Rows of Order, wherever they are kept.\"\"\"
-
-    def list_for_customer(self, customer_id: int) -> Sequence[Order]: ...
-
-    def get(self, order_id: int) -> Order | None: ...
-""",
-        },
-        target=Target(style="clean"),
-    ),
-    Case(
         "a statement that is put together in steps goes whole, with what narrows it as parameters",
         {
             "app/__init__.py": "",
@@ -1396,5 +1181,263 @@ class TaskRepository:
             "app/routers/tasks.py:37",
             "app/routers/tasks.py:48",
         ),
+    ),
+    Case(
+        "clean: ports, adapters and `Depends`; writes and commits as well, so that services know no session",
+        {
+            "shop/__init__.py": "",
+            "shop/db.py": """\
+from typing import Annotated
+
+from fastapi import Depends
+from sqlmodel import Session
+
+
+def get_session() -> Session: ...
+
+
+SessionDep = Annotated[Session, Depends(get_session)]
+""",
+            "shop/main.py": """\
+from fastapi import FastAPI
+
+from shop.routers import orders
+
+app = FastAPI()
+app.include_router(orders.router)
+""",
+            "shop/models.py": """\
+from sqlmodel import Field, SQLModel
+
+
+class Order(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    customer_id: int
+    note: str
+
+
+class Customer(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    email: str
+""",
+            "shop/routers/__init__.py": "",
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter
+
+from shop.db import SessionDep
+from shop.models import Order
+from shop.services import orders as service
+
+router = APIRouter()
+
+
+@router.get("/orders")
+def orders(email: str, session: SessionDep) -> list[Order]:
+    return service.of_customer(email, session)
+
+
+@router.post("/orders")
+def create(order: Order, session: SessionDep) -> None:
+    service.create(order, session=session)
+""",
+            "shop/services/__init__.py": "",
+            "shop/services/orders.py": """\
+from sqlmodel import Session, select
+
+from shop.models import Customer, Order
+
+
+def of_customer(email: str, session: Session) -> list[Order]:
+    owner = session.exec(select(Customer).where(Customer.email == email)).first()
+    return list(session.exec(select(Order).where(Order.customer_id == owner.id)).all()) if owner else []
+
+
+def create(order: Order, session: Session) -> None:
+    if session.get(Order, order.id) is None:
+        session.add(order)
+        session.commit()
+""",
+        },
+        {
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter
+
+from shop.dependencies import CustomerRepositoryDep, OrderRepositoryDep, UnitOfWorkDep
+from shop.models import Order
+from shop.services import orders as service
+
+router = APIRouter()
+
+
+@router.get("/orders")
+def orders(email: str, order_repository: OrderRepositoryDep, customers: CustomerRepositoryDep) -> list[Order]:
+    return service.of_customer(email, order_repository, customers)
+
+
+@router.post("/orders")
+def create(order: Order, unit_of_work: UnitOfWorkDep, orders: OrderRepositoryDep) -> None:
+    service.create(order, unit_of_work=unit_of_work, orders=orders)
+""",
+            "shop/services/orders.py": """\
+from shop.models import Order
+from shop.ports.customers import CustomerRepository
+from shop.ports.orders import OrderRepository
+from shop.ports.unit_of_work import UnitOfWork
+
+
+def of_customer(email: str, orders: OrderRepository, customers: CustomerRepository) -> list[Order]:
+    owner = customers.get_by_email(email)
+    return list(orders.list_for_customer(owner.id)) if owner else []
+
+
+def create(order: Order, unit_of_work: UnitOfWork, orders: OrderRepository) -> None:
+    if orders.get(order.id) is None:
+        orders.add(order)
+        unit_of_work.commit()
+""",
+            "shop/repositories/customers.py": """\
+\"\"\"The statements on Customer.\"\"\"
+
+from sqlmodel import Session, select
+
+from shop.models import Customer
+
+
+class SqlCustomerRepository:
+    \"\"\"Rows of Customer in the database.\"\"\"
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def get_by_email(self, email: str) -> Customer | None:
+        return self.session.exec(select(Customer).where(Customer.email == email)).first()
+""",
+            "shop/repositories/__init__.py": "",
+            "shop/repositories/orders.py": """\
+\"\"\"The statements on Order.\"\"\"
+
+from collections.abc import Sequence
+
+from sqlmodel import Session, select
+
+from shop.models import Order
+
+
+class SqlOrderRepository:
+    \"\"\"Rows of Order in the database.\"\"\"
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def list_for_customer(self, customer_id: int) -> Sequence[Order]:
+        return self.session.exec(select(Order).where(Order.customer_id == customer_id)).all()
+
+    def get(self, order_id: int) -> Order | None:
+        return self.session.get(Order, order_id)
+
+    def add(self, order: Order) -> None:
+        self.session.add(order)
+""",
+            "shop/repositories/unit_of_work.py": """\
+\"\"\"The transaction of a use case.\"\"\"
+
+from sqlmodel import Session
+
+
+class SqlUnitOfWork:
+    \"\"\"The transaction of a session.\"\"\"
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def commit(self) -> None:
+        self.session.commit()
+
+    def rollback(self) -> None:
+        self.session.rollback()
+""",
+            "shop/dependencies.py": """\
+\"\"\"What endpoints depend on.\"\"\"
+
+from typing import Annotated
+
+from fastapi import Depends
+
+from shop.db import SessionDep
+from shop.ports.customers import CustomerRepository
+from shop.ports.orders import OrderRepository
+from shop.ports.unit_of_work import UnitOfWork
+from shop.repositories.customers import SqlCustomerRepository
+from shop.repositories.orders import SqlOrderRepository
+from shop.repositories.unit_of_work import SqlUnitOfWork
+
+
+def get_customer_repository(session: SessionDep) -> CustomerRepository:
+    return SqlCustomerRepository(session)
+
+
+CustomerRepositoryDep = Annotated[CustomerRepository, Depends(get_customer_repository)]
+
+
+def get_order_repository(session: SessionDep) -> OrderRepository:
+    return SqlOrderRepository(session)
+
+
+OrderRepositoryDep = Annotated[OrderRepository, Depends(get_order_repository)]
+
+
+def get_unit_of_work(session: SessionDep) -> UnitOfWork:
+    return SqlUnitOfWork(session)
+
+
+UnitOfWorkDep = Annotated[UnitOfWork, Depends(get_unit_of_work)]
+""",
+            "shop/ports/customers.py": """\
+\"\"\"What the application asks of Customer rows.\"\"\"
+
+from typing import Protocol
+
+from shop.models import Customer
+
+
+class CustomerRepository(Protocol):
+    \"\"\"Rows of Customer, wherever they are kept.\"\"\"
+
+    def get_by_email(self, email: str) -> Customer | None: ...
+""",
+            "shop/ports/__init__.py": "",
+            "shop/ports/orders.py": """\
+\"\"\"What the application asks of Order rows.\"\"\"
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from shop.models import Order
+
+
+class OrderRepository(Protocol):
+    \"\"\"Rows of Order, wherever they are kept.\"\"\"
+
+    def list_for_customer(self, customer_id: int) -> Sequence[Order]: ...
+
+    def get(self, order_id: int) -> Order | None: ...
+
+    def add(self, order: Order) -> None: ...
+""",
+            "shop/ports/unit_of_work.py": """\
+\"\"\"The transaction of a use case.\"\"\"
+
+from typing import Protocol
+
+
+class UnitOfWork(Protocol):
+    \"\"\"What a use case changes is kept as a whole, or not at all.\"\"\"
+
+    def commit(self) -> None: ...
+
+    def rollback(self) -> None: ...
+""",
+        },
+        target=Target(style="clean"),
     ),
 )

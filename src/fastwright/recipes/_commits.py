@@ -269,8 +269,10 @@ def _sites(app: App, function: Function) -> list[CallSite]:
             if site is not None and len(site.targets) == 1:
                 continue
             if isinstance(node, s.Name):
+                around = app.function_of(module, node)
+                is_local = around is not None and node.id in app.types.locals.of(around)
                 symbol = app.linker.expression(node, module, None)
-                if isinstance(symbol, Function) and symbol.node is function.node:
+                if not is_local and isinstance(symbol, Function) and symbol.node is function.node:
                     raise _Stays(module, node, "and is named here otherwise than in a call")
             elif _may_be(app, module, node, function):
                 raise _Stays(module, node, "and may be meant here")

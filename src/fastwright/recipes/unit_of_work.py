@@ -859,4 +859,304 @@ def tasks(order: Order, background: BackgroundTasks, session: Session = Depends(
             "app/main.py:93",
         ),
     ),
+    Case(
+        "repositories leave it to their callers to commit; a service gets the session for it",
+        {
+            "app/__init__.py": "",
+            "app/db.py": """\
+from typing import Annotated
+
+from fastapi import Depends
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+SessionLocal = async_sessionmaker(expire_on_commit=False)
+
+
+async def get_db() -> AsyncSession: ...
+
+
+Db = Annotated[AsyncSession, Depends(get_db)]
+""",
+            "app/main.py": """\
+from fastapi import FastAPI
+
+from app.routers import authors
+
+app = FastAPI()
+app.include_router(authors.router)
+""",
+            "app/models.py": """\
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase): ...
+
+
+class Author(Base):
+    __tablename__ = "authors"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    handle: Mapped[str]
+
+
+class Follow(Base):
+    __tablename__ = "follows"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    author_id: Mapped[int]
+""",
+            "app/repositories/__init__.py": "",
+            "app/repositories/authors.py": """\
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.models import Author, Follow
+
+
+class AuthorRepository:
+    def __init__(self, db: AsyncSession) -> None:
+        self.db = db
+
+    async def get(self, handle: str) -> Author | None:
+        return (await self.db.scalars(select(Author).where(Author.handle == handle))).first()
+
+    async def save(self, author: Author) -> Author:
+        self.db.add(author)
+        await self.db.commit()
+        await self.db.refresh(author)
+        return author
+
+    async def unfollow(self, author_id: int) -> None:
+        follow = await self.db.get(Follow, author_id)
+        if follow is not None:
+            await self.db.delete(follow)
+            await self.db.commit()
+
+    async def touch(self, author: Author) -> bool:
+        author.handle = author.handle.lower()
+        await self.db.commit()
+        return True
+""",
+            "app/repositories/follows.py": """\
+async def follow(db, follow):
+    db.add(follow)
+    await db.commit()
+
+
+async def forget(db, follow):
+    await db.delete(follow)
+    await db.commit()
+""",
+            "app/routers/__init__.py": "",
+            "app/routers/authors.py": """\
+from typing import Annotated
+
+from fastapi import APIRouter, BackgroundTasks, Depends
+
+from app.db import Db
+from app.models import Follow
+from app.repositories import follows
+from app.repositories.authors import AuthorRepository
+from app.services.authors import AuthorService
+
+router = APIRouter()
+
+
+def get_service(db: Db) -> AuthorService:
+    return AuthorService(AuthorRepository(db))
+
+
+Service = Annotated[AuthorService, Depends(get_service)]
+
+
+@router.post("/authors/{handle}")
+async def create(handle: str, service: Service) -> int:
+    return (await service.create(handle)).id
+
+
+@router.put("/authors/{handle}")
+async def rename(handle: str, new: str, db: Db, service: Service) -> int:
+    author = await AuthorRepository(db).get(handle)
+    return (await service.rename(author, new)).id
+
+
+@router.post("/authors")
+async def import_all(handles: list[str], service: Service) -> None:
+    await service.import_all(handles)
+
+
+@router.delete("/authors/{handle}/follow")
+async def unfollow(handle: str, db: Db, service: Service) -> None:
+    author = await AuthorRepository(db).get(handle)
+    await service.unfollow(author)
+
+
+@router.post("/authors/{author_id}/follow")
+async def follow(author_id: int, db: Db) -> None:
+    await follows.follow(db, Follow(author_id=author_id))
+
+
+@router.post("/authors/{author_id}/forget")
+async def forget(author_id: int, db: Db, background: BackgroundTasks) -> None:
+    follow = await db.get(Follow, author_id)
+    background.add_task(follows.forget, db, follow)
+    await follows.forget(db, follow)
+""",
+            "app/services/__init__.py": "",
+            "app/services/authors.py": """\
+from app.models import Author
+from app.repositories.authors import AuthorRepository
+
+
+class AuthorService:
+    def __init__(self, authors: AuthorRepository) -> None:
+        self.authors = authors
+
+    async def create(self, handle: str) -> Author:
+        return await self.authors.save(Author(handle=handle))
+
+    async def rename(self, author: Author, handle: str) -> Author:
+        author.handle = handle
+        saved = await self.authors.save(author)
+        await self.authors.touch(saved)
+        return saved
+
+    async def import_all(self, handles: list[str]) -> None:
+        for handle in handles:
+            await self.authors.save(Author(handle=handle))
+
+    async def unfollow(self, author: Author) -> None:
+        await self.authors.unfollow(author.id)
+""",
+        },
+        {
+            "app/repositories/authors.py": """\
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.models import Author, Follow
+
+
+class AuthorRepository:
+    def __init__(self, db: AsyncSession) -> None:
+        self.db = db
+
+    async def get(self, handle: str) -> Author | None:
+        return (await self.db.scalars(select(Author).where(Author.handle == handle))).first()
+
+    async def save(self, author: Author) -> Author:
+        self.db.add(author)
+        return author
+
+    async def unfollow(self, author_id: int) -> None:
+        follow = await self.db.get(Follow, author_id)
+        if follow is not None:
+            await self.db.delete(follow)
+
+    async def touch(self, author: Author) -> bool:
+        author.handle = author.handle.lower()
+        return True
+""",
+            "app/repositories/follows.py": """\
+async def follow(db, follow):
+    db.add(follow)
+
+
+async def forget(db, follow):
+    await db.delete(follow)
+    await db.commit()
+""",
+            "app/routers/authors.py": """\
+from typing import Annotated
+
+from fastapi import APIRouter, BackgroundTasks, Depends
+
+from app.db import Db
+from app.models import Follow
+from app.repositories import follows
+from app.repositories.authors import AuthorRepository
+from app.services.authors import AuthorService
+
+router = APIRouter()
+
+
+def get_service(db: Db) -> AuthorService:
+    return AuthorService(AuthorRepository(db), session=db)
+
+
+Service = Annotated[AuthorService, Depends(get_service)]
+
+
+@router.post("/authors/{handle}")
+async def create(handle: str, service: Service) -> int:
+    return (await service.create(handle)).id
+
+
+@router.put("/authors/{handle}")
+async def rename(handle: str, new: str, db: Db, service: Service) -> int:
+    author = await AuthorRepository(db).get(handle)
+    return (await service.rename(author, new)).id
+
+
+@router.post("/authors")
+async def import_all(handles: list[str], service: Service) -> None:
+    await service.import_all(handles)
+
+
+@router.delete("/authors/{handle}/follow")
+async def unfollow(handle: str, db: Db, service: Service) -> None:
+    author = await AuthorRepository(db).get(handle)
+    await service.unfollow(author)
+
+
+@router.post("/authors/{author_id}/follow")
+async def follow(author_id: int, db: Db) -> None:
+    await follows.follow(db, Follow(author_id=author_id))
+    await db.commit()
+
+
+@router.post("/authors/{author_id}/forget")
+async def forget(author_id: int, db: Db, background: BackgroundTasks) -> None:
+    follow = await db.get(Follow, author_id)
+    background.add_task(follows.forget, db, follow)
+    await follows.forget(db, follow)
+""",
+            "app/services/authors.py": """\
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.models import Author
+from app.repositories.authors import AuthorRepository
+
+
+class AuthorService:
+    def __init__(self, authors: AuthorRepository, session: AsyncSession) -> None:
+        self.authors = authors
+        self.session = session
+
+    async def create(self, handle: str) -> Author:
+        author = await self.authors.save(Author(handle=handle))
+        await self.session.commit()
+        await self.session.refresh(author)
+        return author
+
+    async def rename(self, author: Author, handle: str) -> Author:
+        author.handle = handle
+        saved = await self.authors.save(author)
+        await self.session.flush()
+        await self.session.refresh(saved)
+        await self.authors.touch(saved)
+        await self.session.commit()
+        return saved
+
+    async def import_all(self, handles: list[str]) -> None:
+        for handle in handles:
+            await self.authors.save(Author(handle=handle))
+            await self.session.flush()
+        await self.session.commit()
+
+    async def unfollow(self, author: Author) -> None:
+        await self.authors.unfollow(author.id)
+        await self.session.commit()
+""",
+        },
+        stopped=("app/routers/authors.py:52",),
+    ),
 )

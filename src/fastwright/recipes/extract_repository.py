@@ -22,7 +22,7 @@ import msgspec
 
 from fastwright.app.calls import Execution
 from fastwright.app.model import App
-from fastwright.app.models import Table
+from fastwright.app.models import Column, Table
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function, Variable
 from fastwright.app.types import Instance, Literal, Result, Sequence, Type
@@ -369,6 +369,9 @@ def _values(node: s.Node, session: s.Expr) -> Iterator[s.Expr]:
     if s.dotted(node.value if isinstance(node, s.Subscript) else node) is not None:
         yield node  # type: ignore[misc]
         return
+    if isinstance(node, s.Call) and _is_conversion(node):
+        yield node
+        return
     if isinstance(node, s.Call) and isinstance(node.func, s.Attribute):
         if s.dotted(node.func) is not None:  # a method: what it is called on is the value
             yield from _values(node.func.value, session)
@@ -387,9 +390,15 @@ def _values(node: s.Node, session: s.Expr) -> Iterator[s.Expr]:
             yield from _values(child, session)
 
 
+def _is_conversion(node: s.Call) -> bool:
+    """``int(number)``: it is the value, whatever it is made of."""
+    is_plain = isinstance(node.func, s.Name) and node.func.id in {"int", "str", "float", "bool"}
+    return is_plain and len(node.args) == 1 and isinstance(node.args[0], s.Name)
+
+
 def _root(value: s.Expr) -> s.Name:
-    while isinstance(value, (s.Attribute, s.Subscript)):
-        value = value.value
+    while isinstance(value, (s.Attribute, s.Subscript, s.Call)):
+        value = value.args[0] if isinstance(value, s.Call) else value.value
     assert isinstance(value, s.Name)  # noqa: S101 - only chains of names are handed in
     return value
 
@@ -429,10 +438,9 @@ def _kind(
 ) -> tuple[str, tuple[tuple[str, str], ...]]:
     """Return the type of a value as it is written, and what that needs. Raises StaysError."""
     where = Where(statement.function.module, statement.function)
-    column = next((name for v in values for name, _ in _compared(statement, v)), None)
-    if statement.execution.by_key and column is None:
-        column = next((c.name for c in table.columns.values() if c.primary_key), None)
-    known = table.columns.get(column) if column is not None else None
+    known = next((c for v in values for c in _columns(app, statement, v, table)), None)
+    if statement.execution.by_key and known is None:
+        known = next((c for c in table.columns.values() if c.primary_key), None)
     if known is not None and isinstance(known.node, s.Assign):
         written = old_type(known)
         if written is not None:
@@ -464,7 +472,7 @@ def _written(kind: Type) -> tuple[str, tuple[tuple[str, str], ...]] | None:
     return (name, ((origin, name),)) if kind.cls in _IMPORTED else None
 
 
-def _compared(statement: _Statement, value: s.Expr) -> Iterator[tuple[str, str]]:
+def _compared(statement: _Statement, value: s.Expr) -> Iterator[tuple[s.Attribute, str]]:
     """Yield the columns that a value is compared with, and how."""
     for node in s.walk(*statement.nodes):
         if isinstance(node, s.Compare) and len(node.comparators) == 1:
@@ -472,7 +480,16 @@ def _compared(statement: _Statement, value: s.Expr) -> Iterator[tuple[str, str]]
             if value in sides:
                 other = sides[0] if sides[1] is value else sides[1]
                 if isinstance(other, s.Attribute):
-                    yield other.attr, node.ops[0]
+                    yield other, node.ops[0]
+
+
+def _columns(app: App, statement: _Statement, value: s.Expr, table: Table) -> Iterator[Column]:
+    """Yield the columns that a value is compared with, of the table or of one that is joined."""
+    others = {each.cls.name: each for each in (*app.tables, table)}
+    for node, _ in _compared(statement, value):
+        owner = others.get(s.last_name(node.value) or "")
+        if owner is not None and node.attr in owner.columns:
+            yield owner.columns[node.attr]
 
 
 def _equal(statement: _Statement, value: s.Expr) -> Iterator[str]:
@@ -481,7 +498,7 @@ def _equal(statement: _Statement, value: s.Expr) -> Iterator[str]:
         return  # what the code around calls a filter says what it is for
     for column, operator in _compared(statement, value):
         if operator == "==":
-            yield column
+            yield column.attr
 
 
 def _returned(statement: _Statement, table: Table) -> tuple[str, list[tuple[str, str]]]:

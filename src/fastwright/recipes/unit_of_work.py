@@ -20,7 +20,7 @@ from fastwright.app.calls import CallSite
 from fastwright.app.model import App
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function
-from fastwright.app.types import ClassObject, Literal, Sequence, alternatives
+from fastwright.app.types import ClassObject, Literal, Result, Sequence, Statement, alternatives
 from fastwright.edit.builders import (
     block_of,
     blocks,
@@ -49,7 +49,8 @@ _OF_VALUES = frozenset(
     {"partition", "rpartition", "split", "rsplit", "splitlines", "strip", "lstrip", "rstrip", "lower", "upper",
      "title", "casefold", "startswith", "endswith", "isdigit", "isalpha", "isalnum", "isidentifier", "isnumeric",
      "join", "zfill", "removeprefix", "removesuffix", "items", "keys", "values", "setdefault", "append", "extend",
-     "isoformat", "quantize", "model_dump", "model_copy", "dict"}
+     "isoformat", "quantize", "model_dump", "model_copy", "dict",
+     "desc", "asc", "in_", "notin_", "is_", "is_not", "like", "ilike"}
 )  # fmt: skip
 """Methods of values that only values have."""
 
@@ -287,6 +288,8 @@ _DEPTH = 6
 def _is_inner(app: App, site: CallSite, depth: int) -> bool:
     """Whether a call does nothing that anybody else sees: the session, logs, values, rows that are made."""
     if site.receiver is not None and app.types.session_kind(site.receiver) is not None:
+        return True
+    if isinstance(site.receiver, (Statement, Result)):
         return True
     if any(isinstance(option, ClassObject) for option in alternatives(site.callee)):
         classes = [o.cls for o in alternatives(site.callee) if isinstance(o, ClassObject)]

@@ -278,7 +278,7 @@ def provided(app: App, annotation: s.Expr, module: Module) -> Function | None:
     """Return the function behind ``Annotated[Session, Depends(get_session)]``, or a name for that."""
     for metadata, at in app.types.metadata(annotation, Where(module)):
         found = app.types.depends_call(metadata, at)
-        if found is not None and len(found[0].args) == 1:
+        if found is not None and len(found[0].args) == 1 and not found[0].keywords:
             symbol = app.linker.expression(found[0].args[0], found[1].module, None)
             return symbol if isinstance(symbol, Function) else None
     return None

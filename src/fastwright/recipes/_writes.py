@@ -113,7 +113,27 @@ def _table(app: App, function: Function, site: CallSite) -> Table:
             table = app.models.table(each.cls)
             if table is not None and table.cls.module is not function.module:
                 return table
+    target = _related(app, function, given)
+    if target is not None and target.cls.module is not function.module:
+        return target
     raise StaysError(site.node, f"the table of {text(function.module, given)} is not known")
+
+
+def _related(app: App, function: Function, given: s.Expr) -> Table | None:
+    """Return the table of a variable that goes over a relationship: ``for comment in issue.comments``."""
+    bound = None
+    if isinstance(given, s.Name):
+        bound = app.types.locals.lookup(given.id, given.start, function)
+    if bound is None or bound.how != "element" or not isinstance(bound.value, s.Attribute):
+        return None
+    owner = app.types.of(bound.value.value, Where(function.module, function))
+    table = None
+    if isinstance(owner, Instance) and isinstance(owner.cls, Class):
+        table = app.models.table(owner.cls)
+    related = table.relationships.get(bound.value.attr) if table is not None else None
+    if related is None or related.target is None:
+        return None
+    return app.models.table(related.target)
 
 
 # --------------------------------------------------------------------- the change

@@ -1457,4 +1457,440 @@ class UnitOfWork(Protocol):
         },
         target=Target(style="clean"),
     ),
+    Case(
+        "clean: classes that are given repositories, inherited methods, sessions of two dependencies, a name that means something else",
+        {
+            "app/__init__.py": "",
+            "app/db.py": """\
+from typing import Annotated
+
+from fastapi import Depends
+from sqlmodel import Session
+
+
+def get_session() -> Session: ...
+
+
+SessionDep = Annotated[Session, Depends(get_session)]
+""",
+            "app/dependencies.py": """\
+from typing import Annotated
+
+from fastapi import Depends
+from sqlmodel import Session
+
+from app.db import get_session
+from app.services.orders import OrderService
+
+
+def get_replica() -> Session: ...
+
+
+SessionDep = Annotated[Session, Depends(get_replica)]
+
+
+def get_order_service(session: Annotated[Session, Depends(get_session)]) -> OrderService:
+    return OrderService(session)
+
+
+OrderServiceDep = Annotated[OrderService, Depends(get_order_service)]
+""",
+            "app/main.py": """\
+from fastapi import FastAPI
+
+from app.routers import orders
+
+app = FastAPI()
+app.include_router(orders.router)
+""",
+            "app/models.py": """\
+from sqlmodel import Field, SQLModel
+
+
+class Order(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    note: str = ""
+
+
+class Line(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    order_id: int | None = None
+
+
+class Report(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+""",
+            "app/repositories/__init__.py": "",
+            "app/repositories/base.py": """\
+from typing import Generic, TypeVar
+
+from sqlmodel import Session, SQLModel
+
+ModelT = TypeVar("ModelT", bound=SQLModel)
+
+
+class Repository(Generic[ModelT]):
+    model: type[ModelT]
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def get(self, row_id: int) -> ModelT | None:
+        return self.session.get(self.model, row_id)
+""",
+            "app/repositories/orders.py": """\
+from app.models import Order
+from app.repositories.base import Repository
+
+
+class OrderRepository(Repository[Order]):
+    model = Order
+""",
+            "app/repositories/reports.py": """\
+from sqlalchemy import Engine
+
+from app.models import Report
+
+
+class ReportRepository:
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def sales(self) -> list[Report]: ...
+""",
+            "app/routers/__init__.py": "",
+            "app/routers/orders.py": """\
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from sqlalchemy import Engine
+from sqlmodel import Session
+
+from app.db import SessionDep
+from app.dependencies import OrderServiceDep, get_replica
+from app.models import Order, Report
+from app.repositories.orders import OrderRepository
+from app.repositories.reports import ReportRepository
+
+router = APIRouter()
+
+
+def get_engine() -> Engine: ...
+
+
+def get_reports(engine: Annotated[Engine, Depends(get_engine)]) -> ReportRepository:
+    return ReportRepository(engine)
+
+
+Reports = Annotated[ReportRepository, Depends(get_reports)]
+
+
+@router.post("/orders")
+def place(order: Order, service: OrderServiceDep) -> Order:
+    return service.place(order)
+
+
+@router.get("/orders/{order_id}")
+def read(order_id: int, session: SessionDep) -> Order | None:
+    return OrderRepository(session).get(order_id)
+
+
+@router.get("/replica/{order_id}")
+def replica(order_id: int, session: Annotated[Session, Depends(get_replica)]) -> Order | None:
+    return OrderRepository(session).get(order_id)
+
+
+@router.get("/last")
+def last(session: SessionDep) -> Order | None:
+    repository = OrderRepository(session)
+    return repository.get(1)
+
+
+@router.get("/reports")
+def reports(found: Reports) -> list[Report]:
+    return found.sales()
+""",
+            "app/services/__init__.py": "",
+            "app/services/lines.py": """\
+from sqlmodel import Session
+
+from app.models import Line, Order
+from app.repositories.orders import OrderRepository
+
+
+def add(session: Session, order: Order) -> None:
+    repository = OrderRepository(session)
+    if repository.get(order.id) is not None:
+        session.add(Line(order_id=order.id))
+""",
+            "app/services/orders.py": """\
+from sqlmodel import Session
+
+from app.models import Line, Order
+from app.repositories.orders import OrderRepository
+from app.services import lines
+
+
+class OrderService:
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.orders = OrderRepository(session)
+
+    def get(self, order_id: int) -> Order | None:
+        return self.orders.get(order_id)
+
+    def place(self, order: Order) -> Order:
+        self.session.add(order)
+        self.session.flush()
+        lines.add(self.session, order)
+        self.session.commit()
+        self.session.refresh(order)
+        return order
+""",
+        },
+        {
+            "app/dependencies.py": """\
+from typing import Annotated
+
+from fastapi import Depends
+from sqlmodel import Session
+
+from app.db import get_session
+from app.ports.orders import OrderRepository
+from app.repositories.lines import SqlLineRepository
+from app.repositories.orders import SqlOrderRepository
+from app.repositories.unit_of_work import SqlUnitOfWork
+from app.services.orders import OrderService
+
+
+def get_replica() -> Session: ...
+
+
+SessionDep = Annotated[Session, Depends(get_replica)]
+
+
+def get_order_service(session: Annotated[Session, Depends(get_session)]) -> OrderService:
+    return OrderService(SqlUnitOfWork(session), SqlOrderRepository(session), SqlLineRepository(session))
+
+
+OrderServiceDep = Annotated[OrderService, Depends(get_order_service)]
+
+
+def get_order_repository(session: Annotated[Session, Depends(get_session)]) -> OrderRepository:
+    return SqlOrderRepository(session)
+
+
+OrderRepositoryDep = Annotated[OrderRepository, Depends(get_order_repository)]
+""",
+            "app/repositories/orders.py": """\
+from app.models import Order
+from app.repositories.base import Repository
+
+
+class SqlOrderRepository(Repository[Order]):
+    model = Order
+
+    def add(self, order: Order) -> None:
+        self.session.add(order)
+""",
+            "app/repositories/reports.py": """\
+from sqlalchemy import Engine
+
+from app.models import Report
+
+
+class SqlReportRepository:
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def sales(self) -> list[Report]: ...
+""",
+            "app/routers/orders.py": """\
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from sqlalchemy import Engine
+from sqlmodel import Session
+
+from app.dependencies import OrderRepositoryDep, OrderServiceDep, get_replica
+from app.models import Order, Report
+from app.ports.reports import ReportRepository
+from app.repositories.orders import SqlOrderRepository
+from app.repositories.reports import SqlReportRepository
+
+router = APIRouter()
+
+
+def get_engine() -> Engine: ...
+
+
+def get_reports(engine: Annotated[Engine, Depends(get_engine)]) -> ReportRepository:
+    return SqlReportRepository(engine)
+
+
+Reports = Annotated[ReportRepository, Depends(get_reports)]
+
+
+@router.post("/orders")
+def place(order: Order, service: OrderServiceDep) -> Order:
+    return service.place(order)
+
+
+@router.get("/orders/{order_id}")
+def read(order_id: int, orders: OrderRepositoryDep) -> Order | None:
+    return orders.get(order_id)
+
+
+@router.get("/replica/{order_id}")
+def replica(order_id: int, session: Annotated[Session, Depends(get_replica)]) -> Order | None:
+    return SqlOrderRepository(session).get(order_id)
+
+
+@router.get("/last")
+def last(orders: OrderRepositoryDep) -> Order | None:
+    return orders.get(1)
+
+
+@router.get("/reports")
+def reports(found: Reports) -> list[Report]:
+    return found.sales()
+""",
+            "app/services/lines.py": """\
+from app.models import Line, Order
+from app.ports.lines import LineRepository
+from app.ports.orders import OrderRepository
+
+
+def add(orders: OrderRepository, lines: LineRepository, order: Order) -> None:
+    if orders.get(order.id) is not None:
+        lines.add(Line(order_id=order.id))
+""",
+            "app/services/orders.py": """\
+from app.models import Line, Order
+from app.ports.lines import LineRepository
+from app.ports.orders import OrderRepository
+from app.ports.unit_of_work import UnitOfWork
+from app.services import lines
+
+
+class OrderService:
+    def __init__(self, unit_of_work: UnitOfWork, orders: OrderRepository, lines: LineRepository) -> None:
+        self.unit_of_work = unit_of_work
+        self.lines = lines
+        self.orders = orders
+
+    def get(self, order_id: int) -> Order | None:
+        return self.orders.get(order_id)
+
+    def place(self, order: Order) -> Order:
+        self.orders.add(order)
+        self.unit_of_work.flush()
+        lines.add(self.orders, self.lines, order)
+        self.unit_of_work.commit()
+        self.unit_of_work.refresh(order)
+        return order
+""",
+            "app/repositories/unit_of_work.py": """\
+\"\"\"The transaction of a use case.\"\"\"
+
+from sqlmodel import Session
+
+
+class SqlUnitOfWork:
+    \"\"\"The transaction of a session.\"\"\"
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def commit(self) -> None:
+        self.session.commit()
+
+    def rollback(self) -> None:
+        self.session.rollback()
+
+    def flush(self) -> None:
+        self.session.flush()
+
+    def refresh(self, row: object) -> None:
+        self.session.refresh(row)
+""",
+            "app/repositories/lines.py": """\
+\"\"\"The statements on Line.\"\"\"
+
+from sqlmodel import Session
+
+from app.models import Line
+
+
+class SqlLineRepository:
+    \"\"\"Rows of Line in the database.\"\"\"
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def add(self, line: Line) -> None:
+        self.session.add(line)
+""",
+            "app/ports/lines.py": """\
+\"\"\"What the application asks of Line rows.\"\"\"
+
+from typing import Protocol
+
+from app.models import Line
+
+
+class LineRepository(Protocol):
+    \"\"\"Rows of Line, wherever they are kept.\"\"\"
+
+    def add(self, line: Line) -> None: ...
+""",
+            "app/ports/__init__.py": "",
+            "app/ports/orders.py": """\
+\"\"\"What the application asks of Order rows.\"\"\"
+
+from typing import Protocol
+
+from app.models import Order
+
+
+class OrderRepository(Protocol):
+    \"\"\"Rows of Order, wherever they are kept.\"\"\"
+
+    def get(self, row_id: int) -> Order | None: ...
+
+    def add(self, order: Order) -> None: ...
+""",
+            "app/ports/reports.py": """\
+\"\"\"What the application asks of Report rows.\"\"\"
+
+from typing import Protocol
+
+from app.models import Report
+
+
+class ReportRepository(Protocol):
+    \"\"\"Rows of Report, wherever they are kept.\"\"\"
+
+    def sales(self) -> list[Report]: ...
+""",
+            "app/ports/unit_of_work.py": """\
+\"\"\"The transaction of a use case.\"\"\"
+
+from typing import Protocol
+
+
+class UnitOfWork(Protocol):
+    \"\"\"What a use case changes is kept as a whole, or not at all.\"\"\"
+
+    def commit(self) -> None: ...
+
+    def rollback(self) -> None: ...
+
+    def flush(self) -> None: ...
+
+    def refresh(self, row: object) -> None: ...
+""",
+        },
+        target=Target(style="clean"),
+    ),
 )

@@ -380,9 +380,8 @@ def _provider(
             if module is not keeper:
                 reason = "would import what imports it: its dependencies stand in another module"
                 raise Unported(module, taker.function.node, reason)
-    waits = "async " if app.types.session_kind(_kind(app, first)) == "async" else ""
     code = (
-        f"\n\n{waits}def {provider}(session: {session[0]}) -> {names['port']}:\n"
+        f"\n\nasync def {provider}(session: {session[0]}) -> {names['port']}:\n"
         f"    return {names['adapter']}(session)\n\n\n"
         f"{alias} = {names['annotated']}[{names['port']}, {names['depends']}({provider})]\n"
     )

@@ -1389,21 +1389,21 @@ from shop.repositories.orders import SqlOrderRepository
 from shop.repositories.unit_of_work import SqlUnitOfWork
 
 
-def get_customer_repository(session: SessionDep) -> CustomerRepository:
+async def get_customer_repository(session: SessionDep) -> CustomerRepository:
     return SqlCustomerRepository(session)
 
 
 CustomerRepositoryDep = Annotated[CustomerRepository, Depends(get_customer_repository)]
 
 
-def get_order_repository(session: SessionDep) -> OrderRepository:
+async def get_order_repository(session: SessionDep) -> OrderRepository:
     return SqlOrderRepository(session)
 
 
 OrderRepositoryDep = Annotated[OrderRepository, Depends(get_order_repository)]
 
 
-def get_unit_of_work(session: SessionDep) -> UnitOfWork:
+async def get_unit_of_work(session: SessionDep) -> UnitOfWork:
     return SqlUnitOfWork(session)
 
 
@@ -1676,7 +1676,7 @@ def get_order_service(session: Annotated[Session, Depends(get_session)]) -> Orde
 OrderServiceDep = Annotated[OrderService, Depends(get_order_service)]
 
 
-def get_order_repository(session: Annotated[Session, Depends(get_session)]) -> OrderRepository:
+async def get_order_repository(session: Annotated[Session, Depends(get_session)]) -> OrderRepository:
     return SqlOrderRepository(session)
 
 
@@ -1891,6 +1891,485 @@ class UnitOfWork(Protocol):
     def refresh(self, row: object) -> None: ...
 """,
         },
+        target=Target(style="clean"),
+    ),
+    Case(
+        "legacy queries in steps, with a join; the last, the open ones",
+        {
+            "app/__init__.py": "",
+            "app/db.py": """\
+from sqlalchemy.orm import Session
+
+
+def get_db() -> Session: ...
+""",
+            "app/main.py": """\
+from fastapi import FastAPI
+
+from app.routers import issues
+
+app = FastAPI()
+app.include_router(issues.router)
+""",
+            "app/models.py": """\
+from sqlalchemy import Column, ForeignKey, Integer, String
+from sqlalchemy.orm import declarative_base
+
+Base = declarative_base()
+
+
+class User(Base):
+    __tablename__ = "users"
+    id = Column(Integer, primary_key=True)
+    name = Column(String(50))
+
+
+class Issue(Base):
+    __tablename__ = "issues"
+    id = Column(Integer, primary_key=True)
+    project_id = Column(Integer)
+    assignee_id = Column(Integer, ForeignKey("users.id"))
+    status = Column(String(20))
+    number = Column(Integer)
+""",
+            "app/routers/__init__.py": "",
+            "app/routers/issues.py": """\
+from typing import Optional
+
+from fastapi import APIRouter, Depends
+from sqlalchemy.orm import Session
+
+from app import models
+from app.db import get_db
+
+router = APIRouter()
+
+
+@router.get("/projects/{project_id}/issues")
+def issues(project_id: int, status: Optional[str] = None, assignee: Optional[str] = None, db: Session = Depends(get_db)):
+    query = db.query(models.Issue).filter(models.Issue.project_id == project_id)
+    if status:
+        query = query.filter(models.Issue.status == status)
+    if assignee:
+        query = query.join(models.User, models.Issue.assignee_id == models.User.id)
+        query = query.filter(models.User.name == assignee)
+    found = query.order_by(models.Issue.number).all()
+    return [issue.number for issue in found]
+
+
+@router.get("/projects/{project_id}/last")
+def last(project_id: int, db: Session = Depends(get_db)):
+    issue = db.query(models.Issue).filter(models.Issue.project_id == project_id).order_by(models.Issue.number.desc()).first()
+    return issue.number if issue else None
+
+
+@router.get("/open")
+def number_open(db: Session = Depends(get_db)):
+    return db.query(models.Issue).filter(models.Issue.status == "open").count()
+
+
+@router.get("/page")
+def page(offset: int = 0, status: Optional[str] = None, db: Session = Depends(get_db)):
+    query = db.query(models.Issue)
+    if status:
+        query = query.filter(models.Issue.status == status)
+    return {"total": query.count(), "rows": [row.number for row in query.offset(offset).all()]}
+
+
+@router.get("/chosen")
+def chosen(mine: bool = False, db: Session = Depends(get_db)):
+    if mine:
+        query = db.query(models.Issue).filter(models.Issue.assignee_id == 1)
+    else:
+        query = db.query(models.Issue)
+    print("asking")
+    return [row.number for row in query.all()]
+""",
+        },
+        {
+            "app/routers/issues.py": """\
+from typing import Optional
+
+from fastapi import APIRouter, Depends
+from sqlalchemy.orm import Session
+
+from app import models
+from app.db import get_db
+from app.repositories.issues import IssueRepository
+
+router = APIRouter()
+
+
+@router.get("/projects/{project_id}/issues")
+def issues(project_id: int, status: Optional[str] = None, assignee: Optional[str] = None, db: Session = Depends(get_db)):
+    found = IssueRepository(db).list_for_project(project_id, status=status, assignee=assignee)
+    return [issue.number for issue in found]
+
+
+@router.get("/projects/{project_id}/last")
+def last(project_id: int, db: Session = Depends(get_db)):
+    issue = IssueRepository(db).get_last_for_project(project_id)
+    return issue.number if issue else None
+
+
+@router.get("/open")
+def number_open(db: Session = Depends(get_db)):
+    return IssueRepository(db).count_open()
+
+
+@router.get("/page")
+def page(offset: int = 0, status: Optional[str] = None, db: Session = Depends(get_db)):
+    query = db.query(models.Issue)
+    if status:
+        query = query.filter(models.Issue.status == status)
+    return {"total": query.count(), "rows": [row.number for row in query.offset(offset).all()]}
+
+
+@router.get("/chosen")
+def chosen(mine: bool = False, db: Session = Depends(get_db)):
+    if mine:
+        query = db.query(models.Issue).filter(models.Issue.assignee_id == 1)
+    else:
+        query = db.query(models.Issue)
+    print("asking")
+    return [row.number for row in query.all()]
+""",
+            "app/repositories/issues.py": """\
+\"\"\"The statements on Issue.\"\"\"
+
+from sqlalchemy.orm import Session
+
+from app import models
+from app.models import Issue
+
+
+class IssueRepository:
+    \"\"\"Rows of Issue in the database.\"\"\"
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def list_for_project(self, project_id: int, status: str | None = None, assignee: str | None = None) -> list[Issue]:
+        query = self.session.query(models.Issue).filter(models.Issue.project_id == project_id)
+        if status:
+            query = query.filter(models.Issue.status == status)
+        if assignee:
+            query = query.join(models.User, models.Issue.assignee_id == models.User.id)
+            query = query.filter(models.User.name == assignee)
+        return query.order_by(models.Issue.number).all()
+
+    def get_last_for_project(self, project_id: int) -> Issue | None:
+        return self.session.query(models.Issue).filter(models.Issue.project_id == project_id).order_by(models.Issue.number.desc()).first()
+
+    def count_open(self) -> int:
+        return self.session.query(models.Issue).filter(models.Issue.status == "open").count()
+""",
+            "app/repositories/__init__.py": "",
+        },
+        stopped=(
+            "app/routers/issues.py:35",
+            "app/routers/issues.py:45",
+        ),
+    ),
+    Case(
+        "clean, async: a class that a test makes, rows of no known table, and what runs in the background stay",
+        {
+            "app/__init__.py": "",
+            "app/db.py": """\
+from typing import Annotated
+
+from fastapi import Depends
+from sqlalchemy.ext.asyncio import AsyncSession
+
+
+
+async def get_db() -> AsyncSession: ...
+
+
+Db = Annotated[AsyncSession, Depends(get_db)]
+""",
+            "app/main.py": """\
+from fastapi import FastAPI
+
+from app.routers import posts
+
+app = FastAPI()
+app.include_router(posts.router)
+""",
+            "app/models.py": """\
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase): ...
+
+
+class Post(Base):
+    __tablename__ = "posts"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str]
+
+
+class Tag(Base):
+    __tablename__ = "tags"
+    id: Mapped[int] = mapped_column(primary_key=True)
+""",
+            "app/repositories/__init__.py": "",
+            "app/repositories/tags.py": """\
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.models import Tag
+
+
+class TagRepository:
+    def __init__(self, session: AsyncSession) -> None:
+        self.session = session
+
+    async def get(self, tag_id: int) -> Tag | None:
+        return await self.session.get(Tag, tag_id)
+""",
+            "app/routers/__init__.py": "",
+            "app/routers/posts.py": """\
+from fastapi import APIRouter, BackgroundTasks
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.db import Db
+from app.models import Post
+from app.repositories.tags import TagRepository
+
+router = APIRouter()
+
+
+@router.post("/posts")
+async def create(title: str, db: Db) -> int:
+    post = Post(title=title)
+    db.add(post)
+    await db.commit()
+    await db.refresh(post)
+    return post.id
+
+
+@router.post("/many")
+async def create_all(titles: list[str], db: Db) -> None:
+    posts = [Post(title=title) for title in titles]
+    db.add_all(posts)
+    await db.commit()
+
+
+@router.delete("/posts/{post_id}")
+async def delete(post_id: int, db: Db) -> None:
+    post = await db.get(Post, post_id)
+    if post is not None:
+        await db.delete(post)
+        await db.commit()
+
+
+@router.get("/tags/{tag_id}")
+async def tag(tag_id: int, db: Db) -> int:
+    found = await TagRepository(db).get(tag_id)
+    return found.id if found else 0
+
+
+@router.post("/keep")
+async def keep(kept, db: Db) -> None:
+    db.add(kept)
+    await db.commit()
+
+
+async def clean_up(db: AsyncSession) -> None:
+    db.add(Post(title="cleaned"))
+    await db.commit()
+
+
+@router.post("/clean")
+async def clean(db: Db, background: BackgroundTasks) -> None:
+    background.add_task(clean_up, db)
+    await clean_up(db)
+""",
+            "tests/__init__.py": "",
+            "tests/test_tags.py": """\
+from app.repositories.tags import TagRepository
+
+
+async def test_tag(session):
+    assert await TagRepository(session).get(1) is None
+""",
+        },
+        {
+            "app/routers/posts.py": """\
+from fastapi import APIRouter, BackgroundTasks
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.db import Db
+from app.dependencies import PostRepositoryDep, UnitOfWorkDep
+from app.models import Post
+from app.repositories.tags import TagRepository
+
+router = APIRouter()
+
+
+@router.post("/posts")
+async def create(title: str, unit_of_work: UnitOfWorkDep, posts: PostRepositoryDep) -> int:
+    post = Post(title=title)
+    posts.add(post)
+    await unit_of_work.commit()
+    await unit_of_work.refresh(post)
+    return post.id
+
+
+@router.post("/many")
+async def create_all(titles: list[str], unit_of_work: UnitOfWorkDep, post_repository: PostRepositoryDep) -> None:
+    posts = [Post(title=title) for title in titles]
+    post_repository.add_all(posts)
+    await unit_of_work.commit()
+
+
+@router.delete("/posts/{post_id}")
+async def delete(post_id: int, unit_of_work: UnitOfWorkDep, posts: PostRepositoryDep) -> None:
+    post = await posts.get(post_id)
+    if post is not None:
+        await posts.delete(post)
+        await unit_of_work.commit()
+
+
+@router.get("/tags/{tag_id}")
+async def tag(tag_id: int, db: Db) -> int:
+    found = await TagRepository(db).get(tag_id)
+    return found.id if found else 0
+
+
+@router.post("/keep")
+async def keep(kept, db: Db) -> None:
+    db.add(kept)
+    await db.commit()
+
+
+async def clean_up(db: AsyncSession) -> None:
+    db.add(Post(title="cleaned"))
+    await db.commit()
+
+
+@router.post("/clean")
+async def clean(db: Db, background: BackgroundTasks) -> None:
+    background.add_task(clean_up, db)
+    await clean_up(db)
+""",
+            "app/repositories/posts.py": """\
+\"\"\"The statements on Post.\"\"\"
+
+from collections.abc import Iterable
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.models import Post
+
+
+class SqlPostRepository:
+    \"\"\"Rows of Post in the database.\"\"\"
+
+    def __init__(self, session: AsyncSession) -> None:
+        self.session = session
+
+    async def get(self, post_id: int) -> Post | None:
+        return await self.session.get(Post, post_id)
+
+    def add(self, post: Post) -> None:
+        self.session.add(post)
+
+    def add_all(self, posts: Iterable[Post]) -> None:
+        self.session.add_all(posts)
+
+    async def delete(self, post: Post) -> None:
+        await self.session.delete(post)
+""",
+            "app/repositories/unit_of_work.py": """\
+\"\"\"The transaction of a use case.\"\"\"
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+
+class SqlUnitOfWork:
+    \"\"\"The transaction of a session.\"\"\"
+
+    def __init__(self, session: AsyncSession) -> None:
+        self.session = session
+
+    async def commit(self) -> None:
+        await self.session.commit()
+
+    async def rollback(self) -> None:
+        await self.session.rollback()
+
+    async def refresh(self, row: object) -> None:
+        await self.session.refresh(row)
+""",
+            "app/dependencies.py": """\
+\"\"\"What endpoints depend on.\"\"\"
+
+from typing import Annotated
+
+from fastapi import Depends
+
+from app.db import Db
+from app.ports.posts import PostRepository
+from app.ports.unit_of_work import UnitOfWork
+from app.repositories.posts import SqlPostRepository
+from app.repositories.unit_of_work import SqlUnitOfWork
+
+
+async def get_post_repository(session: Db) -> PostRepository:
+    return SqlPostRepository(session)
+
+
+PostRepositoryDep = Annotated[PostRepository, Depends(get_post_repository)]
+
+
+async def get_unit_of_work(session: Db) -> UnitOfWork:
+    return SqlUnitOfWork(session)
+
+
+UnitOfWorkDep = Annotated[UnitOfWork, Depends(get_unit_of_work)]
+""",
+            "app/ports/posts.py": """\
+\"\"\"What the application asks of Post rows.\"\"\"
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from app.models import Post
+
+
+class PostRepository(Protocol):
+    \"\"\"Rows of Post, wherever they are kept.\"\"\"
+
+    async def get(self, post_id: int) -> Post | None: ...
+
+    def add(self, post: Post) -> None: ...
+
+    def add_all(self, posts: Iterable[Post]) -> None: ...
+
+    async def delete(self, post: Post) -> None: ...
+""",
+            "app/ports/__init__.py": "",
+            "app/ports/unit_of_work.py": """\
+\"\"\"The transaction of a use case.\"\"\"
+
+from typing import Protocol
+
+
+class UnitOfWork(Protocol):
+    \"\"\"What a use case changes is kept as a whole, or not at all.\"\"\"
+
+    async def commit(self) -> None: ...
+
+    async def rollback(self) -> None: ...
+
+    async def refresh(self, row: object) -> None: ...
+""",
+        },
+        stopped=(
+            "app/routers/posts.py:44",
+            "tests/test_tags.py:1",
+        ),
         target=Target(style="clean"),
     ),
 )

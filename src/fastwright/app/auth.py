@@ -162,9 +162,18 @@ class Authenticators:
             text = s.dotted(base) or ""
             key = node.slice if isinstance(node, s.Subscript) else node.argument(0, "key")
             if re.search(r"\b(headers|cookies|session|state)\b", text):
+                if self._is_database(base, function):
+                    return False
                 value = s.string(key)
                 return value is None or bool(_CREDENTIAL.search(value))
         return False
+
+    def _is_database(self, base: s.Expr, function: Function) -> bool:
+        """Whether ``session.get`` is asked of a database, and not of what the browser sent."""
+        if not isinstance(base, s.Attribute):
+            return False
+        found = self.calls.types.of(base.value, Where(function.module, function))
+        return self.calls.types.session_kind(found) is not None
 
     def _is_request(self, node: s.Expr, function: Function) -> bool:
         found = self.calls.types.of(node, Where(function.module, function))

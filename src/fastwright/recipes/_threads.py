@@ -22,7 +22,7 @@ from fastwright.recipes._bound import (
     plain_below,
     root_of,
 )
-from fastwright.recipes._ports import callers
+from fastwright.recipes._takers import callers
 from fastwright.recipes.recipe import Planned, Proposal, Stopped
 
 

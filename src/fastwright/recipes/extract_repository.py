@@ -8,7 +8,7 @@ With `--to clean` each repository that is written here then gets a port: `class 
 as its adapter, and a function for `Depends`; endpoints take the port from it, services as a parameter, in the place of a session that they need
 for nothing else.
 
-Left alone: statements that are built step by step, on sessions that are no parameter, and writes (`add`, `delete`, `commit`), which say what is to
+A statement that is put together in several steps goes whole: `search(q=q, in_stock=in_stock)`. Left alone: statements on sessions that are no parameter, and writes (`add`, `delete`, `commit`), which say what is to
 be kept and not how it is found; statements whose parameters have no known type, with the line.
 """
 
@@ -17,25 +17,37 @@ from __future__ import annotations
 import builtins
 import re
 from collections.abc import Iterator
-from posixpath import basename, dirname, join
 
 import msgspec
 
 from fastwright.app.calls import Execution
 from fastwright.app.model import App
-from fastwright.app.models import Table
+from fastwright.app.models import Column, Table
 from fastwright.app.scopes import Where
-from fastwright.app.symbols import Class, Function
-from fastwright.app.types import Instance, Result, Sequence, Type
-from fastwright.edit.builders import blocks, delete_statements, insert_after
+from fastwright.app.symbols import Class, Function, Variable
+from fastwright.app.types import Instance, Literal, Result, Sequence, Type
+from fastwright.edit.builders import blocks, delete_statements
 from fastwright.edit.fix import Edit, Import
-from fastwright.edit.names import bring, is_taken, module_level_imports
+from fastwright.edit.names import module_level_imports
 from fastwright.edit.source import text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
+from fastwright.recipes._asking import method_name
+from fastwright.recipes._built import Built, StaysError, built, gone, lines
 from fastwright.recipes._columns import old_type
 from fastwright.recipes._ports import ports
-from fastwright.recipes._words import plural, snake
+from fastwright.recipes._repositories import (
+    Repository,
+    added,
+    bring_repository,
+    free,
+    methods,
+    plain_text,
+    repository,
+    session_class,
+)
+from fastwright.recipes._words import snake
+from fastwright.recipes._writes import writes
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
 
 _TAKING = frozenset(
@@ -44,23 +56,10 @@ _TAKING = frozenset(
 )  # fmt: skip
 _MAYBE = frozenset({"first", "one_or_none", "scalar_one_or_none", "get"})
 _ONE = frozenset({"one", "scalar_one"})
-_FOLDERS = frozenset(
-    {"routers", "router", "routes", "api", "endpoints", "views", "services", "service", "v1", "v2",
-     "controllers", "usecases", "use_cases"}
-)  # fmt: skip
-_MOST = 3
-"""Columns that the name of a method names."""
 _PLAIN = {"builtins.str": "str", "builtins.int": "int", "builtins.bool": "bool",
           "builtins.float": "float"}  # fmt: skip
-
-
-class _Stop(Exception):  # noqa: N818 - what stops it is no error
-    """What keeps a statement where it is."""
-
-    def __init__(self, node: s.Node, reason: str) -> None:
-        super().__init__(reason)
-        self.node = node
-        self.reason = reason
+_IMPORTED = frozenset({"datetime.datetime", "datetime.date", "datetime.time", "datetime.timedelta",
+                       "uuid.UUID", "decimal.Decimal"})  # fmt: skip
 
 
 class _Statement(msgspec.Struct, frozen=True, eq=False):
@@ -74,6 +73,15 @@ class _Statement(msgspec.Struct, frozen=True, eq=False):
     taken: s.Expr | None = None
     """``result.first()`` of the next line, where ``result = ...`` keeps what it gives."""
     kept: s.Assign | None = None
+    built: Built | None = None
+    """The steps before, that put together what is asked."""
+    iterated: bool = False
+    """Whether the code goes over the result, without taking its rows first."""
+
+    @property
+    def nodes(self) -> tuple[s.Node, ...]:
+        """What goes into the method, in source order."""
+        return (*(self.built.steps if self.built is not None else ()), self.asked)
 
 
 class _Parameter(msgspec.Struct, frozen=True):
@@ -84,15 +92,18 @@ class _Parameter(msgspec.Struct, frozen=True):
     """As it is written at the place."""
     kind: str
     needed: tuple[tuple[str, str], ...] = ()
+    default: str | None = None
+    """For what narrows the statement in some cases only."""
 
+    @property
+    def declared(self) -> str:
+        """The parameter of the method."""
+        return f"{self.name}: {self.kind}" + (f" = {self.default}" if self.default else "")
 
-class _Repository(msgspec.Struct, frozen=True):
-    """Where the statements on a table go: a class that is there, or a new one."""
-
-    name: str
-    path: str
-    cls: Class | None = None
-    attribute: str = "session"
+    @property
+    def argument(self) -> str:
+        """What the method is called with."""
+        return f"{self.name}={self.given}" if self.default else self.given
 
 
 def plan(app: App, target: Target) -> Iterator[Planned]:
@@ -101,26 +112,28 @@ def plan(app: App, target: Target) -> Iterator[Planned]:
         if not target.takes(function):
             continue
         for execution in app.calls.executions(function):
-            statement = _statement(app, function, execution)
-            if statement is None:
-                continue
             try:
-                yield _proposal(app, statement)
-            except _Stop as stop:
+                statement = _statement(app, function, execution)
+                if statement is not None:
+                    yield _proposal(app, statement)
+            except StaysError as stop:
                 place = f"{function.module.path}:{function.module.line(stop.node)}"
                 yield Stopped(place, f"{function.qualname}: {stop.reason}")
     if target.style == "clean":
+        yield from writes(app, target, list(_askers(app)))
         yield from ports(app, target)
 
 
 def _askers(app: App) -> Iterator[Function]:
-    """Yield the endpoints, and the functions of services that requests reach."""
+    """Yield the endpoints, and the functions that requests reach in services, and in modules that are nothing by name."""
     endpoints = {id(endpoint.node) for endpoint in app.endpoints}
     for step in app.reached:
         function, layer = step.function, app.layers.get(step.function.module.path)
         if function.module.kind != "source" or function.outer is not None:
             continue
-        is_service = layer is not None and layer.name == "service"
+        is_service = layer is not None and (
+            layer.name in {"service", "other"} or (layer.name == "repository" and layer.guessed)
+        )
         if id(function.node) in endpoints or (is_service and not _is_repository(function.owner)):
             yield function
 
@@ -141,13 +154,18 @@ def _statement(app: App, function: Function, execution: Execution) -> _Statement
     if execution.site.method == "refresh":
         return None  # reads a row that is there again
     parents = {id(child): node for node in s.walk(function.node) for child in s.children(node)}
+    asked = _whole(parents, execution.site.node)
+    steps = built(app, function, asked)
     session = _session(app, function, execution.site.node)
+    if session is None and steps is not None:
+        session = _begun_on(app, function, steps)
     if session is None:
         return None
-    asked = _whole(parents, execution.site.node)
     if not isinstance(app.types.of(asked, Where(function.module, function)), Result):
-        return _Statement(function, execution, session, asked)
+        return _Statement(function, execution, session, asked, built=steps)
     kept = parents.get(id(asked))
+    if isinstance(kept, (s.For, s.Generator)) and kept.iter is asked and not kept.is_async:
+        return _Statement(function, execution, session, asked, built=steps, iterated=True)
     if not isinstance(kept, s.Assign) or not isinstance(kept.targets[0], s.Name):
         return None
     name = kept.targets[0].id
@@ -157,7 +175,17 @@ def _statement(app: App, function: Function, execution: Execution) -> _Statement
     taken = _whole(parents, used[1])
     if taken is used[1] or _between(function.node.body, kept, taken):
         return None
-    return _Statement(function, execution, session, asked, taken, kept)
+    return _Statement(function, execution, session, asked, taken, kept, steps)
+
+
+def _begun_on(app: App, function: Function, steps: Built) -> s.Expr | None:
+    """Return the session that ``query = session.query(Order)`` is begun on."""
+    for node in s.walk(*steps.steps):
+        if isinstance(node, s.Call) and isinstance(node.func, s.Attribute):
+            session = _session(app, function, node)
+            if session is not None:
+                return session
+    return None
 
 
 def _bare(node: s.Expr) -> s.Expr:
@@ -220,38 +248,42 @@ def _proposal(app: App, statement: _Statement) -> Proposal:
     function, module = statement.function, statement.function.module
     table = app.models.table(statement.execution.table) if statement.execution.table else None
     if table is None:
-        raise _Stop(statement.asked, "the table is not known")
+        raise StaysError(statement.asked, "the table is not known")
     if table.cls.module is module:
-        raise _Stop(statement.asked, f"{table.cls.name} is defined in this file: split it first")
+        raise StaysError(
+            statement.asked, f"{table.cls.name} is defined in this file: split it first"
+        )
     parameters = _parameters(app, statement, table)
-    repository = _repository(app, function, table)
+    found = repository(app, function, table)
     kind, needed = _returned(statement, table)
-    name = _name(statement, table)
-    there = app.modules.get(repository.path)
-    body, reads = _body(app, statement, parameters, repository)
-    shared = _same(app, repository, table, body, parameters)
-    if repository.cls is not None and shared is None:
-        name = _free(app, repository.cls, name, function)
-    method = _method(statement, shared or name, parameters, kind, body)
+    last = _bare(statement.taken or statement.asked)
+    name = method_name(app, statement.execution, table, last, statement.built)
+    body, reads = _body(app, statement, parameters, found)
+    shared = _same(app, found, table, body, parameters)
+    if found.cls is not None and shared is None:
+        name = free(app, found.cls, name, function)
     wanted = [*reads, *needed, *(n for each in parameters for n in each.needed)]
-    edits, imports, new = _added(
-        app, statement, table, repository, method if not shared else "", wanted
-    )
-    brought = _bring_repository(app, module, repository, there)
+    edits, imports, new = list[Edit](), list[Import](), dict[str, str]()
+    if shared is None:
+        method = _method(statement, name, parameters, kind, body)
+        session = session_class(app, function, statement.session)
+        edits, imports, new = added(app, found, method, wanted, session)
+    brought = bring_repository(app, module, found)
     imports += brought[1]
     call = _call(statement, brought[0], shared or name, parameters)
     edits += _replaced(statement, call)
     place = f"{module.path}:{module.line(statement.asked)}"
-    title = f"{shared or name} of {repository.name} for {function.qualname} ({place})"
+    title = f"{shared or name} of {found.name} for {function.qualname} ({place})"
     return Proposal(title, tuple(edits), tuple(imports), new, places=(place,))
 
 
 def _parameters(app: App, statement: _Statement, table: Table) -> list[_Parameter]:
-    """Return what a statement reads of its function, as parameters."""
-    module = statement.function.module
-    own = {name for node in s.walk(statement.asked) for name in _comprehended(node)}
-    found: dict[str, _Parameter] = {}
-    for value in _values(statement.asked, statement.session):
+    """Return what a statement reads of its function, as parameters: what narrows it at times comes last."""
+    module, session = statement.function.module, text(statement.function.module, statement.session)
+    own = {name for node in s.walk(*statement.nodes) for name in _comprehended(node)}
+    own |= statement.built.names if statement.built is not None else frozenset()
+    places: dict[str, list[s.Expr]] = {}
+    for value in (v for node in statement.nodes for v in _values(node, statement.session)):
         root = _root(value)
         if root.id in own or root.id in module_level_imports(module):
             continue
@@ -259,19 +291,65 @@ def _parameters(app: App, statement: _Statement, table: Table) -> list[_Paramete
             if hasattr(builtins, root.id):
                 continue
             if root.id in app.linker.scope(module).names:
-                if not isinstance(app.linker.scope(module).names[root.id], Class):
-                    raise _Stop(value, f"{root.id} is defined in this file")
-                continue
-        given = text(module, value)
-        if given not in found:
-            name = next(iter(_compared(statement.asked, value)), None) or _parameter_name(value)
-            if statement.execution.by_key:
-                name = f"{snake(table.cls.name)}_id"
-            if any(each.name == name for each in found.values()):
-                name = given.replace(".", "_")
-            kind, needed = _kind(app, statement, value, table)
-            found[given] = _Parameter(name, given, kind, needed)
-    return list(found.values())
+                symbol = app.linker.scope(module).names[root.id]
+                if isinstance(symbol, Function):
+                    raise StaysError(value, f"{root.id} is defined in this file")
+                if not isinstance(symbol, Variable):
+                    continue
+        if text(module, value) != session:
+            places.setdefault(text(module, value), []).append(value)
+    found: list[_Parameter] = []
+    for given, values in places.items():
+        name = next((c for v in values for c in _equal(statement, v)), None)
+        if statement.execution.by_key:
+            name = f"{snake(table.cls.name)}_id"
+        name = name or _parameter_name(values[0])
+        if name in own or any(each.name == name for each in found):
+            name = given.replace(".", "_")
+        found.append(_parameter(app, statement, values, name, table))
+    return sorted(found, key=lambda each: each.default is not None)
+
+
+def _parameter(
+    app: App, statement: _Statement, values: list[s.Expr], name: str, table: Table
+) -> _Parameter:
+    kind, needed = _kind(app, statement, values, table)
+    given, default = text(statement.function.module, values[0]), None
+    steps = statement.built
+    if steps is not None:
+        if _is_optional(app, statement.function, values[0]):
+            kind, default = f"{kind} | None", "None"
+        elif kind == "bool":
+            default = "False"
+        if any(steps.always(value) for value in values):
+            default = None
+    return _Parameter(name, given, kind, needed, default)
+
+
+def _is_optional(app: App, function: Function, value: s.Expr) -> bool:
+    """Whether a value may be None, by its annotation."""
+    annotation = None
+    if isinstance(value, s.Name):
+        parameters = (p for p in function.node.params if p.name == value.id)
+        annotation = next((parameter.annotation for parameter in parameters), None)
+    elif isinstance(value, s.Attribute):
+        owner = app.types.of(value.value, Where(function.module, function))
+        if isinstance(owner, Instance) and isinstance(owner.cls, Class):
+            annotation = next(
+                (
+                    node.annotation
+                    for cls in app.linker.mro(owner.cls)
+                    if isinstance(cls, Class)
+                    for node in cls.node.body
+                    if isinstance(node, s.AnnAssign) and s.last_name(node.target) == value.attr
+                ),
+                None,
+            )
+    return annotation is not None and any(
+        (isinstance(node, s.Constant) and node.kind == "none") or s.last_name(node) == "Optional"
+        for node in s.walk(annotation)
+        if isinstance(node, (s.Constant, s.Name, s.Attribute))
+    )
 
 
 def _comprehended(node: s.Node) -> set[str]:
@@ -284,11 +362,14 @@ def _comprehended(node: s.Node) -> set[str]:
     return names
 
 
-def _values(node: s.Expr, session: s.Expr) -> Iterator[s.Expr]:
+def _values(node: s.Node, session: s.Expr) -> Iterator[s.Expr]:
     """Yield the longest chains of names in an expression: ``data.email``, ``limit``."""
     if node.start == session.start and node.end == session.end:
         return
     if s.dotted(node.value if isinstance(node, s.Subscript) else node) is not None:
+        yield node  # type: ignore[misc]
+        return
+    if isinstance(node, s.Call) and _is_conversion(node):
         yield node
         return
     if isinstance(node, s.Call) and isinstance(node.func, s.Attribute):
@@ -306,12 +387,18 @@ def _values(node: s.Expr, session: s.Expr) -> Iterator[s.Expr]:
             for inner in (child.target, child.iter, *child.ifs):
                 yield from _values(inner, session)
         else:
-            yield from _values(child, session)  # type: ignore[arg-type]
+            yield from _values(child, session)
+
+
+def _is_conversion(node: s.Call) -> bool:
+    """``int(number)``: it is the value, whatever it is made of."""
+    is_plain = isinstance(node.func, s.Name) and node.func.id in {"int", "str", "float", "bool"}
+    return is_plain and len(node.args) == 1 and isinstance(node.args[0], s.Name)
 
 
 def _root(value: s.Expr) -> s.Name:
-    while isinstance(value, (s.Attribute, s.Subscript)):
-        value = value.value
+    while isinstance(value, (s.Attribute, s.Subscript, s.Call)):
+        value = value.args[0] if isinstance(value, s.Call) else value.value
     assert isinstance(value, s.Name)  # noqa: S101 - only chains of names are handed in
     return value
 
@@ -342,138 +429,89 @@ def _parameter_name(value: s.Expr) -> str:
     if isinstance(value, s.Subscript):
         key = s.string(value.slice)
         return key if key is not None and key.isidentifier() else f"{_root(value).id}_value"
-    return _root(value).id
+    name = _root(value).id
+    return name.lower() if name.isupper() else name
 
 
 def _kind(
-    app: App, statement: _Statement, value: s.Expr, table: Table
+    app: App, statement: _Statement, values: list[s.Expr], table: Table
 ) -> tuple[str, tuple[tuple[str, str], ...]]:
-    """Return the type of a value as it is written, and what that needs. Raises _Stop."""
-    column = next(iter(_compared(statement.asked, value)), None)
-    if statement.execution.by_key and column is None:
-        column = next((c.name for c in table.columns.values() if c.primary_key), None)
-    known = table.columns.get(column) if column is not None else None
-    kinds: list[Type] = [app.types.of(value, Where(statement.function.module, statement.function))]
-    if known is not None:
-        kinds.append(known.type)
-        if isinstance(known.node, s.Assign) and (written := old_type(known)) is not None:
+    """Return the type of a value as it is written, and what that needs. Raises StaysError."""
+    where = Where(statement.function.module, statement.function)
+    known = next((c for v in values for c in _columns(app, statement, v, table)), None)
+    if statement.execution.by_key and known is None:
+        known = next((c for c in table.columns.values() if c.primary_key), None)
+    if known is not None and isinstance(known.node, s.Assign):
+        written = old_type(known)
+        if written is not None:
             return written, ()
-    for kind in kinds:
-        if isinstance(kind, Sequence) and kind.kind == "list":
-            each = kind.element.cls if isinstance(kind.element, Instance) else None
-            if isinstance(each, str) and each in _PLAIN:
-                return f"list[{_PLAIN[each]}]", ()
-        if isinstance(kind, Instance):
-            if isinstance(kind.cls, str) and kind.cls in _PLAIN:
-                return _PLAIN[kind.cls], ()
-            if isinstance(kind.cls, Class) and kind.cls.outer is None and not kind.args:
-                return kind.cls.name, ((kind.cls.module.name, kind.cls.name),)
-            if isinstance(kind.cls, str) and kind.cls in {
-                "datetime.datetime",
-                "uuid.UUID",
-                "datetime.date",
-            }:
-                origin, _, name = kind.cls.rpartition(".")
-                return name, ((origin, name),)
-    raise _Stop(value, f"the type of {text(statement.function.module, value)} is not known")
+    kinds = [app.types.of(value, where) for value in values]
+    for kind in (*kinds, *([known.type] if known is not None else [])):
+        found = _written(kind)
+        if found is not None:
+            return found
+    reason = f"the type of {text(statement.function.module, values[0])} is not known"
+    raise StaysError(values[0], reason)
 
 
-def _compared(asked: s.Expr, value: s.Expr) -> Iterator[str]:
-    """Yield the columns that a value is compared with."""
-    for node in s.walk(asked):
+def _written(kind: Type) -> tuple[str, tuple[tuple[str, str], ...]] | None:
+    """Return a type as it is written, and what that needs; None where it is not one of the plain ones."""
+    if isinstance(kind, Sequence) and kind.kind == "list":
+        element = _written(kind.element)
+        return (f"list[{element[0]}]", element[1]) if element is not None else None
+    if isinstance(kind, Literal):
+        return type(kind.value).__name__, ()
+    if not isinstance(kind, Instance):
+        return None
+    if isinstance(kind.cls, Class):
+        plain = kind.cls.outer is None and not kind.args
+        return (kind.cls.name, ((kind.cls.module.name, kind.cls.name),)) if plain else None
+    if kind.cls in _PLAIN:
+        return _PLAIN[kind.cls], ()
+    origin, _, name = kind.cls.rpartition(".")
+    return (name, ((origin, name),)) if kind.cls in _IMPORTED else None
+
+
+def _compared(statement: _Statement, value: s.Expr) -> Iterator[tuple[s.Attribute, str]]:
+    """Yield the columns that a value is compared with, and how."""
+    for node in s.walk(*statement.nodes):
         if isinstance(node, s.Compare) and len(node.comparators) == 1:
             sides = (node.left, node.comparators[0])
             if value in sides:
                 other = sides[0] if sides[1] is value else sides[1]
                 if isinstance(other, s.Attribute):
-                    yield other.attr
+                    yield other, node.ops[0]
 
 
-# ------------------------------------------------------------------- the repository
+def _columns(app: App, statement: _Statement, value: s.Expr, table: Table) -> Iterator[Column]:
+    """Yield the columns that a value is compared with, of the table or of one that is joined."""
+    others = {each.cls.name: each for each in (*app.tables, table)}
+    for node, _ in _compared(statement, value):
+        owner = others.get(s.last_name(node.value) or "")
+        if owner is not None and node.attr in owner.columns:
+            yield owner.columns[node.attr]
 
 
-def _repository(app: App, function: Function, table: Table) -> _Repository:
-    name = f"{table.cls.name}Repository"
-    for module in app.sources:
-        cls = app.linker.scope(module).names.get(name)
-        if isinstance(cls, Class):
-            attribute = _kept_session(app, cls)
-            if attribute is None:
-                raise _Stop(function.node, f"{name} does not keep a session")
-            return _Repository(name, module.path, cls, attribute)
-    folder = dirname(function.module.path)
-    while basename(folder) in _FOLDERS:
-        folder = dirname(folder)
-    path = join(folder, "repositories", f"{plural(snake(table.cls.name))}.py")
-    return _Repository(name, path)
-
-
-def _kept_session(app: App, cls: Class) -> str | None:
-    """Return the attribute in which a repository keeps the session that it is made with."""
-    made = _methods(app, cls).get("__init__")
-    if made is None or len(made.parameters) != 1:
-        return None
-    for statement in made.node.body:
-        if isinstance(statement, s.Assign) and isinstance(statement.value, s.Name):
-            target = statement.targets[0]
-            if statement.value.id == made.parameters[0].name and isinstance(target, s.Attribute):
-                kind = app.types.parameter(made.parameters[0], made)
-                return target.attr if app.types.session_kind(kind) else None
-    return None
-
-
-def _methods(app: App, cls: Class) -> dict[str, Function]:
-    """Return the methods of a class, inherited ones too."""
-    found: dict[str, Function] = {}
-    for each in app.linker.mro(cls):
-        if isinstance(each, Class):
-            found = {**each.own_methods, **found}
-    return found
-
-
-def _name(statement: _Statement, table: Table) -> str:
-    """Return what a statement asks, as the name of a method."""
-    last = _bare(statement.taken or statement.asked)
-    taking = s.last_name(last.func) if isinstance(last, s.Call) else None
-    query = statement.execution.query
-    if statement.execution.by_key:
-        return "get"
-    words = list(dict.fromkeys(_filtered(statement, table)))
-    if isinstance(last, s.Call) and (taking == "count" or (query is not None and query.aggregate)):
-        verb = "count"
-    elif taking in _MAYBE | _ONE | {"scalar"}:
-        verb = "get"
-    else:
-        verb = "list"
-    filters = bool(query is not None and query.filters)
-    if not words or len(words) > _MOST:
-        plain = {"count": "count", "list": "list_all"}.get(verb)
-        named = f"{verb}_for_{statement.function.name}"
-        return named if filters or plain is None else plain
-    if verb == "list" and len(words) == 1 and words[0].endswith("_id"):
-        return f"list_for_{words[0].removesuffix('_id')}"
-    return f"{verb}_by_{'_and_'.join(words)}"
-
-
-def _filtered(statement: _Statement, table: Table) -> Iterator[str]:
-    """Yield the columns of the table that a statement is narrowed by."""
-    query = statement.execution.query
-    for each in query.filters if query is not None else ():
-        for node in s.walk(each):
-            if isinstance(node, s.Attribute) and node.attr in table.columns:
-                if s.last_name(node.value) == table.cls.name:
-                    yield node.attr
+def _equal(statement: _Statement, value: s.Expr) -> Iterator[str]:
+    """Yield the columns that are to be equal to a value: it is called after them."""
+    if statement.built is not None and isinstance(value, s.Name):
+        return  # what the code around calls a filter says what it is for
+    for column, operator in _compared(statement, value):
+        if operator == "==":
+            yield column.attr
 
 
 def _returned(statement: _Statement, table: Table) -> tuple[str, list[tuple[str, str]]]:
     """Return the type of what a statement gives, where it is rows of its table."""
     last = _bare(statement.taken or statement.asked)
     taking = s.last_name(last.func) if isinstance(last, s.Call) else None
+    taking = "all" if statement.iterated else taking
     query = statement.execution.query
     row = (table.cls.module.name, table.cls.name)
     if taking == "count" and query is not None and query.legacy:
         return " -> int", []
-    if "func.count(" in text(statement.function.module, statement.asked) and query is not None:
+    source = "".join(text(statement.function.module, node) for node in statement.nodes)
+    if "func.count(" in source and query is not None:
         counted = {"one": " -> int", "scalar_one": " -> int", "scalar": " -> int | None"}
         return counted.get(taking or "", ""), []
     if statement.execution.by_key or (query is not None and query.entity is not None):
@@ -489,33 +527,38 @@ def _returned(statement: _Statement, table: Table) -> tuple[str, list[tuple[str,
 
 
 def _body(
-    app: App, statement: _Statement, parameters: list[_Parameter], repository: _Repository
+    app: App, statement: _Statement, parameters: list[_Parameter], repository: Repository
 ) -> tuple[str, list[tuple[str, str]]]:
     """Return the code of a method, and what it needs from other modules."""
     module = statement.function.module
-    for node in s.walk(statement.asked):
+    for node in s.walk(*statement.nodes):
         if isinstance(node, (s.Constant, s.JoinedStr)) and "\n" in text(module, node):
-            raise _Stop(node, "a text of several lines")
-    edits = [(statement.session, f"self.{repository.attribute}")]
+            raise StaysError(node, "a text of several lines")
     by_given = {each.given: each.name for each in parameters}
-    for value in _values(statement.asked, statement.session):
+    by_given[text(module, statement.session)] = f"self.{repository.attribute}"
+    edits = [(statement.session, f"self.{repository.attribute}")]
+    for value in (v for node in statement.nodes for v in _values(node, statement.session)):
         name = by_given.get(text(module, value))
         if name is not None:
             edits.append((value, name))
     written = _rewritten(module, statement.asked, edits)
+    if statement.iterated:
+        written = f"({written}).all()" if written.startswith("await ") else f"{written}.all()"
     if statement.taken is not None and statement.kept is not None:
         taken = text(module, statement.taken)
         written = f"({written})" if "\n" in written else written
         body = f"result = {written}\nreturn {re.sub(r'^[A-Za-z_0-9]+', 'result', taken)}"
     else:
         body = f"return ({written})" if "\n" in written else f"return {written}"
+    if statement.built is not None:
+        body = "\n".join([*lines(module, statement.built, edits), body])
     needed = []
     bound = module_level_imports(module)
-    for node in s.walk(statement.asked):
+    for node in s.walk(*statement.nodes):
         if isinstance(node, s.Name) and node.id in bound:
             origin, _, name = bound[node.id].rpartition(".")
             if name != node.id or not origin:
-                raise _Stop(node, f"{node.id} is imported in a way that is not copied")
+                raise StaysError(node, f"{node.id} is imported in a way that is not copied")
             needed.append((origin, name))
         elif isinstance(node, s.Name) and isinstance(
             app.linker.scope(module).names.get(node.id), Class
@@ -526,7 +569,8 @@ def _body(
 
 def _rewritten(module: Module, node: s.Expr, edits: list[tuple[s.Expr, str]]) -> str:
     source, parts, done = module.source, [], node.start
-    for place, written in sorted(edits, key=lambda edit: edit[0].start):
+    inside = [edit for edit in edits if node.start <= edit[0].start < node.end]
+    for place, written in sorted(inside, key=lambda edit: edit[0].start):
         parts += [source[done : place.start].decode(), written]
         done = place.end
     parts.append(source[done : node.end].decode())
@@ -534,115 +578,33 @@ def _rewritten(module: Module, node: s.Expr, edits: list[tuple[s.Expr, str]]) ->
 
 
 def _same(
-    app: App, repository: _Repository, table: Table, body: str, parameters: list[_Parameter]
+    app: App, repository: Repository, table: Table, body: str, parameters: list[_Parameter]
 ) -> str | None:
     """Return the method of a repository that is this one already, whatever its parameters are called."""
-    methods = _methods(app, repository.cls) if repository.cls is not None else {}
-    wanted = _plain_text(body, [each.name for each in parameters])
+    there = methods(app, repository.cls) if repository.cls is not None else {}
+    wanted = plain_text(body, [each.name for each in parameters])
     own = wanted.replace(f".get({table.cls.name},", ".get(self.model,")
-    for name, method in methods.items():
+    for name, method in there.items():
         first = method.node.body[0].start if method.node.body else method.node.end
-        there = method.module.source[first : method.node.end].decode()
-        if _plain_text(there, [each.name for each in method.parameters]) in {wanted, own}:
+        code = method.module.source[first : method.node.end].decode()
+        if plain_text(code, [each.name for each in method.parameters]) in {wanted, own}:
             return name
     return None
-
-
-def _plain_text(code: str, parameters: list[str]) -> str:
-    for number, name in enumerate(parameters):
-        code = re.sub(rf"(?<![\w.]){name}\b(?!\s*=[^=])", f"${number}", code)
-    return "".join(code.split()).replace(",)", ")").replace("return(", "return").rstrip(")")
-
-
-def _free(app: App, cls: Class, name: str, function: Function) -> str:
-    methods = _methods(app, cls)
-    if name not in methods:
-        return name
-    name = f"{name}_for_{function.name}"
-    number = 2
-    found = name
-    while found in methods:
-        found, number = f"{name}_{number}", number + 1
-    return found
 
 
 def _method(
     statement: _Statement, name: str, parameters: list[_Parameter], kind: str, body: str
 ) -> str:
-    given = "".join(f", {each.name}: {each.kind}" for each in parameters)
+    given = "".join(f", {each.declared}" for each in parameters)
     is_async = any(isinstance(node, s.Await) for node in s.walk(statement.asked))
     head = f"{'async ' if is_async else ''}def {name}(self{given}){kind}:"
-    lines = "".join(f"        {line}\n" for line in body.splitlines())
-    return f"    {head}\n{lines}"
-
-
-def _added(
-    app: App,
-    statement: _Statement,
-    table: Table,
-    repository: _Repository,
-    method: str,
-    wanted: list[tuple[str, str]],
-) -> tuple[list[Edit], list[Import], dict[str, str]]:
-    """Return what brings a method into its repository."""
-    if not method:
-        return [], [], {}
-    if repository.cls is not None:
-        module = repository.cls.module
-        imports: list[Import] = []
-        for origin, name in dict.fromkeys(wanted):
-            if origin != module.name:
-                brought = bring(module, origin, name)
-                if brought is None:
-                    raise _Stop(statement.asked, f"{name} means something else in {module.path}")
-                method = re.sub(rf"(?<![\w.]){name}\b", brought.name, method)
-                imports += brought.imports
-        last = repository.cls.node.body[-1]
-        lines = "\n".join(line[4:] for line in method.rstrip("\n").splitlines())
-        return [insert_after(module, last, f"\n{lines}")], imports, {}
-    kind = _session_class(app, statement)
-    names = [*dict.fromkeys([kind, *wanted])]
-    path = repository.path
-    code = (
-        f'"""The statements on {table.cls.name}."""\n\n\n'
-        f'class {repository.name}:\n    """Finds rows of {table.cls.name}."""\n\n'
-        f"    def __init__(self, session: {kind[1]}) -> None:\n        self.session = session\n\n{method}"
-    )
-    new = {path: code}
-    init = join(dirname(path), "__init__.py")
-    neighbour = join(dirname(dirname(path)), "__init__.py")
-    if neighbour in app.modules and init not in app.modules:
-        new[init] = ""
-    return [], [Import(path, origin, name) for origin, name in names], new
-
-
-def _session_class(app: App, statement: _Statement) -> tuple[str, str]:
-    """Return the class of a session, as the function that uses it knows it."""
-    module = statement.function.module
-    kind = app.types.of(statement.session, Where(module, statement.function))
-    if isinstance(kind, Instance) and isinstance(kind.cls, str):
-        for local, stands_for in module_level_imports(module).items():
-            if local == kind.cls.rpartition(".")[2] and stands_for.rpartition(".")[2] == local:
-                return stands_for.rpartition(".")[0], local
-        origin, _, name = kind.cls.rpartition(".")
-        return origin, name
-    raise _Stop(statement.session, "the type of the session is not known")
-
-
-def _bring_repository(
-    app: App, module: Module, repository: _Repository, there: Module | None
-) -> tuple[str, tuple[Import, ...]]:
-    if there is module:
-        return repository.name, ()
-    brought = bring(module, app.index.name(repository.path), repository.name)
-    if brought is None or is_taken(module, "self." + repository.name):
-        raise _Stop(module.facts.body[0], f"{repository.name} means something else here")
-    return brought.name, brought.imports
+    code = "".join(f"        {line}\n" if line else "\n" for line in body.splitlines())
+    return f"    {head}\n{code}"
 
 
 def _call(statement: _Statement, repository: str, name: str, parameters: list[_Parameter]) -> str:
     session = text(statement.function.module, statement.session)
-    given = ", ".join(each.given for each in parameters)
+    given = ", ".join(each.argument for each in parameters)
     call = f"{repository}({session}).{name}({given})"
     waits = any(isinstance(node, s.Await) for node in s.walk(statement.asked))
     return f"await {call}" if waits else call
@@ -653,13 +615,16 @@ def _replaced(statement: _Statement, call: str) -> list[Edit]:
     module, place = statement.function.module, statement.taken or statement.asked
     parents = {id(c): n for n in s.walk(statement.function.node) for c in s.children(n)}
     above = parents.get(id(place))
-    plain = (s.Assign, s.AnnAssign, s.Return, s.ExprStmt, s.Call, s.Keyword, s.For, s.Branch)
-    if call.startswith("await ") and not isinstance(above, plain):
+    inner = above.func if isinstance(above, s.Call) else None
+    inner = above.value if isinstance(above, (s.Attribute, s.Subscript)) else inner
+    if call.startswith("await ") and inner is place:
         call = f"({call})"
     edits = [Edit(module.path, place.start, place.end, call)]
     if statement.kept is not None:
         block = _block(statement.function.node.body, statement.kept)
         edits += delete_statements(module, block, [statement.kept])
+    if statement.built is not None:
+        edits.append(gone(module, statement.built))
     return edits
 
 
@@ -671,7 +636,7 @@ RECIPE = Recipe(
 )
 CASES = (
     Case(
-        "a repository for each table; equal statements share a method; what is built in steps, and writes, stay",
+        "a repository for each table; equal statements share a method; steps go with their statement, writes stay",
         {
             "shop/__init__.py": "",
             "shop/main.py": """\
@@ -749,7 +714,7 @@ def create(order: Order, session: Session = Depends(get_session)) -> Order:
         {
             "shop/routers/orders.py": """\
 from fastapi import APIRouter, Depends, HTTPException
-from sqlmodel import Session, select
+from sqlmodel import Session
 
 from shop.db import get_session
 from shop.models import Customer, Order
@@ -772,10 +737,7 @@ def orders(email: str, session: Session = Depends(get_session)) -> list[Order]:
     owner = CustomerRepository(session).get_by_email(email)
     if owner is None:
         raise HTTPException(404)
-    statement = select(Order)
-    if owner.id:
-        statement = statement.where(Order.customer_id == owner.id)
-    session.exec(statement).first()
+    OrderRepository(session).find(customer_id=owner.id)
     return list(OrderRepository(session).list_for_customer(owner.id))
 
 
@@ -800,7 +762,7 @@ from shop.models import Customer
 
 
 class CustomerRepository:
-    \"\"\"Finds rows of Customer.\"\"\"
+    \"\"\"Rows of Customer in the database.\"\"\"
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -820,10 +782,16 @@ from shop.models import Order
 
 
 class OrderRepository:
-    \"\"\"Finds rows of Order.\"\"\"
+    \"\"\"Rows of Order in the database.\"\"\"
 
     def __init__(self, session: Session) -> None:
         self.session = session
+
+    def find(self, customer_id: int | None = None) -> Order | None:
+        statement = select(Order)
+        if customer_id:
+            statement = statement.where(Order.customer_id == customer_id)
+        return self.session.exec(statement).first()
 
     def list_for_customer(self, customer_id: int) -> Sequence[Order]:
         return self.session.exec(select(Order).where(Order.customer_id == customer_id)).all()
@@ -832,7 +800,6 @@ class OrderRepository:
         return self.session.exec(select(func.count()).select_from(Order)).one()
 """,
         },
-        stopped=("shop/routers/orders.py:28",),
     ),
     Case(
         "async, into a class that is there",
@@ -979,9 +946,275 @@ def order(order_id: int, session: Session = Depends(get_session)) -> Order | Non
         stopped=("main.py:16",),
     ),
     Case(
-        "clean: ports, adapters and `Depends`; a session that nothing else needs goes",
+        "a statement that is put together in steps goes whole, with what narrows it as parameters",
+        {
+            "app/__init__.py": "",
+            "app/db.py": """\
+from typing import Annotated
+
+from fastapi import Depends
+from sqlalchemy.ext.asyncio import AsyncSession
+
+
+async def get_db() -> AsyncSession: ...
+
+
+Db = Annotated[AsyncSession, Depends(get_db)]
+""",
+            "app/filters.py": """\
+from pydantic import BaseModel
+
+from app.models import Status
+
+
+class Filters(BaseModel):
+    status: Status | None = None
+    done: bool = False
+""",
+            "app/main.py": """\
+from fastapi import FastAPI
+
+from app.routers import tasks
+
+app = FastAPI()
+app.include_router(tasks.router)
+""",
+            "app/models.py": """\
+from datetime import datetime
+from enum import Enum
+
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase): ...
+
+
+class Status(str, Enum):
+    open = "open"
+    done = "done"
+
+
+class Task(Base):
+    __tablename__ = "tasks"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    owner_id: Mapped[int]
+    title: Mapped[str]
+    status: Mapped[Status]
+    created_at: Mapped[datetime]
+
+
+class Tag(Base):
+    __tablename__ = "tags"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    task_id: Mapped[int]
+    name: Mapped[str]
+""",
+            "app/routers/__init__.py": "",
+            "app/routers/tasks.py": """\
+from datetime import datetime
+from typing import Optional
+
+from fastapi import APIRouter, HTTPException
+from sqlalchemy import func, or_, select
+
+from app.db import Db
+from app.filters import Filters
+from app.models import Status, Tag, Task
+
+router = APIRouter()
+PAGE = 20
+
+
+@router.get("/a")
+async def a(db: Db, q: Optional[str] = None, status: Status | None = None, since: datetime | None = None) -> list[int]:
+    conditions = [Task.owner_id > 0]
+    if q:
+        pattern = f"%{q}%"
+        conditions.append(Task.title.ilike(pattern))
+    # only those
+    if status is not None:
+        conditions.append(Task.status == status)
+    if since:
+        conditions.append(Task.created_at >= since)
+
+    result = await db.execute(select(Task).where(*conditions).order_by(Task.id))
+    return [task.id for task in result.scalars().all()]
+
+
+@router.get("/b/{owner_id}")
+async def b(owner_id: int, db: Db, filters: Filters, tags: list[str]) -> list[int]:
+    query = select(Task).where(Task.owner_id == owner_id)
+    if filters.status:
+        query = query.where(Task.status == filters.status)
+    elif filters.done:
+        query = query.where(Task.status == Status.done)
+    for tag in tags:
+        query = query.where(Task.id.in_(select(Tag.task_id).where(Tag.name == tag)))
+    return [task.id for task in await db.scalars(query)]
+
+
+@router.get("/c")
+async def c(db: Db, q: str = "") -> int:
+    pattern = f"%{q}%"
+    statement = select(func.count()).select_from(Task).where(or_(Task.title.ilike(pattern), Task.status == q))
+    return await db.scalar(statement) or 0
+
+
+@router.get("/d")
+async def d(db: Db, q: str = "", page: int = 0) -> dict:
+    statement = select(Task)
+    if q:
+        statement = statement.where(Task.title == q)
+    total = await db.scalar(select(func.count()).select_from(statement.subquery()))
+    rows = (await db.scalars(statement.limit(20).offset(page * 20))).all()
+    return {"total": total, "rows": [row.id for row in rows]}
+
+
+@router.get("/e")
+async def e(db: Db, sort: str = "id") -> list[int]:
+    statement = select(Task)
+    if sort == "title":
+        statement = statement.order_by(Task.title)
+    elif sort != "id":
+        raise HTTPException(422)
+    return [task.id for task in (await db.scalars(statement)).all()]
+
+
+@router.get("/f")
+async def f(db: Db) -> list[int]:
+    statement = select(Task).limit(PAGE)
+    return [task.id for task in (await db.scalars(statement)).all()]
+""",
+        },
+        {
+            "app/routers/tasks.py": """\
+from datetime import datetime
+from typing import Optional
+
+from fastapi import APIRouter, HTTPException
+from sqlalchemy import func, select
+
+from app.db import Db
+from app.filters import Filters
+from app.models import Status, Task
+from app.repositories.tasks import TaskRepository
+
+router = APIRouter()
+PAGE = 20
+
+
+@router.get("/a")
+async def a(db: Db, q: Optional[str] = None, status: Status | None = None, since: datetime | None = None) -> list[int]:
+    return [task.id for task in await TaskRepository(db).search(q=q, status=status, since=since)]
+
+
+@router.get("/b/{owner_id}")
+async def b(owner_id: int, db: Db, filters: Filters, tags: list[str]) -> list[int]:
+    return [task.id for task in await TaskRepository(db).list_for_owner(owner_id, tags, status=filters.status, done=filters.done)]
+
+
+@router.get("/c")
+async def c(db: Db, q: str = "") -> int:
+    return await TaskRepository(db).count_by_title_or_status(q) or 0
+
+
+@router.get("/d")
+async def d(db: Db, q: str = "", page: int = 0) -> dict:
+    statement = select(Task)
+    if q:
+        statement = statement.where(Task.title == q)
+    total = await db.scalar(select(func.count()).select_from(statement.subquery()))
+    rows = (await db.scalars(statement.limit(20).offset(page * 20))).all()
+    return {"total": total, "rows": [row.id for row in rows]}
+
+
+@router.get("/e")
+async def e(db: Db, sort: str = "id") -> list[int]:
+    statement = select(Task)
+    if sort == "title":
+        statement = statement.order_by(Task.title)
+    elif sort != "id":
+        raise HTTPException(422)
+    return [task.id for task in (await db.scalars(statement)).all()]
+
+
+@router.get("/f")
+async def f(db: Db) -> list[int]:
+    return [task.id for task in await TaskRepository(db).list_all(PAGE)]
+""",
+            "app/repositories/tasks.py": """\
+\"\"\"The statements on Task.\"\"\"
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.models import Status, Tag, Task
+
+
+class TaskRepository:
+    \"\"\"Rows of Task in the database.\"\"\"
+
+    def __init__(self, session: AsyncSession) -> None:
+        self.session = session
+
+    async def search(self, q: str | None = None, status: Status | None = None, since: datetime | None = None) -> Sequence[Task]:
+        conditions = [Task.owner_id > 0]
+        if q:
+            pattern = f"%{q}%"
+            conditions.append(Task.title.ilike(pattern))
+        # only those
+        if status is not None:
+            conditions.append(Task.status == status)
+        if since:
+            conditions.append(Task.created_at >= since)
+        result = await self.session.execute(select(Task).where(*conditions).order_by(Task.id))
+        return result.scalars().all()
+
+    async def list_for_owner(self, owner_id: int, tags: list[str], status: Status | None = None, done: bool = False) -> Sequence[Task]:
+        query = select(Task).where(Task.owner_id == owner_id)
+        if status:
+            query = query.where(Task.status == status)
+        elif done:
+            query = query.where(Task.status == Status.done)
+        for tag in tags:
+            query = query.where(Task.id.in_(select(Tag.task_id).where(Tag.name == tag)))
+        return (await self.session.scalars(query)).all()
+
+    async def count_by_title_or_status(self, q: str) -> int | None:
+        pattern = f"%{q}%"
+        statement = select(func.count()).select_from(Task).where(or_(Task.title.ilike(pattern), Task.status == q))
+        return await self.session.scalar(statement)
+
+    async def list_all(self, page: int) -> Sequence[Task]:
+        statement = select(Task).limit(page)
+        return (await self.session.scalars(statement)).all()
+""",
+            "app/repositories/__init__.py": "",
+        },
+        stopped=(
+            "app/routers/tasks.py:37",
+            "app/routers/tasks.py:48",
+        ),
+    ),
+    Case(
+        "clean: ports, adapters and `Depends`; writes and commits as well, so that services know no session",
         {
             "shop/__init__.py": "",
+            "shop/db.py": """\
+from typing import Annotated
+
+from fastapi import Depends
+from sqlmodel import Session
+
+
+def get_session() -> Session: ...
+
+
+SessionDep = Annotated[Session, Depends(get_session)]
+""",
             "shop/main.py": """\
 from fastapi import FastAPI
 
@@ -1005,35 +1238,6 @@ class Customer(SQLModel, table=True):
     email: str
 """,
             "shop/routers/__init__.py": "",
-            "shop/services/__init__.py": "",
-            "shop/db.py": """\
-from typing import Annotated
-
-from fastapi import Depends
-from sqlmodel import Session
-
-
-def get_session() -> Session: ...
-
-
-SessionDep = Annotated[Session, Depends(get_session)]
-""",
-            "shop/services/orders.py": """\
-from sqlmodel import Session, select
-
-from shop.models import Customer, Order
-
-
-def of_customer(email: str, session: Session) -> list[Order]:
-    owner = session.exec(select(Customer).where(Customer.email == email)).first()
-    return list(session.exec(select(Order).where(Order.customer_id == owner.id)).all()) if owner else []
-
-
-def create(order: Order, session: Session) -> None:
-    if session.get(Order, order.id) is None:
-        session.add(order)
-        session.commit()
-""",
             "shop/routers/orders.py": """\
 from fastapi import APIRouter
 
@@ -1053,31 +1257,29 @@ def orders(email: str, session: SessionDep) -> list[Order]:
 def create(order: Order, session: SessionDep) -> None:
     service.create(order, session=session)
 """,
-        },
-        {
+            "shop/services/__init__.py": "",
             "shop/services/orders.py": """\
-from sqlmodel import Session
+from sqlmodel import Session, select
 
-from shop.models import Order
-from shop.ports.customers import CustomerRepository
-from shop.ports.orders import OrderRepository
+from shop.models import Customer, Order
 
 
-def of_customer(email: str, order_repository: OrderRepository, customers: CustomerRepository) -> list[Order]:
-    owner = customers.get_by_email(email)
-    return list(order_repository.list_for_customer(owner.id)) if owner else []
+def of_customer(email: str, session: Session) -> list[Order]:
+    owner = session.exec(select(Customer).where(Customer.email == email)).first()
+    return list(session.exec(select(Order).where(Order.customer_id == owner.id)).all()) if owner else []
 
 
-def create(order: Order, session: Session, order_repository: OrderRepository) -> None:
-    if order_repository.get(order.id) is None:
+def create(order: Order, session: Session) -> None:
+    if session.get(Order, order.id) is None:
         session.add(order)
         session.commit()
 """,
+        },
+        {
             "shop/routers/orders.py": """\
 from fastapi import APIRouter
 
-from shop.db import SessionDep
-from shop.dependencies import CustomerRepositoryDep, OrderRepositoryDep
+from shop.dependencies import CustomerRepositoryDep, OrderRepositoryDep, UnitOfWorkDep
 from shop.models import Order
 from shop.services import orders as service
 
@@ -1090,8 +1292,25 @@ def orders(email: str, order_repository: OrderRepositoryDep, customers: Customer
 
 
 @router.post("/orders")
-def create(order: Order, session: SessionDep, order_repository: OrderRepositoryDep) -> None:
-    service.create(order, session=session, order_repository=order_repository)
+def create(order: Order, unit_of_work: UnitOfWorkDep, orders: OrderRepositoryDep) -> None:
+    service.create(order, unit_of_work=unit_of_work, orders=orders)
+""",
+            "shop/services/orders.py": """\
+from shop.models import Order
+from shop.ports.customers import CustomerRepository
+from shop.ports.orders import OrderRepository
+from shop.ports.unit_of_work import UnitOfWork
+
+
+def of_customer(email: str, orders: OrderRepository, customers: CustomerRepository) -> list[Order]:
+    owner = customers.get_by_email(email)
+    return list(orders.list_for_customer(owner.id)) if owner else []
+
+
+def create(order: Order, unit_of_work: UnitOfWork, orders: OrderRepository) -> None:
+    if orders.get(order.id) is None:
+        orders.add(order)
+        unit_of_work.commit()
 """,
             "shop/repositories/customers.py": """\
 \"\"\"The statements on Customer.\"\"\"
@@ -1102,7 +1321,7 @@ from shop.models import Customer
 
 
 class SqlCustomerRepository:
-    \"\"\"Finds rows of Customer.\"\"\"
+    \"\"\"Rows of Customer in the database.\"\"\"
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -1122,7 +1341,7 @@ from shop.models import Order
 
 
 class SqlOrderRepository:
-    \"\"\"Finds rows of Order.\"\"\"
+    \"\"\"Rows of Order in the database.\"\"\"
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -1132,21 +1351,28 @@ class SqlOrderRepository:
 
     def get(self, order_id: int) -> Order | None:
         return self.session.get(Order, order_id)
+
+    def add(self, order: Order) -> None:
+        self.session.add(order)
 """,
-            "shop/ports/customers.py": """\
-\"\"\"What the application asks of Customer rows.\"\"\"
+            "shop/repositories/unit_of_work.py": """\
+\"\"\"The transaction of a use case.\"\"\"
 
-from typing import Protocol
-
-from shop.models import Customer
+from sqlmodel import Session
 
 
-class CustomerRepository(Protocol):
-    \"\"\"Finds rows, wherever they are kept.\"\"\"
+class SqlUnitOfWork:
+    \"\"\"The transaction of a session.\"\"\"
 
-    def get_by_email(self, email: str) -> Customer | None: ...
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def commit(self) -> None:
+        self.session.commit()
+
+    def rollback(self) -> None:
+        self.session.rollback()
 """,
-            "shop/ports/__init__.py": "",
             "shop/dependencies.py": """\
 \"\"\"What endpoints depend on.\"\"\"
 
@@ -1157,23 +1383,46 @@ from fastapi import Depends
 from shop.db import SessionDep
 from shop.ports.customers import CustomerRepository
 from shop.ports.orders import OrderRepository
+from shop.ports.unit_of_work import UnitOfWork
 from shop.repositories.customers import SqlCustomerRepository
 from shop.repositories.orders import SqlOrderRepository
+from shop.repositories.unit_of_work import SqlUnitOfWork
 
 
-def get_customer_repository(session: SessionDep) -> CustomerRepository:
+async def get_customer_repository(session: SessionDep) -> CustomerRepository:
     return SqlCustomerRepository(session)
 
 
 CustomerRepositoryDep = Annotated[CustomerRepository, Depends(get_customer_repository)]
 
 
-def get_order_repository(session: SessionDep) -> OrderRepository:
+async def get_order_repository(session: SessionDep) -> OrderRepository:
     return SqlOrderRepository(session)
 
 
 OrderRepositoryDep = Annotated[OrderRepository, Depends(get_order_repository)]
+
+
+async def get_unit_of_work(session: SessionDep) -> UnitOfWork:
+    return SqlUnitOfWork(session)
+
+
+UnitOfWorkDep = Annotated[UnitOfWork, Depends(get_unit_of_work)]
 """,
+            "shop/ports/customers.py": """\
+\"\"\"What the application asks of Customer rows.\"\"\"
+
+from typing import Protocol
+
+from shop.models import Customer
+
+
+class CustomerRepository(Protocol):
+    \"\"\"Rows of Customer, wherever they are kept.\"\"\"
+
+    def get_by_email(self, email: str) -> Customer | None: ...
+""",
+            "shop/ports/__init__.py": "",
             "shop/ports/orders.py": """\
 \"\"\"What the application asks of Order rows.\"\"\"
 
@@ -1184,13 +1433,943 @@ from shop.models import Order
 
 
 class OrderRepository(Protocol):
-    \"\"\"Finds rows, wherever they are kept.\"\"\"
+    \"\"\"Rows of Order, wherever they are kept.\"\"\"
 
     def list_for_customer(self, customer_id: int) -> Sequence[Order]: ...
 
     def get(self, order_id: int) -> Order | None: ...
+
+    def add(self, order: Order) -> None: ...
+""",
+            "shop/ports/unit_of_work.py": """\
+\"\"\"The transaction of a use case.\"\"\"
+
+from typing import Protocol
+
+
+class UnitOfWork(Protocol):
+    \"\"\"What a use case changes is kept as a whole, or not at all.\"\"\"
+
+    def commit(self) -> None: ...
+
+    def rollback(self) -> None: ...
 """,
         },
+        target=Target(style="clean"),
+    ),
+    Case(
+        "clean: classes that are given repositories, inherited methods, sessions of two dependencies, a name that means something else",
+        {
+            "app/__init__.py": "",
+            "app/db.py": """\
+from typing import Annotated
+
+from fastapi import Depends
+from sqlmodel import Session
+
+
+def get_session() -> Session: ...
+
+
+SessionDep = Annotated[Session, Depends(get_session)]
+""",
+            "app/dependencies.py": """\
+from typing import Annotated
+
+from fastapi import Depends
+from sqlmodel import Session
+
+from app.db import get_session
+from app.services.orders import OrderService
+
+
+def get_replica() -> Session: ...
+
+
+SessionDep = Annotated[Session, Depends(get_replica)]
+
+
+def get_order_service(session: Annotated[Session, Depends(get_session)]) -> OrderService:
+    return OrderService(session)
+
+
+OrderServiceDep = Annotated[OrderService, Depends(get_order_service)]
+""",
+            "app/main.py": """\
+from fastapi import FastAPI
+
+from app.routers import orders
+
+app = FastAPI()
+app.include_router(orders.router)
+""",
+            "app/models.py": """\
+from sqlmodel import Field, SQLModel
+
+
+class Order(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    note: str = ""
+
+
+class Line(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    order_id: int | None = None
+
+
+class Report(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+""",
+            "app/repositories/__init__.py": "",
+            "app/repositories/base.py": """\
+from typing import Generic, TypeVar
+
+from sqlmodel import Session, SQLModel
+
+ModelT = TypeVar("ModelT", bound=SQLModel)
+
+
+class Repository(Generic[ModelT]):
+    model: type[ModelT]
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def get(self, row_id: int) -> ModelT | None:
+        return self.session.get(self.model, row_id)
+""",
+            "app/repositories/orders.py": """\
+from app.models import Order
+from app.repositories.base import Repository
+
+
+class OrderRepository(Repository[Order]):
+    model = Order
+""",
+            "app/repositories/reports.py": """\
+from sqlalchemy import Engine
+
+from app.models import Report
+
+
+class ReportRepository:
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def sales(self) -> list[Report]: ...
+""",
+            "app/routers/__init__.py": "",
+            "app/routers/orders.py": """\
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from sqlalchemy import Engine
+from sqlmodel import Session
+
+from app.db import SessionDep
+from app.dependencies import OrderServiceDep, get_replica
+from app.models import Order, Report
+from app.repositories.orders import OrderRepository
+from app.repositories.reports import ReportRepository
+
+router = APIRouter()
+
+
+def get_engine() -> Engine: ...
+
+
+def get_reports(engine: Annotated[Engine, Depends(get_engine)]) -> ReportRepository:
+    return ReportRepository(engine)
+
+
+Reports = Annotated[ReportRepository, Depends(get_reports)]
+
+
+@router.post("/orders")
+def place(order: Order, service: OrderServiceDep) -> Order:
+    return service.place(order)
+
+
+@router.get("/orders/{order_id}")
+def read(order_id: int, session: SessionDep) -> Order | None:
+    return OrderRepository(session).get(order_id)
+
+
+@router.get("/replica/{order_id}")
+def replica(order_id: int, session: Annotated[Session, Depends(get_replica)]) -> Order | None:
+    return OrderRepository(session).get(order_id)
+
+
+@router.get("/last")
+def last(session: SessionDep) -> Order | None:
+    repository = OrderRepository(session)
+    return repository.get(1)
+
+
+@router.get("/reports")
+def reports(found: Reports) -> list[Report]:
+    return found.sales()
+""",
+            "app/services/__init__.py": "",
+            "app/services/lines.py": """\
+from sqlmodel import Session
+
+from app.models import Line, Order
+from app.repositories.orders import OrderRepository
+
+
+def add(session: Session, order: Order) -> None:
+    repository = OrderRepository(session)
+    if repository.get(order.id) is not None:
+        session.add(Line(order_id=order.id))
+""",
+            "app/services/orders.py": """\
+from sqlmodel import Session
+
+from app.models import Line, Order
+from app.repositories.orders import OrderRepository
+from app.services import lines
+
+
+class OrderService:
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.orders = OrderRepository(session)
+
+    def get(self, order_id: int) -> Order | None:
+        return self.orders.get(order_id)
+
+    def place(self, order: Order) -> Order:
+        self.session.add(order)
+        self.session.flush()
+        lines.add(self.session, order)
+        self.session.commit()
+        self.session.refresh(order)
+        return order
+""",
+        },
+        {
+            "app/dependencies.py": """\
+from typing import Annotated
+
+from fastapi import Depends
+from sqlmodel import Session
+
+from app.db import get_session
+from app.ports.orders import OrderRepository
+from app.repositories.lines import SqlLineRepository
+from app.repositories.orders import SqlOrderRepository
+from app.repositories.unit_of_work import SqlUnitOfWork
+from app.services.orders import OrderService
+
+
+def get_replica() -> Session: ...
+
+
+SessionDep = Annotated[Session, Depends(get_replica)]
+
+
+def get_order_service(session: Annotated[Session, Depends(get_session)]) -> OrderService:
+    return OrderService(SqlUnitOfWork(session), SqlOrderRepository(session), SqlLineRepository(session))
+
+
+OrderServiceDep = Annotated[OrderService, Depends(get_order_service)]
+
+
+async def get_order_repository(session: Annotated[Session, Depends(get_session)]) -> OrderRepository:
+    return SqlOrderRepository(session)
+
+
+OrderRepositoryDep = Annotated[OrderRepository, Depends(get_order_repository)]
+""",
+            "app/repositories/orders.py": """\
+from app.models import Order
+from app.repositories.base import Repository
+
+
+class SqlOrderRepository(Repository[Order]):
+    model = Order
+
+    def add(self, order: Order) -> None:
+        self.session.add(order)
+""",
+            "app/repositories/reports.py": """\
+from sqlalchemy import Engine
+
+from app.models import Report
+
+
+class SqlReportRepository:
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def sales(self) -> list[Report]: ...
+""",
+            "app/routers/orders.py": """\
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from sqlalchemy import Engine
+from sqlmodel import Session
+
+from app.dependencies import OrderRepositoryDep, OrderServiceDep, get_replica
+from app.models import Order, Report
+from app.ports.reports import ReportRepository
+from app.repositories.orders import SqlOrderRepository
+from app.repositories.reports import SqlReportRepository
+
+router = APIRouter()
+
+
+def get_engine() -> Engine: ...
+
+
+def get_reports(engine: Annotated[Engine, Depends(get_engine)]) -> ReportRepository:
+    return SqlReportRepository(engine)
+
+
+Reports = Annotated[ReportRepository, Depends(get_reports)]
+
+
+@router.post("/orders")
+def place(order: Order, service: OrderServiceDep) -> Order:
+    return service.place(order)
+
+
+@router.get("/orders/{order_id}")
+def read(order_id: int, orders: OrderRepositoryDep) -> Order | None:
+    return orders.get(order_id)
+
+
+@router.get("/replica/{order_id}")
+def replica(order_id: int, session: Annotated[Session, Depends(get_replica)]) -> Order | None:
+    return SqlOrderRepository(session).get(order_id)
+
+
+@router.get("/last")
+def last(orders: OrderRepositoryDep) -> Order | None:
+    return orders.get(1)
+
+
+@router.get("/reports")
+def reports(found: Reports) -> list[Report]:
+    return found.sales()
+""",
+            "app/services/lines.py": """\
+from app.models import Line, Order
+from app.ports.lines import LineRepository
+from app.ports.orders import OrderRepository
+
+
+def add(orders: OrderRepository, lines: LineRepository, order: Order) -> None:
+    if orders.get(order.id) is not None:
+        lines.add(Line(order_id=order.id))
+""",
+            "app/services/orders.py": """\
+from app.models import Line, Order
+from app.ports.lines import LineRepository
+from app.ports.orders import OrderRepository
+from app.ports.unit_of_work import UnitOfWork
+from app.services import lines
+
+
+class OrderService:
+    def __init__(self, unit_of_work: UnitOfWork, orders: OrderRepository, lines: LineRepository) -> None:
+        self.unit_of_work = unit_of_work
+        self.lines = lines
+        self.orders = orders
+
+    def get(self, order_id: int) -> Order | None:
+        return self.orders.get(order_id)
+
+    def place(self, order: Order) -> Order:
+        self.orders.add(order)
+        self.unit_of_work.flush()
+        lines.add(self.orders, self.lines, order)
+        self.unit_of_work.commit()
+        self.unit_of_work.refresh(order)
+        return order
+""",
+            "app/repositories/unit_of_work.py": """\
+\"\"\"The transaction of a use case.\"\"\"
+
+from sqlmodel import Session
+
+
+class SqlUnitOfWork:
+    \"\"\"The transaction of a session.\"\"\"
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def commit(self) -> None:
+        self.session.commit()
+
+    def rollback(self) -> None:
+        self.session.rollback()
+
+    def flush(self) -> None:
+        self.session.flush()
+
+    def refresh(self, row: object) -> None:
+        self.session.refresh(row)
+""",
+            "app/repositories/lines.py": """\
+\"\"\"The statements on Line.\"\"\"
+
+from sqlmodel import Session
+
+from app.models import Line
+
+
+class SqlLineRepository:
+    \"\"\"Rows of Line in the database.\"\"\"
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def add(self, line: Line) -> None:
+        self.session.add(line)
+""",
+            "app/ports/lines.py": """\
+\"\"\"What the application asks of Line rows.\"\"\"
+
+from typing import Protocol
+
+from app.models import Line
+
+
+class LineRepository(Protocol):
+    \"\"\"Rows of Line, wherever they are kept.\"\"\"
+
+    def add(self, line: Line) -> None: ...
+""",
+            "app/ports/__init__.py": "",
+            "app/ports/orders.py": """\
+\"\"\"What the application asks of Order rows.\"\"\"
+
+from typing import Protocol
+
+from app.models import Order
+
+
+class OrderRepository(Protocol):
+    \"\"\"Rows of Order, wherever they are kept.\"\"\"
+
+    def get(self, row_id: int) -> Order | None: ...
+
+    def add(self, order: Order) -> None: ...
+""",
+            "app/ports/reports.py": """\
+\"\"\"What the application asks of Report rows.\"\"\"
+
+from typing import Protocol
+
+from app.models import Report
+
+
+class ReportRepository(Protocol):
+    \"\"\"Rows of Report, wherever they are kept.\"\"\"
+
+    def sales(self) -> list[Report]: ...
+""",
+            "app/ports/unit_of_work.py": """\
+\"\"\"The transaction of a use case.\"\"\"
+
+from typing import Protocol
+
+
+class UnitOfWork(Protocol):
+    \"\"\"What a use case changes is kept as a whole, or not at all.\"\"\"
+
+    def commit(self) -> None: ...
+
+    def rollback(self) -> None: ...
+
+    def flush(self) -> None: ...
+
+    def refresh(self, row: object) -> None: ...
+""",
+        },
+        target=Target(style="clean"),
+    ),
+    Case(
+        "legacy queries in steps, with a join; the last, the open ones",
+        {
+            "app/__init__.py": "",
+            "app/db.py": """\
+from sqlalchemy.orm import Session
+
+
+def get_db() -> Session: ...
+""",
+            "app/main.py": """\
+from fastapi import FastAPI
+
+from app.routers import issues
+
+app = FastAPI()
+app.include_router(issues.router)
+""",
+            "app/models.py": """\
+from sqlalchemy import Column, ForeignKey, Integer, String
+from sqlalchemy.orm import declarative_base
+
+Base = declarative_base()
+
+
+class User(Base):
+    __tablename__ = "users"
+    id = Column(Integer, primary_key=True)
+    name = Column(String(50))
+
+
+class Issue(Base):
+    __tablename__ = "issues"
+    id = Column(Integer, primary_key=True)
+    project_id = Column(Integer)
+    assignee_id = Column(Integer, ForeignKey("users.id"))
+    status = Column(String(20))
+    number = Column(Integer)
+""",
+            "app/routers/__init__.py": "",
+            "app/routers/issues.py": """\
+from typing import Optional
+
+from fastapi import APIRouter, Depends
+from sqlalchemy.orm import Session
+
+from app import models
+from app.db import get_db
+
+router = APIRouter()
+
+
+@router.get("/projects/{project_id}/issues")
+def issues(project_id: int, status: Optional[str] = None, assignee: Optional[str] = None, db: Session = Depends(get_db)):
+    query = db.query(models.Issue).filter(models.Issue.project_id == project_id)
+    if status:
+        query = query.filter(models.Issue.status == status)
+    if assignee:
+        query = query.join(models.User, models.Issue.assignee_id == models.User.id)
+        query = query.filter(models.User.name == assignee)
+    found = query.order_by(models.Issue.number).all()
+    return [issue.number for issue in found]
+
+
+@router.get("/projects/{project_id}/last")
+def last(project_id: int, db: Session = Depends(get_db)):
+    issue = db.query(models.Issue).filter(models.Issue.project_id == project_id).order_by(models.Issue.number.desc()).first()
+    return issue.number if issue else None
+
+
+@router.get("/open")
+def number_open(db: Session = Depends(get_db)):
+    return db.query(models.Issue).filter(models.Issue.status == "open").count()
+
+
+@router.get("/page")
+def page(offset: int = 0, status: Optional[str] = None, db: Session = Depends(get_db)):
+    query = db.query(models.Issue)
+    if status:
+        query = query.filter(models.Issue.status == status)
+    return {"total": query.count(), "rows": [row.number for row in query.offset(offset).all()]}
+
+
+@router.get("/chosen")
+def chosen(mine: bool = False, db: Session = Depends(get_db)):
+    if mine:
+        query = db.query(models.Issue).filter(models.Issue.assignee_id == 1)
+    else:
+        query = db.query(models.Issue)
+    print("asking")
+    return [row.number for row in query.all()]
+""",
+        },
+        {
+            "app/routers/issues.py": """\
+from typing import Optional
+
+from fastapi import APIRouter, Depends
+from sqlalchemy.orm import Session
+
+from app import models
+from app.db import get_db
+from app.repositories.issues import IssueRepository
+
+router = APIRouter()
+
+
+@router.get("/projects/{project_id}/issues")
+def issues(project_id: int, status: Optional[str] = None, assignee: Optional[str] = None, db: Session = Depends(get_db)):
+    found = IssueRepository(db).list_for_project(project_id, status=status, assignee=assignee)
+    return [issue.number for issue in found]
+
+
+@router.get("/projects/{project_id}/last")
+def last(project_id: int, db: Session = Depends(get_db)):
+    issue = IssueRepository(db).get_last_for_project(project_id)
+    return issue.number if issue else None
+
+
+@router.get("/open")
+def number_open(db: Session = Depends(get_db)):
+    return IssueRepository(db).count_open()
+
+
+@router.get("/page")
+def page(offset: int = 0, status: Optional[str] = None, db: Session = Depends(get_db)):
+    query = db.query(models.Issue)
+    if status:
+        query = query.filter(models.Issue.status == status)
+    return {"total": query.count(), "rows": [row.number for row in query.offset(offset).all()]}
+
+
+@router.get("/chosen")
+def chosen(mine: bool = False, db: Session = Depends(get_db)):
+    if mine:
+        query = db.query(models.Issue).filter(models.Issue.assignee_id == 1)
+    else:
+        query = db.query(models.Issue)
+    print("asking")
+    return [row.number for row in query.all()]
+""",
+            "app/repositories/issues.py": """\
+\"\"\"The statements on Issue.\"\"\"
+
+from sqlalchemy.orm import Session
+
+from app import models
+from app.models import Issue
+
+
+class IssueRepository:
+    \"\"\"Rows of Issue in the database.\"\"\"
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def list_for_project(self, project_id: int, status: str | None = None, assignee: str | None = None) -> list[Issue]:
+        query = self.session.query(models.Issue).filter(models.Issue.project_id == project_id)
+        if status:
+            query = query.filter(models.Issue.status == status)
+        if assignee:
+            query = query.join(models.User, models.Issue.assignee_id == models.User.id)
+            query = query.filter(models.User.name == assignee)
+        return query.order_by(models.Issue.number).all()
+
+    def get_last_for_project(self, project_id: int) -> Issue | None:
+        return self.session.query(models.Issue).filter(models.Issue.project_id == project_id).order_by(models.Issue.number.desc()).first()
+
+    def count_open(self) -> int:
+        return self.session.query(models.Issue).filter(models.Issue.status == "open").count()
+""",
+            "app/repositories/__init__.py": "",
+        },
+        stopped=(
+            "app/routers/issues.py:35",
+            "app/routers/issues.py:45",
+        ),
+    ),
+    Case(
+        "clean, async: a class that a test makes, rows of no known table, and what runs in the background stay",
+        {
+            "app/__init__.py": "",
+            "app/db.py": """\
+from typing import Annotated
+
+from fastapi import Depends
+from sqlalchemy.ext.asyncio import AsyncSession
+
+
+
+async def get_db() -> AsyncSession: ...
+
+
+Db = Annotated[AsyncSession, Depends(get_db)]
+""",
+            "app/main.py": """\
+from fastapi import FastAPI
+
+from app.routers import posts
+
+app = FastAPI()
+app.include_router(posts.router)
+""",
+            "app/models.py": """\
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase): ...
+
+
+class Post(Base):
+    __tablename__ = "posts"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str]
+
+
+class Tag(Base):
+    __tablename__ = "tags"
+    id: Mapped[int] = mapped_column(primary_key=True)
+""",
+            "app/repositories/__init__.py": "",
+            "app/repositories/tags.py": """\
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.models import Tag
+
+
+class TagRepository:
+    def __init__(self, session: AsyncSession) -> None:
+        self.session = session
+
+    async def get(self, tag_id: int) -> Tag | None:
+        return await self.session.get(Tag, tag_id)
+""",
+            "app/routers/__init__.py": "",
+            "app/routers/posts.py": """\
+from fastapi import APIRouter, BackgroundTasks
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.db import Db
+from app.models import Post
+from app.repositories.tags import TagRepository
+
+router = APIRouter()
+
+
+@router.post("/posts")
+async def create(title: str, db: Db) -> int:
+    post = Post(title=title)
+    db.add(post)
+    await db.commit()
+    await db.refresh(post)
+    return post.id
+
+
+@router.post("/many")
+async def create_all(titles: list[str], db: Db) -> None:
+    posts = [Post(title=title) for title in titles]
+    db.add_all(posts)
+    await db.commit()
+
+
+@router.delete("/posts/{post_id}")
+async def delete(post_id: int, db: Db) -> None:
+    post = await db.get(Post, post_id)
+    if post is not None:
+        await db.delete(post)
+        await db.commit()
+
+
+@router.get("/tags/{tag_id}")
+async def tag(tag_id: int, db: Db) -> int:
+    found = await TagRepository(db).get(tag_id)
+    return found.id if found else 0
+
+
+@router.post("/keep")
+async def keep(kept, db: Db) -> None:
+    db.add(kept)
+    await db.commit()
+
+
+async def clean_up(db: AsyncSession) -> None:
+    db.add(Post(title="cleaned"))
+    await db.commit()
+
+
+@router.post("/clean")
+async def clean(db: Db, background: BackgroundTasks) -> None:
+    background.add_task(clean_up, db)
+    await clean_up(db)
+""",
+            "tests/__init__.py": "",
+            "tests/test_tags.py": """\
+from app.repositories.tags import TagRepository
+
+
+async def test_tag(session):
+    assert await TagRepository(session).get(1) is None
+""",
+        },
+        {
+            "app/routers/posts.py": """\
+from fastapi import APIRouter, BackgroundTasks
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.db import Db
+from app.dependencies import PostRepositoryDep, UnitOfWorkDep
+from app.models import Post
+from app.repositories.tags import TagRepository
+
+router = APIRouter()
+
+
+@router.post("/posts")
+async def create(title: str, unit_of_work: UnitOfWorkDep, posts: PostRepositoryDep) -> int:
+    post = Post(title=title)
+    posts.add(post)
+    await unit_of_work.commit()
+    await unit_of_work.refresh(post)
+    return post.id
+
+
+@router.post("/many")
+async def create_all(titles: list[str], unit_of_work: UnitOfWorkDep, post_repository: PostRepositoryDep) -> None:
+    posts = [Post(title=title) for title in titles]
+    post_repository.add_all(posts)
+    await unit_of_work.commit()
+
+
+@router.delete("/posts/{post_id}")
+async def delete(post_id: int, unit_of_work: UnitOfWorkDep, posts: PostRepositoryDep) -> None:
+    post = await posts.get(post_id)
+    if post is not None:
+        await posts.delete(post)
+        await unit_of_work.commit()
+
+
+@router.get("/tags/{tag_id}")
+async def tag(tag_id: int, db: Db) -> int:
+    found = await TagRepository(db).get(tag_id)
+    return found.id if found else 0
+
+
+@router.post("/keep")
+async def keep(kept, db: Db) -> None:
+    db.add(kept)
+    await db.commit()
+
+
+async def clean_up(db: AsyncSession) -> None:
+    db.add(Post(title="cleaned"))
+    await db.commit()
+
+
+@router.post("/clean")
+async def clean(db: Db, background: BackgroundTasks) -> None:
+    background.add_task(clean_up, db)
+    await clean_up(db)
+""",
+            "app/repositories/posts.py": """\
+\"\"\"The statements on Post.\"\"\"
+
+from collections.abc import Iterable
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.models import Post
+
+
+class SqlPostRepository:
+    \"\"\"Rows of Post in the database.\"\"\"
+
+    def __init__(self, session: AsyncSession) -> None:
+        self.session = session
+
+    async def get(self, post_id: int) -> Post | None:
+        return await self.session.get(Post, post_id)
+
+    def add(self, post: Post) -> None:
+        self.session.add(post)
+
+    def add_all(self, posts: Iterable[Post]) -> None:
+        self.session.add_all(posts)
+
+    async def delete(self, post: Post) -> None:
+        await self.session.delete(post)
+""",
+            "app/repositories/unit_of_work.py": """\
+\"\"\"The transaction of a use case.\"\"\"
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+
+class SqlUnitOfWork:
+    \"\"\"The transaction of a session.\"\"\"
+
+    def __init__(self, session: AsyncSession) -> None:
+        self.session = session
+
+    async def commit(self) -> None:
+        await self.session.commit()
+
+    async def rollback(self) -> None:
+        await self.session.rollback()
+
+    async def refresh(self, row: object) -> None:
+        await self.session.refresh(row)
+""",
+            "app/dependencies.py": """\
+\"\"\"What endpoints depend on.\"\"\"
+
+from typing import Annotated
+
+from fastapi import Depends
+
+from app.db import Db
+from app.ports.posts import PostRepository
+from app.ports.unit_of_work import UnitOfWork
+from app.repositories.posts import SqlPostRepository
+from app.repositories.unit_of_work import SqlUnitOfWork
+
+
+async def get_post_repository(session: Db) -> PostRepository:
+    return SqlPostRepository(session)
+
+
+PostRepositoryDep = Annotated[PostRepository, Depends(get_post_repository)]
+
+
+async def get_unit_of_work(session: Db) -> UnitOfWork:
+    return SqlUnitOfWork(session)
+
+
+UnitOfWorkDep = Annotated[UnitOfWork, Depends(get_unit_of_work)]
+""",
+            "app/ports/posts.py": """\
+\"\"\"What the application asks of Post rows.\"\"\"
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from app.models import Post
+
+
+class PostRepository(Protocol):
+    \"\"\"Rows of Post, wherever they are kept.\"\"\"
+
+    async def get(self, post_id: int) -> Post | None: ...
+
+    def add(self, post: Post) -> None: ...
+
+    def add_all(self, posts: Iterable[Post]) -> None: ...
+
+    async def delete(self, post: Post) -> None: ...
+""",
+            "app/ports/__init__.py": "",
+            "app/ports/unit_of_work.py": """\
+\"\"\"The transaction of a use case.\"\"\"
+
+from typing import Protocol
+
+
+class UnitOfWork(Protocol):
+    \"\"\"What a use case changes is kept as a whole, or not at all.\"\"\"
+
+    async def commit(self) -> None: ...
+
+    async def rollback(self) -> None: ...
+
+    async def refresh(self, row: object) -> None: ...
+""",
+        },
+        stopped=(
+            "app/routers/posts.py:44",
+            "tests/test_tags.py:1",
+        ),
         target=Target(style="clean"),
     ),
 )

@@ -23,18 +23,15 @@ ORDER = (
     "response-schemas",
     "extract-service",
     "domain-errors",
-    "extract-repository",
-    "unit-of-work",
-    "eager-load",
-    "ports-and-adapters",
     "paginate",
+    "unit-of-work",
+    "extract-repository",
+    "ports-and-adapters",
     "app-factory",
 )
-"""First what makes the code readable for the others, then from the outside in, then the set-up.
-
-Rows are loaded together twice: what reads them is moved afterwards as it should be, and loops that committed for each
-row do so once when a use case has become one transaction.
-"""
+"""First what makes the code readable for the others, then from the outside in, then the set-up."""
+_ROUNDS = 4
+"""How often all of them are asked: what one has changed may be what another one waits for."""
 _CLEAN = frozenset({"ports-and-adapters"})
 """Only where the domain is to know nothing of what is outside."""
 
@@ -51,28 +48,39 @@ class State(msgspec.Struct, frozen=True):
 
 def restructure(tree: Tree, style: Style, *, contract_changes: bool) -> Steps:
     """Make the fixes and every recipe, in order, until none of them has anything to do."""
-    tree = yield from fixes(tree, Choice(contract_changes=contract_changes))
-    for place, name in enumerate(ORDER):
-        registered = recipes().get(name)
-        if registered is None or (name in _CLEAN and style != "clean"):
-            continue
-        if registered.recipe.contract and not contract_changes:
-            continue
-        steps = refactor(tree, registered, Target(style=style))
-        tree = yield from _done(steps) if name in ORDER[place + 1 :] else steps
-    return (yield from fixes(tree, Choice(contract_changes=contract_changes)))
+    choice = Choice(contract_changes=contract_changes)
+    wanted = [
+        recipes()[name]
+        for name in ORDER
+        if (name not in _CLEAN or style == "clean")
+        and (contract_changes or not recipes()[name].recipe.contract)
+    ]
+    left: list[Left] = []
+    for _ in range(_ROUNDS):
+        before, left = tree, []
+        tree = yield from _made(fixes(tree, choice), left)
+        for recipe in wanted:
+            tree = yield from _made(refactor(tree, recipe, Target(style=style)), left)
+        if tree is before:
+            break
+    yield from left  # where it stands in the end
+    return tree
 
 
-def _done(steps: Steps) -> Steps:
-    """Return steps without what they leave alone, which is for the next time that they are made."""
-    answer: bool | None = None
+def _made(steps: Steps, left: list[Left]) -> Steps:
+    """Make steps, and put aside what they leave alone."""
+    accepted: bool | None = None
     while True:
         try:
-            made = steps.send(answer)
-        except StopIteration as stopped:
-            last: Tree = stopped.value
+            each = steps.send(accepted)
+        except StopIteration as stop:
+            last: Tree = stop.value
             return last
-        answer = None if isinstance(made, Left) else (yield made)
+        accepted = None
+        if isinstance(each, Left):
+            left.append(each)
+        else:
+            accepted = yield each
 
 
 def state(tree: Tree) -> State:

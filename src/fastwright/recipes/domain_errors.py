@@ -13,10 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from posixpath import commonpath, dirname, join
-
-import msgspec
 
 from fastwright.app.model import App
 from fastwright.app.raises import HTTP_EXCEPTION, Raised
@@ -29,44 +26,13 @@ from fastwright.edit.source import text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.recipes._from_rules import hits_of
+from fastwright.recipes._http_errors import CLASSES, Change, change_of
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
 from fastwright.rules.evidence import place
 
 _RULE = "http-exception-in-service"
 _BASE = "DomainError"
 _MODULES = (("errors.py", "error_handlers.py"), ("domain_errors.py", "domain_error_handlers.py"))
-_CLASSES = {
-    400: ("InvalidRequestError", "What was asked for makes no sense."),
-    401: ("NotAuthenticatedError", "It is not known who asks."),
-    402: ("PaymentRequiredError", "It has to be paid for first."),
-    403: ("PermissionDeniedError", "Whoever asks may not do this."),
-    404: ("NotFoundError", "There is no such thing."),
-    405: ("NotAllowedError", "This cannot be done here."),
-    409: ("ConflictError", "It contradicts what is there."),
-    410: ("GoneError", "It is not there any more."),
-    412: ("PreconditionFailedError", "It is not as it was expected to be."),
-    413: ("TooLargeError", "It is larger than what is taken."),
-    415: ("UnsupportedTypeError", "It is of a kind that is not taken."),
-    422: ("InvalidValueError", "A value is not what it has to be."),
-    423: ("LockedError", "Somebody else is at it."),
-    424: ("DependencyFailedError", "What it depends on failed."),
-    429: ("TooManyRequestsError", "It was asked for too often."),
-    500: ("InternalError", "Something went wrong inside."),
-    501: ("NotImplementedYetError", "This is not there yet."),
-    502: ("UpstreamError", "A service behind this one gave a wrong answer."),
-    503: ("UnavailableError", "It cannot be done at the moment."),
-    504: ("UpstreamTimeoutError", "A service behind this one did not answer."),
-}
-"""Status -> the class that stands for it, and its docstring."""
-
-
-class _Change(msgspec.Struct, frozen=True, eq=False):
-    """A raise that becomes one of a class of the application."""
-
-    raised: Raised
-    status: int
-    detail: str
-    """The argument, as it is written."""
 
 
 def plan(app: App, target: Target) -> Iterator[Planned]:
@@ -79,9 +45,9 @@ def plan(app: App, target: Target) -> Iterator[Planned]:
         yield Stopped(_line(found[0]), reason)
         return
     way = _Way(app)
-    changes: list[_Change] = []
+    changes: list[Change] = []
     for raised in found:
-        change = _change(raised)
+        change = change_of(raised)
         stop = change if isinstance(change, str) else way.stop(raised)
         if isinstance(change, str) or stop is not None:
             yield Stopped(_line(raised), str(stop))
@@ -103,22 +69,6 @@ def _raises(app: App, target: Target) -> Iterator[Raised]:
 
 def _line(raised: Raised) -> str:
     return f"{raised.function.module.path}:{raised.function.module.line(raised.node)}"
-
-
-def _change(raised: Raised) -> _Change | str:
-    """Return what a raise becomes, or why it stays."""
-    call = raised.node.exc
-    if raised.cls != HTTP_EXCEPTION or not isinstance(call, s.Call):
-        return "raises a subclass of HTTPException, or one that was made before"
-    if raised.status is None or raised.status not in _CLASSES:
-        return "the status is not written out, or has no name in the application's words"
-    named = {keyword.arg for keyword in call.keywords}
-    if len(call.args) > len(("status", "detail")) or not named <= {"status_code", "detail"}:
-        return "has headers, or arguments that are not read"
-    detail = call.argument(1, "detail")
-    if detail is not None:
-        return _Change(raised, raised.status, text(raised.function.module, detail))
-    return _Change(raised, raised.status, f'"{HTTPStatus(raised.status).phrase}"')
 
 
 def _whole_stop(app: App) -> str | None:
@@ -202,7 +152,7 @@ def _only_raises(handler: s.ExceptHandler) -> bool:
 # ------------------------------------------------------------------- the change
 
 
-def _proposal(app: App, changes: list[_Change], way: _Way) -> Iterator[Planned]:
+def _proposal(app: App, changes: list[Change], way: _Way) -> Iterator[Planned]:
     free = _free(app, _folder(changes))
     if free is None:
         yield Stopped(_line(changes[0].raised), "the modules for errors are there already")
@@ -213,9 +163,9 @@ def _proposal(app: App, changes: list[_Change], way: _Way) -> Iterator[Planned]:
     imports: list[Import] = []
     for change in changes:
         module = change.raised.function.module
-        brought = bring(module, module_name, _CLASSES[change.status][0])
+        brought = bring(module, module_name, CLASSES[change.status][0])
         if brought is None or change.raised.node.exc is None:
-            yield Stopped(_line(change.raised), f"{_CLASSES[change.status][0]} is taken there")
+            yield Stopped(_line(change.raised), f"{CLASSES[change.status][0]} is taken there")
             return
         written = f"{brought.name}({change.detail})"
         edits.append(replace(module, change.raised.node.exc, written))
@@ -238,7 +188,7 @@ def _proposal(app: App, changes: list[_Change], way: _Way) -> Iterator[Planned]:
                 line = f"{brought.name}({variable})"
                 edits.append(insert_after(application.module, statement, line))
                 imports += brought.imports
-    statuses = {change.status: _CLASSES[change.status] for change in changes}
+    statuses = {change.status: CLASSES[change.status] for change in changes}
     new = {
         errors: _errors(statuses),
         handlers: _handlers(statuses, module_name),
@@ -257,7 +207,7 @@ def _free(app: App, folder: str) -> tuple[str, str] | None:
     return None
 
 
-def _folder(changes: list[_Change]) -> str:
+def _folder(changes: list[Change]) -> str:
     """Return the innermost folder that holds all of the business code that raises, but no layer's own."""
     folders = [dirname(change.raised.function.module.path) for change in changes]
     found = commonpath(folders) if all(folders) else ""

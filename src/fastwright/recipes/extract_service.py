@@ -15,7 +15,8 @@ returns before statements that stay. Without a target, only what the rule `fat-e
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from functools import cached_property
 from posixpath import basename, dirname, join
 
 import msgspec
@@ -23,7 +24,8 @@ import msgspec
 from fastwright.app.model import App
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function
-from fastwright.app.types import Instance, Type
+from fastwright.app.types import NONE, UNKNOWN, Instance, Literal, Type, alternatives
+from fastwright.edit.apply import edited
 from fastwright.edit.builders import behind_imports, first_byte
 from fastwright.edit.fix import Edit, Import
 from fastwright.edit.move import Move, Part, Unmovable
@@ -32,15 +34,16 @@ from fastwright.edit.reads import binds, reads
 from fastwright.edit.source import indentation, line_start, next_line, text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
+from fastwright.recipes._business import does_business
+from fastwright.recipes._http_parts import InTheWay, Parts, always_bound, divide, value_of
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
-from fastwright.rules.architecture.fat_endpoint import weigh
 
-_HTTP = ("fastapi.Request", "fastapi.responses.", "fastapi.BackgroundTasks", "fastapi.UploadFile",
-         "fastapi.websockets.")  # fmt: skip
 _ROUTERS = frozenset({"routers", "router", "routes", "api", "endpoints", "views", "controllers"})
 _IMPORTS = (s.Import, s.ImportFrom)
 _MOVABLE = (s.FunctionDef, s.ClassDef, s.Assign, s.AnnAssign, s.TypeAliasStmt)
 _LOGGER = "logging.getLogger(__name__)"
+_OPEN = frozenset({"builtins.list", "builtins.dict", "builtins.set", "builtins.tuple"})
+"""Of what, has to be said."""
 
 
 class _Need(msgspec.Struct, frozen=True):
@@ -60,13 +63,28 @@ class _Stop(Exception):  # noqa: N818 - what stops it is no error
         self.local = local
 
 
+class _Made(msgspec.Struct, frozen=True):
+    """How a parameter is written, what the endpoint gives for it, and the imports that it needs."""
+
+    name: str
+    type: str
+    given: str
+    imports: tuple[Import, ...] = ()
+
+    @property
+    def declared(self) -> str:
+        return f"{self.name}: {self.type}" if self.type else self.name
+
+
 def plan(app: App, target: Target) -> Iterator[Planned]:
-    """Yield one change for each fat endpoint."""
+    """Yield one change for each endpoint that does more than HTTP."""
     for endpoint in app.endpoints:
         if not target.takes(endpoint) or endpoint.module.kind != "source":
             continue
+        if any(route.kind != "http" for route in app.routes_for(endpoint)):
+            continue
         asked = target.name is not None
-        if (asked or weigh(app, endpoint).is_fat) and not _is_thin(endpoint):
+        if not _is_thin(endpoint) and (asked or does_business(app, endpoint)):
             yield from _planned(app, endpoint)
 
 
@@ -113,23 +131,21 @@ class _Extraction:
             raise _Stop(node, "is a generator")
         if self._endpoint.owner is not None or self._endpoint.outer is not None:
             raise _Stop(node, "is a method, or stands in another function")
-        moved, kept = self._split()
+        parts = self._parts
+        moved = parts.moved
         if len(moved) == 1 and isinstance(moved[0], (s.Assign, s.ExprStmt)):
             return None  # one call, and what HTTP makes of it
         path, exists = self._service()
         taken = self._app.modules.get(path)
         if taken is not None and is_taken(taken, node.name):
             raise _Stop(node, f"{path} has a {node.name} already")
-        parameters, imports = self._parameters(moved, path)
+        parameters = self._parameters(path)
         reads = [need for need in self._reads(moved, path) if need.needed is not None]
-        results = self._results(moved, kept)
-        stem = basename(path).removesuffix(".py")
-        alias = stem if stem.endswith("service") else f"{stem}_service"
-        if is_taken(self._module, alias):
-            raise _Stop(node, f"{alias} means something else here")
-        returned, of_return = self._returned(results, kept, path)
-        function = self._function(moved, parameters, results, returned)
-        edits = [self._replaced(moved, kept, alias, [name for name, _ in parameters], results)]
+        results = self._results()
+        alias = self._alias(path)
+        returned, of_return = self._returned(results, path)
+        function = self._function(parameters, results, returned)
+        edits = [self._replaced(alias, parameters, results), *self._streams(results)]
         new: dict[str, str] = {}
         if exists:
             end = len(self._app.modules[path].source)
@@ -144,68 +160,115 @@ class _Extraction:
         used = Import(self._module.path, package or name, name if package else None, other)
         title = f"{node.name} of {self._module.path} moves to {path}"
         needed = [each.needed for each in reads if each.needed is not None]
+        needed += [each for parameter in parameters for each in parameter.imports]
         place = f"{self._module.path}:{self._module.line(node)}"
-        return Proposal(
-            title, tuple(edits), (used, *imports, *of_return, *needed), new, places=(place,)
-        )
+        return Proposal(title, tuple(edits), (used, *of_return, *needed), new, places=(place,))
+
+    def _alias(self, path: str) -> str:
+        """Return the name of the service module in the endpoint's file."""
+        node, name = self._endpoint.node, self._app.index.name(path)
+        for local, stands_for in module_level_imports(self._module).items():
+            if stands_for == name:
+                return local
+        stem = basename(path).removesuffix(".py")
+        alias = stem if stem.endswith("service") else f"{stem}_service"
+        if is_taken(self._module, alias):
+            raise _Stop(node, f"{alias} means something else here")
+        return alias
 
     # ------------------------------------------------------------ what is moved
 
-    def _split(self) -> tuple[list[s.Stmt], list[s.Stmt]]:
-        """Return the statements that move, and those at the end that speak HTTP."""
-        speaking = self._http_names()
-        first = len(self._statements)
-        for number, statement in enumerate(self._statements):
-            if any(isinstance(n, s.Name) and n.id in speaking for n in s.walk(statement)):
-                first = number
-                break
-        moved, kept = self._statements[:first], self._statements[first:]
-        if not moved:
-            raise _Stop(self._statements[0], "uses the request or the response from the beginning")
-        for statement in moved if kept else []:
-            for node in s.walk_scope(statement):
-                if isinstance(node, s.Return):
-                    raise _Stop(node, "returns early, before statements that have to stay")
-        for node in s.walk(*moved):
+    @cached_property
+    def _parts(self) -> Parts:
+        try:
+            parts = divide(self._app, self._endpoint, self._statements)
+        except InTheWay as stop:
+            raise _Stop(stop.node, stop.reason) from stop
+        for node in s.walk(*parts.moved):
             if isinstance(node, s.Call) and s.last_name(node.func) in {"locals", "globals"}:
                 raise _Stop(node, "looks at its own names")
-        return moved, kept
+        return parts
 
-    def _http_names(self) -> set[str]:
-        found = set()
-        for parameter in self._endpoint.parameters:
-            kind = self._app.types.parameter(parameter, self._endpoint)
-            if (
-                isinstance(kind, Instance)
-                and isinstance(kind.cls, str)
-                and kind.cls.startswith(_HTTP)
-            ):
-                found.add(parameter.name)
-        return found
-
-    def _results(self, moved: list[s.Stmt], kept: list[s.Stmt]) -> list[str]:
+    def _results(self) -> list[str]:
         """Return the names that the moved code makes and the rest reads."""
-        made = _left_behind(moved)
-        read = [n.id for n in s.walk(*kept) if isinstance(n, s.Name)]
-        return list(dict.fromkeys(name for name in read if name in made))
+        moved, tail = self._parts.moved, self._parts.tail
+        made, always = _left_behind(moved), always_bound(moved)
+        always |= {parameter.name for parameter in self._endpoint.parameters}
+        read = {n.id: n for n in reversed(list(s.walk(*tail))) if isinstance(n, s.Name)}
+        for name, node in read.items():
+            if name in made and name not in always:
+                raise _Stop(node, f"{name} is not there in every case")
+        return [name for name in reversed(read) if name in made]
+
+    def _streamed(self, name: str) -> s.Call | None:
+        """Return the one use of a generator that is defined in the moved code: ``rows()``."""
+        moved, tail = self._parts.moved, self._parts.tail
+        defined = [n for n in moved if isinstance(n, s.FunctionDef) and n.name == name]
+        if not defined:
+            return None
+        calls = [
+            n
+            for n in s.walk(*tail)
+            if isinstance(n, s.Call) and isinstance(n.func, s.Name) and n.func.id == name
+        ]
+        uses = [n for n in s.walk(*tail) if isinstance(n, s.Name) and n.id == name]
+        plain = len(calls) == 1 and not calls[0].args and not calls[0].keywords
+        if not defined[0].is_generator or not plain or len(uses) != 1:
+            raise _Stop(uses[0], f"{name} is defined in what would move")
+        return calls[0]
+
+    def _streams(self, results: list[str]) -> Iterator[Edit]:
+        """Yield the edits of the calls of generators that the service makes."""
+        for name in results:
+            call = self._streamed(name)
+            if call is not None:
+                yield Edit(self._module.path, call.start, call.end, name)
 
     # ------------------------------------------------------------ what it needs
 
-    def _parameters(
-        self, moved: list[s.Stmt], path: str
-    ) -> tuple[list[tuple[str, str]], list[Import]]:
-        """Return the parameters of the service with their types, and the imports for those."""
-        read = {n.id for n in s.walk(*moved) if isinstance(n, s.Name)}
-        found: list[tuple[str, str]] = []
-        imports: list[Import] = []
+    def _parameters(self, path: str) -> list[_Made]:
+        """Return the parameters of the service: what the moved code reads of the endpoint."""
+        parts = self._parts
+        gone = {id(n) for handed in parts.handed for n in s.walk(handed.node)}
+        read = {n.id for n in s.walk(*parts.moved) if isinstance(n, s.Name) and id(n) not in gone}
+        found: list[_Made] = []
         for parameter in self._endpoint.parameters:
-            if parameter.name not in read:
-                continue
-            kind = self._app.types.parameter(parameter, self._endpoint)
-            written, needed = self._type(parameter, kind, path)
-            found.append((parameter.name, written))
-            imports += needed
-        return found, imports
+            if parameter.name in read:
+                kind = self._app.types.parameter(parameter, self._endpoint)
+                written, imports = self._type(parameter, kind, path)
+                found.append(_Made(parameter.name, written, parameter.name, tuple(imports)))
+        known = {parameter.name for parameter in self._endpoint.parameters}
+        for statement in [*parts.head, *parts.early]:
+            for name in sorted((_left_behind([statement]) & read) - known):
+                known.add(name)
+                found.append(self._of_head(name, statement, path))
+        for handed in parts.handed:
+            if handed.name not in known:
+                known.add(handed.name)
+                imports = [Import(path, module, name) for module, name in handed.imports]
+                found.append(_Made(handed.name, handed.type, handed.written, tuple(imports)))
+        return found
+
+    def _of_head(self, name: str, statement: s.Stmt, path: str) -> _Made:
+        """Return the parameter for what a statement makes that stays before the call."""
+        if name not in always_bound([*self._parts.head, *self._parts.early]):
+            raise _Stop(statement, f"{name} is not there in every case")
+        value = statement.value if isinstance(statement, s.Assign) else None
+        if isinstance(value, s.Await):
+            method = s.last_name(value.value.func) if isinstance(value.value, s.Call) else None
+            if method == "json":
+                return _Made(name, "Any", name, (Import(path, "typing", "Any"),))
+            if method in {"body", "read"}:
+                return _Made(name, "bytes", name)
+        if value is not None:
+            handed = value_of(self._app, self._endpoint, value)
+            if handed is not None:
+                imports = [Import(path, module, each) for module, each in handed.imports]
+                return _Made(name, handed.type, name, tuple(imports))
+        node = s.Name(statement.end, statement.end, name)
+        kind = self._app.types.of(node, Where(self._module, self._endpoint))
+        written, imports = self._known(kind, path)
+        return _Made(name, written, name, tuple(imports))
 
     def _type(self, node: s.Parameter, kind: Type, path: str) -> tuple[str, list[Import]]:
         annotation = node.annotation
@@ -215,18 +278,67 @@ class _Extraction:
         elif isinstance(annotation, s.Name) and isinstance(kind, Instance) and not kind.args:
             return self._class(node, kind, path)  # an alias, or the class itself
         if annotation is None:
-            raise _Stop(node, f"{node.name} has no type")
+            return self._known(kind, path)
         needed = [need for need in self._names([annotation], path) if need.needed is not None]
         return text(self._module, annotation), [n.needed for n in needed if n.needed is not None]
 
-    def _returned(
-        self, results: list[str], kept: list[s.Stmt], path: str
-    ) -> tuple[str, list[Import]]:
-        """Return `` -> Order`` where the endpoint says so and it can be written in the other file."""
+    def _known(self, kind: Type, path: str) -> tuple[str, list[Import]]:
+        """Return a type as it is written, as far as it is known: else nothing is said."""
+        options = [each for each in alternatives(kind) if each != NONE]
+        found = options[0] if len(options) == 1 else UNKNOWN
+        if isinstance(found, Literal):
+            return type(found.value).__name__, []
+        if not isinstance(found, Instance):
+            return "", []
+        written, imports = _written(found)
+        if found.args:
+            inner = [self._known(each, path) for each in found.args]
+            if not written or not all(each for each, _ in inner):
+                return "", []
+            written = f"{written}[{', '.join(each for each, _ in inner)}]"
+            imports += [each for _, more in inner for each in more]
+        elif not written:
+            try:
+                written, imports = self._class(self._endpoint.node, found, path)
+            except _Stop:
+                return "", []
+        if found.cls in _OPEN and not found.args:
+            return "", []
+        imports = [msgspec.structs.replace(each, file=path) for each in imports]
+        return (
+            written if len(options) == len(alternatives(kind)) else f"{written} | None"
+        ), imports
+
+    def _returned(self, results: list[str], path: str) -> tuple[str, list[Import]]:
+        """Return `` -> Order``, as far as it is known what the service gives."""
+        if results:
+            written = [self._made(name, path) for name in results]
+            imports = [each for _, more in written for each in more]
+            if not all(each for each, _ in written):
+                return "", []
+            names = ", ".join(each for each, _ in written)
+            return (f" -> tuple[{names}]" if len(written) > 1 else f" -> {names}"), imports
+        given = [
+            node.value
+            for node in s.walk_scope(*self._parts.moved)
+            if isinstance(node, s.Return) and node.value is not None
+        ]
         annotation = self._endpoint.node.returns
-        if len(results) == 1:
-            return self._made(results[0], kept, path)
-        if results or annotation is None:
+        if not given:
+            is_typed = annotation is not None or all(
+                p.annotation for p in self._endpoint.parameters
+            )
+            return (" -> None" if is_typed else ""), []
+        kinds = {
+            self._known(self._app.types.of(each, Where(self._module, self._endpoint)), path)[0]
+            for each in given
+        }
+        if len(kinds) == 1 and self._is_row(given[0]):
+            written_, imports_ = self._known(
+                self._app.types.of(given[0], Where(self._module, self._endpoint)), path
+            )
+            return f" -> {written_}", imports_
+        if annotation is None:
             return "", []
         try:
             needed = [need.needed for need in self._names([annotation], path)]
@@ -236,17 +348,26 @@ class _Extraction:
             each for each in needed if each is not None
         ]
 
-    def _made(self, name: str, kept: list[s.Stmt], path: str) -> tuple[str, list[Import]]:
-        """Return the type of what the service makes, where it is one of the application's classes."""
-        used = next(n for n in s.walk(*kept) if isinstance(n, s.Name) and n.id == name)
-        kind = self._app.types.of(used, Where(self._module, self._endpoint))
-        if not isinstance(kind, Instance) or not isinstance(kind.cls, Class) or kind.args:
+    def _is_row(self, node: s.Expr) -> bool:
+        """Whether what is given is a row, or rows: not the schema that the endpoint says it answers with."""
+        kind = self._app.types.of(node, Where(self._module, self._endpoint))
+        inner = kind.args if isinstance(kind, Instance) and kind.args else (kind,)
+        return all(
+            isinstance(each, Instance)
+            and isinstance(each.cls, Class)
+            and self._app.types.is_table(each.cls)
+            for one in inner
+            for each in alternatives(one)
+            if each != NONE
+        )
+
+    def _made(self, name: str, path: str) -> tuple[str, list[Import]]:
+        """Return the type of what the service makes."""
+        call = self._streamed(name)
+        if call is not None:
             return "", []
-        try:
-            written, imports = self._class(self._endpoint.node, kind, path)
-        except _Stop:
-            return "", []
-        return f" -> {written}", imports
+        used = next(n for n in s.walk(*self._parts.tail) if isinstance(n, s.Name) and n.id == name)
+        return self._known(self._app.types.of(used, Where(self._module, self._endpoint)), path)
 
     def _class(
         self, node: s.Parameter | s.FunctionDef, kind: Instance, path: str
@@ -267,15 +388,18 @@ class _Extraction:
 
     def _reads(self, moved: list[s.Stmt], path: str) -> list[_Need]:
         own = _bound(moved) | {parameter.name for parameter in self._endpoint.parameters}
-        return [need for need in self._names(moved, path) if need.name not in own]
+        gone = {id(node) for handed in self._parts.handed for node in s.walk(handed.node)}
+        return [need for need in self._names(moved, path, gone) if need.name not in own]
 
-    def _names(self, nodes: list[s.Stmt] | list[s.Expr], path: str) -> Iterator[_Need]:
+    def _names(
+        self, nodes: list[s.Stmt] | list[s.Expr], path: str, gone: Collection[int] = ()
+    ) -> Iterator[_Need]:
         """Yield what code reads from its file. Raises _Stop for what the file defines itself."""
         bound = module_level_imports(self._module)
         own = _bound(self._statements) | {p.name for p in self._endpoint.parameters}
         seen: set[str] = set()
         for node in s.walk(*nodes):
-            if not isinstance(node, s.Name) or node.id in seen or node.id in own:
+            if not isinstance(node, s.Name) or id(node) in gone or node.id in seen | own:
                 continue
             seen.add(node.id)
             if node.id in bound:
@@ -290,6 +414,8 @@ class _Extraction:
 
     def _import(self, path: str, local: str, origin: str) -> Import | None:
         """Return the import that a file needs for a name; none for what it defines itself."""
+        if origin.startswith("fastapi.concurrency."):
+            origin = origin.replace("fastapi", "starlette", 1)  # a service knows no FastAPI
         needed = _import(path, local, origin)
         own = needed.module == self._app.index.name(path) and needed.name == local
         return None if own and path in self._app.modules else needed
@@ -302,7 +428,7 @@ class _Extraction:
         body = self._module.facts.body
         by_name = {each: n for n, statement in enumerate(body) for each in binds(statement)}
         loggers = {each for each in by_name if self._is_logger(each)}
-        others = {n.id for n in s.walk(*self._split()[0]) if isinstance(n, s.Name)}
+        others = {n.id for n in s.walk(*self._parts.moved) if isinstance(n, s.Name)}
         wanted, waiting = set[int](), [name, *sorted(others & set(by_name) - loggers)]
         while waiting:
             number = by_name.get(waiting.pop())
@@ -408,23 +534,42 @@ class _Extraction:
 
     # ---------------------------------------------------------------- the texts
 
-    def _function(
-        self,
-        moved: list[s.Stmt],
-        parameters: list[tuple[str, str]],
-        results: list[str],
-        returned: str,
-    ) -> str:
-        node, source = self._endpoint.node, self._module.source
-        start = line_start(source, first_byte(moved[0]))
-        start = self._comments_above(start)
-        end = next_line(source, max(moved[-1].end - 1, moved[-1].start))
-        body = source[start:end].decode().rstrip("\r\n")
+    def _function(self, parameters: list[_Made], results: list[str], returned: str) -> str:
+        node, moved = self._endpoint.node, self._parts.moved
+        source = self._module.source
+        start, end = self._range
         inner = indentation(source, moved[0].start)
-        given = ", ".join(f"{name}: {kind}" for name, kind in parameters)
+        given = ", ".join(parameter.declared for parameter in parameters)
         head = f"{'async ' if _awaits(moved) else ''}def {node.name}({given}){returned}:\n"
-        tail = f"\n{inner}return {', '.join(results)}" if results else ""
+        body = edited(source[start:end], self._inside(start)).decode().rstrip("\r\n")
+        made = [f"{name}()" if self._streamed(name) else name for name in results]
+        tail = f"\n{inner}return {', '.join(made)}" if results else ""
         return f"{head}{body}{tail}\n"
+
+    @property
+    def _range(self) -> tuple[int, int]:
+        """Return where the moved lines begin, with the comments above, and end."""
+        moved, source = self._parts.moved, self._module.source
+        start = self._comments_above(line_start(source, first_byte(moved[0])))
+        return start, next_line(source, max(moved[-1].end - 1, moved[-1].start))
+
+    def _inside(self, start: int) -> list[Edit]:
+        """Return the edits of the moved code: what is handed over, and what is done before."""
+        edits = [
+            Edit("", handed.node.start - start, handed.node.end - start, handed.name)
+            for handed in self._parts.handed
+        ]
+        return [*edits, *(Edit("", first - start, end - start, "") for first, end in self._early)]
+
+    @property
+    def _early(self) -> list[tuple[int, int]]:
+        """The lines of what stands between the moved code and stays."""
+        source, moved = self._module.source, self._parts.moved
+        return [
+            (line_start(source, each.start), next_line(source, each.end - 1))
+            for each in self._parts.early
+            if moved[0].start < each.start < moved[-1].start
+        ]
 
     def _comments_above(self, start: int) -> int:
         """Return where the comments begin that stand above a line."""
@@ -437,24 +582,18 @@ class _Extraction:
             start = above
         return start
 
-    def _replaced(
-        self,
-        moved: list[s.Stmt],
-        kept: list[s.Stmt],
-        alias: str,
-        given: list[str],
-        results: list[str],
-    ) -> Edit:
+    def _replaced(self, alias: str, parameters: list[_Made], results: list[str]) -> Edit:
         """Return the edit that puts the call where the moved code was."""
-        node, source = self._endpoint.node, self._module.source
-        start = self._comments_above(line_start(source, first_byte(moved[0])))
-        end = next_line(source, max(moved[-1].end - 1, moved[-1].start))
-        call = f"{'await ' if _awaits(moved) else ''}{alias}.{node.name}({', '.join(given)})"
+        parts, source = self._parts, self._module.source
+        start, end = self._range
+        given = ", ".join(parameter.given for parameter in parameters)
+        call = f"{'await ' if _awaits(parts.moved) else ''}{alias}.{self._endpoint.name}({given})"
         if results:
             call = f"{', '.join(results)} = {call}"
-        elif not kept:
+        elif any(isinstance(n, s.Return) and n.value for n in s.walk_scope(*parts.moved)):
             call = f"return {call}"
-        line = f"{indentation(source, moved[0].start)}{call}\n"
+        before = b"".join(source[first:behind] for first, behind in self._early).decode()
+        line = f"{before}{indentation(source, parts.moved[0].start)}{call}\n"
         return Edit(self._module.path, start, end, line)
 
 
@@ -466,6 +605,16 @@ def _awaits(statements: list[s.Stmt]) -> bool:
         or (isinstance(node, s.Comp) and any(part.is_async for part in node.generators))
         for node in s.walk_scope(*statements)
     )
+
+
+def _written(kind: Instance) -> tuple[str, list[Import]]:
+    """Return the name of a class of Python's own that takes types: ``list``, ``Sequence``."""
+    if not kind.args or not isinstance(kind.cls, str):
+        return "", []
+    module, _, name = kind.cls.rpartition(".")
+    if module == "builtins":
+        return name, []
+    return name, [Import("", "collections.abc" if module == "typing" else module, name)]
 
 
 def _import(path: str, local: str, origin: str) -> Import:

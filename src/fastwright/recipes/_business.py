@@ -13,7 +13,7 @@ from fastwright.rules.architecture.fat_endpoint import Weight, weigh
 
 _WORK = 2
 """Statements, outside calls, and calls of what asks the database: one is fetching, two are a use case."""
-_STATEMENTS, _BRANCHES = 8, 2
+_STATEMENTS, _BRANCHES = 5, 2
 """What an endpoint has that computes with what it fetched."""
 
 

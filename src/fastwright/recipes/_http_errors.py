@@ -33,6 +33,7 @@ CLASSES = {
     504: ("UpstreamTimeoutError", "A service behind this one did not answer."),
 }
 """Status -> the class that stands for it, and its docstring."""
+_ARGUMENTS = ("status_code", "detail", "headers")
 
 
 class Change(msgspec.Struct, frozen=True, eq=False):
@@ -42,6 +43,13 @@ class Change(msgspec.Struct, frozen=True, eq=False):
     status: int
     detail: str
     """The argument, as it is written."""
+    headers: str | None = None
+    """The headers of the answer, as they are written: constants."""
+
+    @property
+    def name(self) -> str:
+        """The class."""
+        return CLASSES[self.status][0]
 
 
 def change_of(raised: Raised) -> Change | str:
@@ -52,9 +60,29 @@ def change_of(raised: Raised) -> Change | str:
     if raised.status is None or raised.status not in CLASSES:
         return "the status is not written out, or has no name in the application's words"
     named = {keyword.arg for keyword in call.keywords}
-    if len(call.args) > len(("status", "detail")) or not named <= {"status_code", "detail"}:
-        return "has headers, or arguments that are not read"
+    if len(call.args) > len(_ARGUMENTS) or not named <= {"status_code", *_ARGUMENTS[1:]}:
+        return "has arguments that are not read"
+    module, headers = raised.function.module, call.argument(2, "headers")
+    written = _constant(headers) if headers is not None else None
+    if headers is not None and written is None:
+        return "has headers that are not written out"
     detail = call.argument(1, "detail")
-    if detail is not None:
-        return Change(raised, raised.status, text(raised.function.module, detail))
-    return Change(raised, raised.status, f'"{HTTPStatus(raised.status).phrase}"')
+    told = text(module, detail) if detail is not None else f'"{HTTPStatus(raised.status).phrase}"'
+    return Change(raised, raised.status, told, written)
+
+
+def _constant(headers: s.Expr) -> str | None:
+    """Return headers as they are written, where they are the same whenever they are made."""
+    if not isinstance(headers, s.Dict):
+        return None
+    parts = [*headers.keys, *headers.values]
+    if any(s.string(part) is None for part in parts):
+        return None
+    pairs = zip(headers.keys, headers.values, strict=True)
+    return ", ".join(
+        f"{_quoted(s.string(key))}: {_quoted(s.string(value))}" for key, value in pairs
+    )
+
+
+def _quoted(value: str | None) -> str:
+    return f'"{value}"' if value is not None and '"' not in value else repr(value)

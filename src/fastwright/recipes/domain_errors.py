@@ -2,10 +2,13 @@
 
 `raise HTTPException(404, "Order not found")` in a service or repository becomes `raise NotFoundError("Order not found")`: an
 exception of the application, without HTTP in it, from a new module `errors.py`. A second new module, `error_handlers.py`, answers each
-class with the status and body that clients got before, and is registered where the application is made. `except HTTPException: raise`
-on the way lets the new exceptions pass as well.
+class with the status, body and headers that clients got before, and is registered where the application is made. Where both modules
+are there already, they grow. `except HTTPException: raise` on the way lets the new exceptions pass as well.
 
-Left alone, with the line: exceptions with headers or with a status that is not written out, raises on whose way something catches
+Business code is what the rule `http-exception-in-service` says; modules of any name that ask the database; and what either calls, also
+where endpoints call it as well.
+
+Left alone, with the line: exceptions with headers or a status that are not written out, raises on whose way something catches
 `HTTPException` and does more than raise it again, what WebSockets reach, and applications that answer `HTTPException` in a way of their own.
 """
 
@@ -15,19 +18,24 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from posixpath import commonpath, dirname, join
 
+import msgspec
+
+from fastwright.app.layers import BUSINESS
 from fastwright.app.model import App
 from fastwright.app.raises import HTTP_EXCEPTION, Raised
 from fastwright.app.setup.result import Application
 from fastwright.app.symbols import Function
-from fastwright.edit.builders import insert_after, replace
+from fastwright.edit.builders import insert, insert_after, replace
 from fastwright.edit.fix import Edit, Import
-from fastwright.edit.names import bring
+from fastwright.edit.names import bring, is_taken
+from fastwright.edit.reads import binds
 from fastwright.edit.source import text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.recipes._from_rules import hits_of
 from fastwright.recipes._http_errors import CLASSES, Change, change_of
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
+from fastwright.rules.architecture._http import http_functions
 from fastwright.rules.evidence import place
 
 _RULE = "http-exception-in-service"
@@ -44,7 +52,7 @@ def plan(app: App, target: Target) -> Iterator[Planned]:
     if reason is not None:
         yield Stopped(_line(found[0]), reason)
         return
-    way = _Way(app)
+    way, hierarchy = _Way(app), _hierarchy(app)
     changes: list[Change] = []
     for raised in found:
         change = change_of(raised)
@@ -53,18 +61,64 @@ def plan(app: App, target: Target) -> Iterator[Planned]:
             yield Stopped(_line(raised), str(stop))
         else:
             changes.append(change)
-    if changes:
-        yield from _proposal(app, changes, way)
+    same = _same_headers(changes, hierarchy)
+    for change in changes:
+        if change not in same:
+            yield Stopped(_line(change.raised), "has other headers than others of this status")
+    if same:
+        yield from _proposal(app, same, way, hierarchy)
+
+
+def _same_headers(changes: list[Change], hierarchy: _Hierarchy | None) -> list[Change]:
+    """Return the changes whose answers have the headers that most of that status have: a class has one answer."""
+    found = []
+    for change in changes:
+        headers = [each.headers for each in changes if each.status == change.status]
+        wanted = max(headers, key=headers.count)
+        if hierarchy is not None and change.status in hierarchy.classes:
+            wanted = hierarchy.headers.get(change.status)
+        if change.headers == wanted:
+            found.append(change)
+    return found
 
 
 def _raises(app: App, target: Target) -> Iterator[Raised]:
     """Yield each HTTPException in business code that requests reach."""
     wanted = {hit.place for hit in hits_of(app, _RULE)}
+    below = _below(app)
     for step in app.reached:
-        if target.takes(step.function):
-            for raised in app.raises.of(step.function):
-                if place(step.function.module, raised.node) in wanted:
-                    yield raised
+        if not target.takes(step.function):
+            continue
+        for raised in app.raises.of(step.function):
+            refuses = step.function in below and app.raises.is_http(raised.cls)
+            if refuses or place(step.function.module, raised.node) in wanted:
+                yield raised
+
+
+def _below(app: App) -> set[Function]:
+    """Return the functions of modules that ask the database, and what business code calls in modules without a layer.
+
+    They are services and repositories in all but name. The rule leaves them alone where endpoints call them as well.
+    """
+    http = http_functions(app)
+    layers = app.layers
+    asking = {
+        step.function
+        for step in app.reached
+        if layers[step.function.module.path].by == "use" and id(step.function.node) not in http
+    }
+    business = [
+        step.function
+        for step in app.reached
+        if layers[step.function.module.path].name in BUSINESS and id(step.function.node) not in http
+    ]
+    called = {
+        step.function
+        for step in app.calls.reach([*business, *asking])
+        if layers[step.function.module.path].guessed and id(step.function.node) not in http
+    }
+    injected = app.calls.reach(f for f in app.request_roots if not app.routes_for(f))
+    return (asking | called) - {step.function for step in injected}
 
 
 def _line(raised: Raised) -> str:
@@ -152,20 +206,91 @@ def _only_raises(handler: s.ExceptHandler) -> bool:
 # ------------------------------------------------------------------- the change
 
 
-def _proposal(app: App, changes: list[Change], way: _Way) -> Iterator[Planned]:
-    free = _free(app, _folder(changes))
-    if free is None:
-        yield Stopped(_line(changes[0].raised), "the modules for errors are there already")
-        return
-    errors, handlers = free
-    module_name, handlers_name = app.index.name(errors), app.index.name(handlers)
+class _Hierarchy(msgspec.Struct, frozen=True, eq=False):
+    """The errors of the application, and their answers, as this recipe has written them before."""
+
+    errors: Module
+    handlers: Module
+    table: s.Dict
+    """``_STATUS``: which class has which status."""
+    classes: Mapping[int, str]
+    headers: Mapping[int, str]
+    has_headers: bool
+    """Whether there is a table of headers."""
+
+
+def _hierarchy(app: App) -> _Hierarchy | None:
+    for path, module in app.modules.items():
+        for errors, handlers in _MODULES:
+            other = app.modules.get(join(dirname(path), handlers))
+            if path != join(dirname(path), errors) or other is None:
+                continue
+            tables = _tables(other)
+            if not is_taken(module, _BASE) or "_STATUS" not in tables:
+                continue
+            statuses = {
+                value.value: s.last_name(key) or ""
+                for key, value in _pairs(tables["_STATUS"])
+                if isinstance(value, s.Constant) and isinstance(value.value, int)
+            }
+            by_name = {name: status for status, name in statuses.items()}
+            headers = {
+                by_name.get(s.last_name(key) or "", 0): text(other, value).strip("{}")
+                for key, value in _pairs(tables.get("_HEADERS"))
+            }
+            has_headers = "_HEADERS" in tables
+            return _Hierarchy(module, other, tables["_STATUS"], statuses, headers, has_headers)
+    return None
+
+
+def _tables(module: Module) -> dict[str, s.Dict]:
+    """Return the dictionaries at the top of a file."""
+    return {
+        name: statement.value
+        for statement in module.facts.body
+        if isinstance(statement, (s.Assign, s.AnnAssign)) and isinstance(statement.value, s.Dict)
+        for name in binds(statement)
+    }
+
+
+def _pairs(table: s.Dict | None) -> Iterator[tuple[s.Expr | None, s.Expr]]:
+    return zip(table.keys, table.values, strict=True) if table is not None else iter(())
+
+
+def _proposal(
+    app: App, changes: list[Change], way: _Way, hierarchy: _Hierarchy | None
+) -> Iterator[Planned]:
     edits: list[Edit] = []
     imports: list[Import] = []
+    new: dict[str, str] = {}
+    if hierarchy is not None:
+        grown = _grown(changes, hierarchy)
+        if grown is None:
+            reason = f"{hierarchy.handlers.path} would need answers with headers"
+            yield Stopped(_line(changes[0].raised), reason)
+            return
+        edits += grown[0]
+        imports += grown[1]
+        errors, handlers = hierarchy.errors.path, hierarchy.handlers.path
+    else:
+        free = _free(app, _folder(changes))
+        if free is None:
+            yield Stopped(_line(changes[0].raised), "the modules for errors are there already")
+            return
+        errors, handlers = free
+        statuses = {change.status: CLASSES[change.status] for change in changes}
+        headers = {change.status: change.headers for change in changes if change.headers}
+        new = {
+            errors: _errors(statuses),
+            handlers: _handlers(statuses, headers, app.index.name(errors)),
+        }
+    module_name, handlers_name = app.index.name(errors), app.index.name(handlers)
     for change in changes:
         module = change.raised.function.module
-        brought = bring(module, module_name, CLASSES[change.status][0])
+        name = hierarchy.classes.get(change.status) if hierarchy is not None else None
+        brought = bring(module, module_name, name or change.name)
         if brought is None or change.raised.node.exc is None:
-            yield Stopped(_line(change.raised), f"{CLASSES[change.status][0]} is taken there")
+            yield Stopped(_line(change.raised), f"{change.name} is taken there")
             return
         written = f"{brought.name}({change.detail})"
         edits.append(replace(module, change.raised.node.exc, written))
@@ -176,6 +301,8 @@ def _proposal(app: App, changes: list[Change], way: _Way) -> Iterator[Planned]:
             yield Stopped(f"{module.path}:{module.line(handler)}", f"{_BASE} is taken there")
             return
         kinds = handler.type.elts if isinstance(handler.type, s.Tuple) else [handler.type]
+        if any(text(module, kind) == brought.name for kind in kinds):
+            continue
         names = ", ".join([*(text(module, kind) for kind in kinds), brought.name])
         edits.append(replace(module, handler.type, f"({names})"))
         imports += brought.imports
@@ -184,18 +311,33 @@ def _proposal(app: App, changes: list[Change], way: _Way) -> Iterator[Planned]:
         if application.fastapi and found is not None:
             statement, variable = found
             brought = bring(application.module, handlers_name, "add_error_handlers")
-            if brought is not None:
-                line = f"{brought.name}({variable})"
+            line = f"{brought.name}({variable})" if brought is not None else ""
+            if brought is not None and line.encode() not in application.module.source:
                 edits.append(insert_after(application.module, statement, line))
                 imports += brought.imports
-    statuses = {change.status: CLASSES[change.status] for change in changes}
-    new = {
-        errors: _errors(statuses),
-        handlers: _handlers(statuses, module_name),
-    }
     title = f"{len(changes)} HTTPException of business code become errors of the application"
     places = tuple(_line(change.raised) for change in changes)
     yield Proposal(title, tuple(edits), tuple(imports), new, places=places)
+
+
+def _grown(changes: list[Change], hierarchy: _Hierarchy) -> tuple[list[Edit], list[Import]] | None:
+    """Return the changes that bring errors that the application does not have yet; None where they cannot be told."""
+    missing = {c.status: c for c in changes if c.status not in hierarchy.classes}
+    if any(change.headers for change in missing.values()) and not hierarchy.has_headers:
+        return None
+    errors, handlers, edits = hierarchy.errors, hierarchy.handlers, list[Edit]()
+    imports: list[Import] = []
+    for status, change in sorted(missing.items()):
+        end = len(errors.source)
+        edits.append(insert(errors, end, _class(*CLASSES[status])))
+        row = f"    {change.name}: {status},\n"
+        edits.append(insert(handlers, hierarchy.table.end - 1, row))
+        imports.append(Import(handlers.path, errors.name, change.name))
+        table = _tables(handlers).get("_HEADERS")
+        if change.headers and table is not None:
+            row = f"    {change.name}: {{{change.headers}}},\n"
+            edits.append(insert(handlers, table.end - 1, row))
+    return edits, imports
 
 
 def _free(app: App, folder: str) -> tuple[str, str] | None:
@@ -229,11 +371,12 @@ def _assigned(application: Application) -> tuple[s.Assign, str] | None:
     return None
 
 
+def _class(name: str, doc: str) -> str:
+    return f'\n\nclass {name}({_BASE}):\n    """{doc}"""\n'
+
+
 def _errors(statuses: Mapping[int, tuple[str, str]]) -> str:
-    classes = "".join(
-        f'\n\nclass {name}({_BASE}):\n    """{doc}"""\n'
-        for _, (name, doc) in sorted(statuses.items())
-    )
+    classes = "".join(_class(*each) for _, each in sorted(statuses.items()))
     return f'''"""What can go wrong in the application, in its own words: no HTTP."""
 
 from __future__ import annotations
@@ -248,10 +391,19 @@ class {_BASE}(Exception):
 {classes}'''
 
 
-def _handlers(statuses: Mapping[int, tuple[str, str]], errors: str) -> str:
+def _handlers(
+    statuses: Mapping[int, tuple[str, str]], headers: Mapping[int, str], errors: str
+) -> str:
     names = sorted([_BASE, *(name for name, _ in statuses.values())])
     wanted = "".join(f"    {name},\n" for name in names)
     rows = "".join(f"    {name}: {status},\n" for status, (name, _) in sorted(statuses.items()))
+    sent = "".join(f"    {statuses[n][0]}: {{{each}}},\n" for n, each in sorted(headers.items()))
+    table = f"_HEADERS: dict[type[{_BASE}], dict[str, str]] = {{\n{sent}}}\n" if sent else ""
+    given = ['{"detail": error.detail}', "status_code=_STATUS[type(error)]"]
+    given += ["headers=_HEADERS.get(type(error))"] if sent else []
+    answer = f"JSONResponse({', '.join(given)})"
+    if sent:
+        answer = "JSONResponse(\n" + "".join(f"        {each},\n" for each in given) + "    )"
     return f'''"""Answers of the API to what goes wrong in the application: the one place that knows both."""
 
 from __future__ import annotations
@@ -264,12 +416,12 @@ from {errors} import (
 
 _STATUS: dict[type[{_BASE}], int] = {{
 {rows}}}
-
+{table}
 
 async def answer(_request: Request, error: Exception) -> JSONResponse:
     """Answer an error of the application with its status."""
     assert isinstance(error, {_BASE})
-    return JSONResponse({{"detail": error.detail}}, status_code=_STATUS[type(error)])
+    return {answer}
 
 
 def add_error_handlers(app: FastAPI) -> None:
@@ -509,7 +661,7 @@ def sell(order_id: int) -> str:
         stopped=("shop/services/orders.py:17",),
     ),
     Case(
-        "headers, and an application with an answer of its own",
+        "headers that are always the same are sent by the handler; others stop it",
         {
             **_PACKAGE,
             "shop/main.py": _MAIN,
@@ -519,10 +671,228 @@ from fastapi import HTTPException
 
 
 def find(order_id: int) -> str:
-    raise HTTPException(429, "Slowly", headers={"Retry-After": "1"})
+    if order_id < 0:
+        raise HTTPException(429, "Slowly", headers={"Retry-After": "1"})
+    if order_id == 0:
+        raise HTTPException(503, "Later", headers={"Retry-After": str(order_id)})
+    raise HTTPException(404, "No order")
 """,
         },
-        stopped=("shop/services/orders.py:5",),
+        {
+            "shop/main.py": _MADE,
+            "shop/services/orders.py": """\
+from fastapi import HTTPException
+
+from shop.errors import NotFoundError, TooManyRequestsError
+
+
+def find(order_id: int) -> str:
+    if order_id < 0:
+        raise TooManyRequestsError("Slowly")
+    if order_id == 0:
+        raise HTTPException(503, "Later", headers={"Retry-After": str(order_id)})
+    raise NotFoundError("No order")
+""",
+            "shop/errors.py": _ERRORS[: _ERRORS.index("class InvalidRequestError")]
+            + '''class NotFoundError(DomainError):
+    """There is no such thing."""
+
+
+class TooManyRequestsError(DomainError):
+    """It was asked for too often."""
+''',
+            "shop/error_handlers.py": _HANDLERS.replace(
+                """    DomainError,
+    InvalidRequestError,
+    NotFoundError,
+""",
+                """    DomainError,
+    NotFoundError,
+    TooManyRequestsError,
+""",
+            )
+            .replace(
+                """    InvalidRequestError: 400,
+    NotFoundError: 404,
+}
+""",
+                """    NotFoundError: 404,
+    TooManyRequestsError: 429,
+}
+_HEADERS: dict[type[DomainError], dict[str, str]] = {
+    TooManyRequestsError: {"Retry-After": "1"},
+}
+""",
+            )
+            .replace(
+                """JSONResponse({"detail": error.detail}, status_code=_STATUS[type(error)])""",
+                """JSONResponse(
+        {"detail": error.detail},
+        status_code=_STATUS[type(error)],
+        headers=_HEADERS.get(type(error)),
+    )""",
+            ),
+        },
+        stopped=("shop/services/orders.py:10",),
+    ),
+    Case(
+        "the modules for errors are there already, and grow",
+        {
+            **_PACKAGE,
+            "shop/main.py": _MADE,
+            "shop/routers/orders.py": _ROUTER,
+            "shop/services/orders.py": """\
+from fastapi import HTTPException
+
+from shop.errors import NotFoundError
+
+
+def find(order_id: int) -> str:
+    if order_id < 0:
+        raise HTTPException(409, "No order")
+    if order_id == 0:
+        raise HTTPException(404, "No order")
+    raise NotFoundError("No order")
+""",
+            "shop/errors.py": _ERRORS,
+            "shop/error_handlers.py": _HANDLERS,
+        },
+        {
+            "shop/services/orders.py": """\
+from shop.errors import ConflictError, NotFoundError
+
+
+def find(order_id: int) -> str:
+    if order_id < 0:
+        raise ConflictError("No order")
+    if order_id == 0:
+        raise NotFoundError("No order")
+    raise NotFoundError("No order")
+""",
+            "shop/errors.py": _ERRORS
+            + '''
+
+class ConflictError(DomainError):
+    """It contradicts what is there."""
+''',
+            "shop/error_handlers.py": _HANDLERS.replace(
+                "    NotFoundError: 404,\n", "    NotFoundError: 404,\n    ConflictError: 409,\n"
+            ).replace(
+                """    DomainError,
+    Inv""",
+                """    ConflictError,
+    DomainError,
+    Inv""",
+            ),
+        },
+    ),
+    Case(
+        "what asks the database for endpoints is business in a module of any name",
+        {
+            "shop/__init__.py": "",
+            "shop/models.py": """\
+from sqlmodel import Field, SQLModel
+
+
+class Order(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    owner: str
+""",
+            "shop/lookup.py": """\
+from fastapi import HTTPException
+from sqlmodel import Session
+
+from shop.models import Order
+
+
+def get_order(session: Session, order_id: int) -> Order:
+    order = session.get(Order, order_id)
+    if order is None:
+        raise HTTPException(404, f"No order {order_id}")
+    return order
+
+
+def only_for(order: Order, owner: str) -> None:
+    if order.owner != owner:
+        raise HTTPException(400, "Not yours")
+""",
+            "shop/main.py": """\
+from fastapi import Depends, FastAPI, HTTPException
+from sqlmodel import Session
+
+from shop.lookup import get_order, only_for
+from shop.models import Order
+
+app = FastAPI()
+
+
+def get_session() -> Session: ...
+
+
+@app.get("/orders/{order_id}")
+def order(order_id: int, session: Session = Depends(get_session)) -> Order:
+    if order_id < 0:
+        raise HTTPException(400, "That is no number of an order")
+    return get_order(session, order_id)
+
+
+@app.get("/orders/{order_id}/of/{owner}")
+def order_of(order_id: int, owner: str, session: Session = Depends(get_session)) -> Order:
+    order = get_order(session, order_id)
+    only_for(order, owner)
+    return order
+""",
+        },
+        {
+            "shop/lookup.py": """\
+from sqlmodel import Session
+
+from shop.errors import InvalidRequestError, NotFoundError
+from shop.models import Order
+
+
+def get_order(session: Session, order_id: int) -> Order:
+    order = session.get(Order, order_id)
+    if order is None:
+        raise NotFoundError(f"No order {order_id}")
+    return order
+
+
+def only_for(order: Order, owner: str) -> None:
+    if order.owner != owner:
+        raise InvalidRequestError("Not yours")
+""",
+            "shop/main.py": """\
+from fastapi import Depends, FastAPI, HTTPException
+from sqlmodel import Session
+
+from shop.error_handlers import add_error_handlers
+from shop.lookup import get_order, only_for
+from shop.models import Order
+
+app = FastAPI()
+add_error_handlers(app)
+
+
+def get_session() -> Session: ...
+
+
+@app.get("/orders/{order_id}")
+def order(order_id: int, session: Session = Depends(get_session)) -> Order:
+    if order_id < 0:
+        raise HTTPException(400, "That is no number of an order")
+    return get_order(session, order_id)
+
+
+@app.get("/orders/{order_id}/of/{owner}")
+def order_of(order_id: int, owner: str, session: Session = Depends(get_session)) -> Order:
+    order = get_order(session, order_id)
+    only_for(order, owner)
+    return order
+""",
+            "shop/errors.py": _ERRORS,
+            "shop/error_handlers.py": _HANDLERS,
+        },
     ),
     Case(
         "an answer of its own to every HTTPException",

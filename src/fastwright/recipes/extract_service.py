@@ -36,9 +36,9 @@ from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.recipes._business import does_business
 from fastwright.recipes._http_parts import InTheWay, Parts, always_bound, divide, value_of
+from fastwright.recipes._words import ROUTERS
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
 
-_ROUTERS = frozenset({"routers", "router", "routes", "api", "endpoints", "views", "controllers"})
 _IMPORTS = (s.Import, s.ImportFrom)
 _MOVABLE = (s.FunctionDef, s.ClassDef, s.Assign, s.AnnAssign, s.TypeAliasStmt)
 _LOGGER = "logging.getLogger(__name__)"
@@ -469,7 +469,7 @@ class _Extraction:
 
     def _schemas(self) -> str:
         folder, name = dirname(self._module.path), basename(self._module.path)
-        folder = dirname(folder) if basename(folder) in _ROUTERS else folder
+        folder = dirname(folder) if basename(folder) in ROUTERS else folder
         if join(folder, "schemas", "__init__.py") in self._app.modules:
             return join(folder, "schemas", name)
         return join(folder, "schemas.py")
@@ -512,7 +512,7 @@ class _Extraction:
     def _service(self) -> tuple[str, bool]:
         """Return the path of the service module, and whether it is there."""
         folder, name = dirname(self._module.path), basename(self._module.path)
-        if basename(folder) in _ROUTERS:
+        if basename(folder) in ROUTERS:
             parent = dirname(folder)
             path = join(parent, "services", name)
         else:

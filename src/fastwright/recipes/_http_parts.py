@@ -19,7 +19,7 @@ from fastwright.recipes._business import works
 from fastwright.recipes._http_errors import change_of
 
 _PARAMETERS = ("fastapi.Request", "fastapi.responses.", "fastapi.BackgroundTasks", "fastapi.UploadFile",
-               "fastapi.websockets.")  # fmt: skip
+               "fastapi.websockets.", "fastapi.security.")  # fmt: skip
 _SPEAKING = ("fastapi.", "starlette.")
 _SILENT = ("fastapi.concurrency.", "starlette.concurrency.")
 _HTTP_EXCEPTION = frozenset(
@@ -29,6 +29,18 @@ _LOOKED_UP = frozenset({"headers", "cookies", "query_params"})
 _CALLABLE = ("collections.abc", "Callable")
 _READ = ("collections.abc", "Awaitable")
 _OF_UPLOAD = {"filename": "str | None", "content_type": "str | None", "size": "int | None"}
+_OF_CREDENTIALS = {
+    "fastapi.security.OAuth2PasswordRequestForm": {
+        "username": "str", "password": "str", "scopes": "list[str]", "client_id": "str | None",
+        "client_secret": "str | None",
+    },
+    "fastapi.security.HTTPAuthorizationCredentials": {"scheme": "str", "credentials": "str"},
+    "fastapi.security.HTTPBasicCredentials": {"username": "str", "password": "str"},
+    "fastapi.security.SecurityScopes": {"scopes": "list[str]", "scope_str": "str"},
+}  # fmt: skip
+_OF_CREDENTIALS["fastapi.security.OAuth2PasswordRequestFormStrict"] = _OF_CREDENTIALS[
+    "fastapi.security.OAuth2PasswordRequestForm"
+]
 _PLAIN_CALLS = frozenset({"str", "int", "float", "bool"})
 
 
@@ -236,6 +248,8 @@ class _Divided:
         kind = self._kind(node.value)
         if kind == "fastapi.Request" and node.attr == "method":
             return Handed(node, "method", written, "str")
+        if kind is not None and node.attr in _OF_CREDENTIALS.get(kind, {}):
+            return Handed(node, node.attr, written, _OF_CREDENTIALS[kind][node.attr])
         if kind == "fastapi.UploadFile" and node.attr in _OF_UPLOAD:
             return Handed(node, node.attr, written, _OF_UPLOAD[node.attr])
         if kind == "fastapi.UploadFile" and node.attr == "file":
@@ -350,12 +364,9 @@ class _Divided:
         before = middle[: next(n for n, each in enumerate(middle) if each is statement)]
         if self._sets_response(statement):
             return not any(isinstance(node, s.Return) for node in s.walk_scope(*before))
-        if not isinstance(statement, s.Assign) or self.value(statement.value) is None:
-            return False
-        if isinstance(statement.value, s.Attribute) and statement.value.attr in {
-            "read",
-            "add_task",
-        }:
+        if not isinstance(statement, s.Assign) or not self._is_there_before(
+            statement.value, middle
+        ):
             return False
         target = statement.targets[0]
         if len(statement.targets) != 1 or not isinstance(target, s.Name):
@@ -363,6 +374,27 @@ class _Divided:
         others = [each for each in self._statements if each is not statement]
         parameters = {parameter.name for parameter in self._endpoint.parameters}
         return target.id not in parameters and not any(target.id in binds(each) for each in others)
+
+    def _is_there_before(self, value: s.Expr, middle: list[s.Stmt]) -> bool:
+        """Whether a value is the same before the business: of the request, or all of a file.
+
+        A file is here when the endpoint is called, and reading it does nothing else; but where the business looks at
+        its size before, that is to keep it out of the memory.
+        """
+        if not isinstance(value, s.Await):
+            handed = self.value(value)
+            return handed is not None and not handed.type.startswith(("Callable", "BinaryIO"))
+        call = value.value
+        if not isinstance(call, s.Call) or call.args or call.keywords:
+            return False
+        read = self.value(call.func)
+        found = self._values([each for each in middle if self._hard(each) is None])
+        return read is not None and not any(
+            each.type in {"int | None", "BinaryIO"}
+            or ("headers" in each.written and each.name == "content_length")
+            or (each.written == read.written and each.node is not call.func)
+            for each in found
+        )
 
     # ------------------------------------------------------------ what shapes the answer
 
@@ -379,7 +411,21 @@ class _Divided:
         read = {n.id: n for n in s.walk(last.value) if isinstance(n, s.Name) and n.id in made}
         if not read:
             return isinstance(last.value, (s.Dict, s.Constant))
-        return len(read) == 1 and all(self._is_row(node) for node in read.values())
+        return len(read) == 1 and (
+            self._is_mapped(last.value) or all(self._is_row(node) for node in read.values())
+        )
+
+    def _is_mapped(self, value: s.Expr) -> bool:
+        """``order_out(order)``, ``[order_out(order) for order in orders]``: into a schema, by a function."""
+        inner = value.elt if isinstance(value, s.Comp) else value
+        return (
+            isinstance(inner, s.Call)
+            and isinstance(inner.func, s.Name)
+            and inner.func.id not in _PLAIN_CALLS
+            and len(inner.args) == 1
+            and not inner.keywords
+            and isinstance(inner.args[0], s.Name)
+        )
 
     def _is_row(self, node: s.Name) -> bool:
         """Whether a name is a row, or a list of rows."""

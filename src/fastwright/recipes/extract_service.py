@@ -26,7 +26,7 @@ from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function
 from fastwright.app.types import NONE, UNKNOWN, Instance, Literal, Type, alternatives
 from fastwright.edit.apply import edited
-from fastwright.edit.builders import behind_imports, first_byte
+from fastwright.edit.builders import behind_imports, delete_statements, first_byte
 from fastwright.edit.fix import Edit, Import
 from fastwright.edit.move import Move, Part, Unmovable
 from fastwright.edit.names import is_taken, module_level_imports
@@ -42,6 +42,7 @@ from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, 
 _IMPORTS = (s.Import, s.ImportFrom)
 _MOVABLE = (s.FunctionDef, s.ClassDef, s.Assign, s.AnnAssign, s.TypeAliasStmt)
 _LOGGER = "logging.getLogger(__name__)"
+_PLAIN = frozenset(f"builtins.{name}" for name in ("str", "int", "float", "bool", "bytes"))
 _OPEN = frozenset({"builtins.list", "builtins.dict", "builtins.set", "builtins.tuple"})
 """Of what, has to be said."""
 
@@ -146,6 +147,7 @@ class _Extraction:
         returned, of_return = self._returned(results, path)
         function = self._function(parameters, results, returned)
         edits = [self._replaced(alias, parameters, results), *self._streams(results)]
+        edits += self._loggers_here(moved)
         new: dict[str, str] = {}
         if exists:
             end = len(self._app.modules[path].source)
@@ -161,8 +163,27 @@ class _Extraction:
         title = f"{node.name} of {self._module.path} moves to {path}"
         needed = [each.needed for each in reads if each.needed is not None]
         needed += [each for parameter in parameters for each in parameter.imports]
+        self._check_imports(path, needed)
         place = f"{self._module.path}:{self._module.line(node)}"
         return Proposal(title, tuple(edits), (used, *of_return, *needed), new, places=(place,))
+
+    def _check_imports(self, path: str, needed: list[Import]) -> None:
+        """Raise _Stop where a module that the service would import imports the service."""
+        origins = {f"{each.module}.{each.name}" if each.name else each.module for each in needed}
+        resolve = self._app.index.resolve
+        found = [
+            resolve(origin, path) or resolve(origin.rpartition(".")[0], path) for origin in origins
+        ]
+        waiting, seen = [each for each in found if each is not None and each != path], set[str]()
+        while waiting:
+            other = waiting.pop()
+            if other == path:
+                raise _Stop(
+                    self._endpoint.node, f"{path} and what it would import would import each other"
+                )
+            if other not in seen:
+                seen.add(other)
+                waiting += [e.imported for e in self._app.imports.of(other) if e.when == "import"]
 
     def _alias(self, path: str) -> str:
         """Return the name of the service module in the endpoint's file."""
@@ -226,11 +247,17 @@ class _Extraction:
 
     # ------------------------------------------------------------ what it needs
 
+    @cached_property
+    def _read(self) -> set[str]:
+        """The names that the moved code reads, but for what is handed over."""
+        gone = {id(n) for handed in self._parts.handed for n in s.walk(handed.node)}
+        return {
+            n.id for n in s.walk(*self._parts.moved) if isinstance(n, s.Name) and id(n) not in gone
+        }
+
     def _parameters(self, path: str) -> list[_Made]:
         """Return the parameters of the service: what the moved code reads of the endpoint."""
-        parts = self._parts
-        gone = {id(n) for handed in parts.handed for n in s.walk(handed.node)}
-        read = {n.id for n in s.walk(*parts.moved) if isinstance(n, s.Name) and id(n) not in gone}
+        parts, read = self._parts, self._read
         found: list[_Made] = []
         for parameter in self._endpoint.parameters:
             if parameter.name in read:
@@ -329,15 +356,12 @@ class _Extraction:
                 p.annotation for p in self._endpoint.parameters
             )
             return (" -> None" if is_typed else ""), []
-        kinds = {
-            self._known(self._app.types.of(each, Where(self._module, self._endpoint)), path)[0]
-            for each in given
-        }
-        if len(kinds) == 1 and self._is_row(given[0]):
-            written_, imports_ = self._known(
-                self._app.types.of(given[0], Where(self._module, self._endpoint)), path
-            )
-            return f" -> {written_}", imports_
+        spoken = [self._spoken(each, path) for each in given]
+        imports = [each for _, more in spoken for each in more]
+        same = spoken[0][0] if len({each for each, _ in spoken}) == 1 else ""
+        one = f" -> {same}" if same else ""
+        if one and (annotation is None or all(map(self._is_other, given))):
+            return one, imports
         if annotation is None:
             return "", []
         try:
@@ -347,6 +371,24 @@ class _Extraction:
         return f" -> {text(self._module, annotation)}", [
             each for each in needed if each is not None
         ]
+
+    def _spoken(self, node: s.Expr, path: str) -> tuple[str, list[Import]]:
+        """Return the type of what is given back: a row, a plain value, a dictionary."""
+        if isinstance(node, s.Dict) and all(s.string(key) is not None for key in node.keys):
+            return "dict[str, object]", []
+        if isinstance(node, s.Comp) and node.kind == "list":
+            inner, imports = self._spoken(node.elt, path)
+            return (f"list[{inner}]" if inner.startswith("dict") else ""), imports
+        found = self._app.types.of(node, Where(self._module, self._endpoint))
+        plain = isinstance(found, Literal) or (
+            isinstance(found, Instance) and isinstance(found.cls, str) and found.cls in _PLAIN
+        )
+        made = isinstance(found, Instance) and isinstance(found.cls, Class)
+        return self._known(found, path) if plain or made or self._is_row(node) else ("", [])
+
+    def _is_other(self, node: s.Expr) -> bool:
+        """Whether what is given back is not what the endpoint says that it answers with: that is made of it."""
+        return isinstance(node, (s.Dict, s.Comp)) or self._is_row(node)
 
     def _is_row(self, node: s.Expr) -> bool:
         """Whether what is given is a row, or rows: not the schema that the endpoint says it answers with."""
@@ -380,6 +422,10 @@ class _Extraction:
             if kind.cls.module.path == self._module.path:
                 reason = f"the type of {node.name} is defined in the router's file"
                 raise _Stop(node, reason, kind.cls.name)
+            for module in (self._module, self._app.modules.get(path)):
+                for local, stands_for in module_level_imports(module).items() if module else ():
+                    if stands_for == kind.cls.module.name:  # `models.Order`, as the code writes it
+                        return f"{local}.{kind.cls.name}", [_import(path, local, stands_for)]
             return kind.cls.name, [Import(path, kind.cls.module.name, kind.cls.name)]
         origin, _, name = kind.cls.rpartition(".")
         if origin in {"builtins", ""}:
@@ -414,8 +460,11 @@ class _Extraction:
 
     def _import(self, path: str, local: str, origin: str) -> Import | None:
         """Return the import that a file needs for a name; none for what it defines itself."""
-        if origin.startswith("fastapi.concurrency."):
-            origin = origin.replace("fastapi", "starlette", 1)  # a service knows no FastAPI
+        there = self._app.modules.get(path)
+        if origin.startswith("fastapi.concurrency."):  # a service knows no FastAPI
+            if there is not None and module_level_imports(there).get(local) == origin:
+                return None
+            origin = origin.replace("fastapi", "starlette", 1)
         needed = _import(path, local, origin)
         own = needed.module == self._app.index.name(path) and needed.name == local
         return None if own and path in self._app.modules else needed
@@ -499,6 +548,28 @@ class _Extraction:
         """Return the loggers that the moved code writes to: its new file has one of that name."""
         named = {n.id for n in s.walk(*moved) if isinstance(n, s.Name)}
         return sorted(name for name in named if self._is_logger(name))
+
+    def _loggers_here(self, moved: list[s.Stmt]) -> Iterator[Edit]:
+        """Yield the edits that take loggers away to which nothing is left to write."""
+        inside = {id(node) for node in s.walk(*moved)}
+        for statement in self._module.facts.body:
+            for name in sorted(binds(statement) & set(self._loggers(moved))):
+                others = [
+                    node
+                    for node in self._module.walk()
+                    if isinstance(node, s.Name) and node.id == name and id(node) not in inside
+                ]
+                if len(others) == 1 and not self._is_imported(name):
+                    yield from delete_statements(self._module, self._module.facts.body, [statement])
+
+    def _is_imported(self, name: str) -> bool:
+        """Whether another file has a name from this one."""
+        return any(
+            name in edge.names or "*" in edge.names
+            for path in self._app.modules
+            for edge in self._app.imports.of(path)
+            if edge.imported == self._module.path
+        )
 
     def _loggers_there(self, moved: list[s.Stmt], there: Module) -> Iterator[Edit]:
         for name in self._loggers(moved):
@@ -729,7 +800,6 @@ app.include_router(orders.router)
         },
         {
             "shop/routers/orders.py": """\
-import logging
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
@@ -739,7 +809,6 @@ from shop.models import Order, OrderCreate, get_session
 from shop.services import orders as orders_service
 
 router = APIRouter()
-logger = logging.getLogger(__name__)
 
 
 @router.post("/orders", status_code=201)

@@ -123,7 +123,9 @@ class _Split:
         Endpoints of several resources beside tables or schemas; or those of a resource, while others have routers.
         """
         kinds = set(self._natural.values())
-        if len(set(self._domains.values())) >= _RESOURCES and not kinds.isdisjoint({"models", "schemas"}):
+        if len(set(self._domains.values())) >= _RESOURCES and not kinds.isdisjoint(
+            {"models", "schemas"}
+        ):
             return True
         movable = {self._domains[number] for number in self.endpoints if number in self._places}
         return bool(movable - {_GENERAL}) and self._router_folder is not None

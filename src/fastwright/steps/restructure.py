@@ -47,14 +47,30 @@ class State(msgspec.Struct, frozen=True):
 def restructure(tree: Tree, style: Style, *, contract_changes: bool) -> Steps:
     """Make the fixes and every recipe, in order, until none of them has anything to do."""
     tree = yield from fixes(tree, Choice(contract_changes=contract_changes))
-    for name in ORDER:
-        registered = recipes().get(name)
-        if registered is None or (name in _CLEAN and style != "clean"):
-            continue
-        if registered.recipe.contract and not contract_changes:
-            continue
+    wanted = [
+        registered
+        for name in ORDER
+        if (registered := recipes().get(name)) is not None
+        and (name not in _CLEAN or style == "clean")
+        and (contract_changes or not registered.recipe.contract)
+    ]
+    for registered in wanted:
+        tree = yield from _made(refactor(tree, registered, Target(style=style)))
+    for registered in wanted:  # what is left alone, where it stands in the end
         tree = yield from refactor(tree, registered, Target(style=style))
     return (yield from fixes(tree, Choice(contract_changes=contract_changes)))
+
+
+def _made(steps: Steps) -> Steps:
+    """Make steps, and say nothing of what they leave alone."""
+    accepted: bool | None = None
+    while True:
+        try:
+            each = steps.send(accepted)
+        except StopIteration as stop:
+            last: Tree = stop.value
+            return last
+        accepted = (yield each) if isinstance(each, tuple) else None
 
 
 def state(tree: Tree) -> State:

@@ -129,17 +129,18 @@ class _Divided:
 
     def _before(self, behind: int, working: list[bool]) -> int:
         """Return where the business begins: behind what needs the request itself."""
-        hard = {n: node for n in range(behind) if (node := self._hard(self._statements[n]))}
+        hard = {n: stop for n in range(behind) if (stop := self._hard(self._statements[n]))}
         first = max(hard, default=-1) + 1
         for number in range(first):
             if working[number]:
-                node = next(node for n, node in hard.items() if n >= number)
-                raise InTheWay(node, "speaks HTTP in the middle of the business")
-        while first < behind and self._is_taken_first(self._statements[first]):
+                raise next(stop for n, stop in hard.items() if n >= number)
+        while first < behind and not working[first]:
+            if not self._is_taken_first(self._statements[first]):
+                break
             first += 1
         return first
 
-    def _hard(self, statement: s.Stmt) -> s.Node | None:
+    def _hard(self, statement: s.Stmt) -> InTheWay | None:
         """Return what a statement does with HTTP that can be neither handed over nor done before."""
         if self._sets_response(statement):
             return None
@@ -147,7 +148,7 @@ class _Divided:
             for _ in self._handed([statement]):
                 pass
         except InTheWay as stop:
-            return stop.node
+            return stop
         return None
 
     def _is_taken_first(self, statement: s.Stmt) -> bool:
@@ -212,7 +213,8 @@ class _Divided:
                 or origin in _HTTP_EXCEPTION
                 or origin.startswith("fastapi.status")
             ):
-                raise InTheWay(node, f"uses {text(self._module, node)}")
+                used = text(self._module, node)
+                raise InTheWay(node, f"uses {used} in the middle of the business")
         children = s.children(node)
         if isinstance(node, s.ExceptHandler) and _passes_on(node):
             children = list(node.body)
@@ -351,14 +353,27 @@ class _Divided:
 
     def _is_constant(self, value: s.Expr) -> bool:
         """Whether an expression is made of constants and of parameters that stay what they are."""
-        allowed = (s.Constant, s.JoinedStr, s.Name, s.UnaryOp, s.Dict)
+        allowed = (s.Constant, s.JoinedStr, s.Name, s.Attribute, s.UnaryOp, s.Dict)
         parameters = {p.name for p in self._endpoint.parameters} - self._speaking
-        bound = {name for each in self._statements for name in binds(each)}
+        kept = parameters - {name for each in self._statements for name in binds(each)}
+        if any(isinstance(node, s.Attribute) for node in s.walk(value)):
+            kept -= self._handed_on()
         return all(
-            isinstance(node, allowed)
-            and (not isinstance(node, s.Name) or node.id in parameters - bound)
+            isinstance(node, allowed) and (not isinstance(node, s.Name) or node.id in kept)
             for node in s.walk(value)
         )
+
+    def _handed_on(self) -> set[str]:
+        """The names that are more than read from (``data.note``): what they stand for may change."""
+        nodes = list(s.walk(*self._statements))
+        set_ = {id(t) for n in nodes if isinstance(n, s.Assign) for t in n.targets}
+        set_ |= {id(n.target) for n in nodes if isinstance(n, (s.AugAssign, s.AnnAssign))}
+        read = {id(n.value) for n in nodes if isinstance(n, s.Attribute) and id(n) not in set_} - {
+            id(n.func.value)
+            for n in nodes
+            if isinstance(n, s.Call) and isinstance(n.func, s.Attribute)
+        }
+        return {n.id for n in nodes if isinstance(n, s.Name) and id(n) not in read}
 
     def _is_early(self, statement: s.Stmt, middle: list[s.Stmt]) -> bool:
         before = middle[: next(n for n, each in enumerate(middle) if each is statement)]

@@ -14,7 +14,7 @@ Left alone, with the line: exceptions with headers or a status that are not writ
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from posixpath import commonpath, dirname, join
 
@@ -149,7 +149,7 @@ class _Way:
     """What catches exceptions between a raise and the endpoint."""
 
     app: App
-    lets_pass: dict[int, tuple[Module, s.ExceptHandler]] = field(default_factory=dict)
+    lets_pass: dict[int, tuple[Function, s.ExceptHandler]] = field(default_factory=dict)
     """Handlers that raise HTTPException again: they have to let the new exceptions pass."""
     _callers: dict[int, list[tuple[Function, tuple[s.Try, ...]]]] = field(default_factory=dict)
 
@@ -184,7 +184,7 @@ class _Way:
             if not _only_raises(handler):
                 line = function.module.line(handler)
                 return f"{function.module.path}:{line} catches HTTPException and does more than raise it"
-            self.lets_pass[id(handler)] = (function.module, handler)
+            self.lets_pass[id(handler)] = (function, handler)
         return None
 
     def _names_http(self, function: Function, node: s.Expr | None) -> bool:
@@ -204,6 +204,42 @@ def _only_raises(handler: s.ExceptHandler) -> bool:
 
 
 # ------------------------------------------------------------------- the change
+
+
+def _passing(
+    app: App, function: Function, handler: s.ExceptHandler, errors: str, changed: Collection[int]
+) -> tuple[list[Edit], tuple[Import, ...]] | Stopped:
+    """Return the changes that let the new errors pass a handler; it is for them alone where nothing else is left."""
+    module = function.module
+    brought = bring(module, errors, _BASE)
+    if brought is None or handler.type is None:
+        return Stopped(f"{module.path}:{module.line(handler)}", f"{_BASE} is taken there")
+    kinds = handler.type.elts if isinstance(handler.type, s.Tuple) else [handler.type]
+    names = [text(module, kind) for kind in kinds]
+    if brought.name in names:
+        return [], ()
+    if len(names) == 1 and _only_new(app, function, handler, changed):
+        return [replace(module, handler.type, brought.name)], brought.imports
+    written = ", ".join([*names, brought.name])
+    return [replace(module, handler.type, f"({written})")], brought.imports
+
+
+def _only_new(
+    app: App, function: Function, handler: s.ExceptHandler, changed: Collection[int]
+) -> bool:
+    """Whether every HTTPException that comes to a handler is one of the new errors now: all that is called is known."""
+
+    def is_inside(tries: tuple[s.Try, ...]) -> bool:
+        return any(each is handler for tried in tries for each in tried.handlers)
+
+    sites = [site for site in app.calls.sites(function) if is_inside(site.around.tries)]
+    raises = [raised for raised in app.raises.of(function) if is_inside(raised.around.tries)]
+    for step in app.calls.reach(target for site in sites for target in site.targets):
+        sites += app.calls.sites(step.function)
+        raises += app.raises.of(step.function)
+    return all(site.targets or site.external for site in sites) and all(
+        id(raised.node) in changed for raised in raises if app.raises.is_http(raised.cls)
+    )
 
 
 class _Hierarchy(msgspec.Struct, frozen=True, eq=False):
@@ -295,17 +331,14 @@ def _proposal(
         written = f"{brought.name}({change.detail})"
         edits.append(replace(module, change.raised.node.exc, written))
         imports += brought.imports
-    for module, handler in way.lets_pass.values():
-        brought = bring(module, module_name, _BASE)
-        if brought is None or handler.type is None:
-            yield Stopped(f"{module.path}:{module.line(handler)}", f"{_BASE} is taken there")
+    changed = {id(change.raised.node) for change in changes}
+    for function, handler in way.lets_pass.values():
+        passed = _passing(app, function, handler, module_name, changed)
+        if isinstance(passed, Stopped):
+            yield passed
             return
-        kinds = handler.type.elts if isinstance(handler.type, s.Tuple) else [handler.type]
-        if any(text(module, kind) == brought.name for kind in kinds):
-            continue
-        names = ", ".join([*(text(module, kind) for kind in kinds), brought.name])
-        edits.append(replace(module, handler.type, f"({names})"))
-        imports += brought.imports
+        edits += passed[0]
+        imports += passed[1]
     for application in app.applications:
         found = _assigned(application)
         if application.fastapi and found is not None:
@@ -623,7 +656,7 @@ router = APIRouter()
 def order(order_id: int) -> str:
     try:
         return find(order_id)
-    except (HTTPException, DomainError):
+    except DomainError:
         raise
     except Exception:
         raise HTTPException(500, "Sorry")

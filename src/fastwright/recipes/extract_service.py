@@ -1,15 +1,26 @@
-"""What a fat endpoint decides moves into a service; the endpoint keeps HTTP.
+"""What an endpoint decides moves into a service; the endpoint keeps HTTP.
 
 The body of the endpoint becomes a function of the service module that goes with the router (`routers/orders.py`, `services/orders.py`), word
-for word. What it reads becomes its parameters: the parsed body, the session, the user. Statements at the end that use the response, the request or
-background tasks stay in the endpoint, with what they need returned to them. Parameters, status code and response stay as they are.
+for word. What it reads becomes its parameters: the parsed body, the session, the user. Parameters, status code and response stay as they are.
 
-An `HTTPException` goes along; the recipe `domain-errors` turns it into an error of the application afterwards.
+What is moved: the business of every endpoint that does more than HTTP. That is one which writes to the database; has two or more statements,
+outside calls or calls of what asks the database; refuses with an `HTTPException` that depends on more than that something is not there; or
+computes with what it fetched (five statements and two branches). Fetching one thing and returning it stays, with its 404, and so does calling
+a service. The rule `fat-endpoint` reports later than that: it is about what hurts, this is about layers.
 
-What the body reads of the router's own file (constants, small functions, classes) moves along first; schemas go to where schemas are.
+What stays in the endpoint: at its head, what needs the request itself (`await request.json()`, with the checks up to there), a file's
+`await file.read()`, and what sets the response from constants and parameters; at its end, statements that use the response or background tasks,
+answers of a class of their own, and the expression that makes a schema or dictionary of the row that the service gives. Values of the
+request, of a file or of a login form (`request.headers.get("User-Agent")`, `file.filename`, `form.username`) are handed over, and so are
+`tasks.add_task` and `file.read` where the business calls them in its middle. A generator that is streamed is made by the service.
 
-Left alone, with the line: generators, bodies that use the request before the end, types that cannot be written in another file, and early
-returns before statements that stay. Without a target, only what the rule `fat-endpoint` reports.
+An `HTTPException` goes along where it can become an error of the application, which the recipe `domain-errors` makes of it, before or
+afterwards. What the body reads of the router's own file (constants, small functions, classes) moves along first; schemas go to where schemas
+are.
+
+Left alone, with the line: generators, methods, the request or the response in the middle of the business, early returns before statements that
+have to stay, names that are not there in every case, types that cannot be written in another file, and modules that would import each
+other. WebSockets are not looked at.
 """
 
 from __future__ import annotations
@@ -24,7 +35,7 @@ import msgspec
 from fastwright.app.model import App
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function
-from fastwright.app.types import NONE, UNKNOWN, Instance, Literal, Type, alternatives
+from fastwright.app.types import NONE, UNKNOWN, ClassObject, Instance, Literal, Type, alternatives
 from fastwright.edit.apply import edited
 from fastwright.edit.builders import behind_imports, delete_statements, first_byte
 from fastwright.edit.fix import Edit, Import
@@ -107,7 +118,9 @@ def _planned(app: App, endpoint: Function) -> Iterator[Planned]:
 
 
 def _is_thin(endpoint: Function) -> bool:
-    return len(_statements(endpoint)) <= 1
+    statements = _statements(endpoint)
+    blocks = (s.If, s.For, s.While, s.Try, s.With, s.Match)
+    return len(statements) <= 1 and not any(isinstance(each, blocks) for each in statements)
 
 
 def _statements(endpoint: Function) -> list[s.Stmt]:
@@ -360,7 +373,7 @@ class _Extraction:
         imports = [each for _, more in spoken for each in more]
         same = spoken[0][0] if len({each for each, _ in spoken}) == 1 else ""
         one = f" -> {same}" if same else ""
-        if one and (annotation is None or all(map(self._is_other, given))):
+        if one and (annotation is None or self._is_answer(annotation)):
             return one, imports
         if annotation is None:
             return "", []
@@ -386,9 +399,17 @@ class _Extraction:
         made = isinstance(found, Instance) and isinstance(found.cls, Class)
         return self._known(found, path) if plain or made or self._is_row(node) else ("", [])
 
-    def _is_other(self, node: s.Expr) -> bool:
-        """Whether what is given back is not what the endpoint says that it answers with: that is made of it."""
-        return isinstance(node, (s.Dict, s.Comp)) or self._is_row(node)
+    def _is_answer(self, annotation: s.Expr) -> bool:
+        """Whether an annotation names a schema: what the endpoint makes of what it is given."""
+        where = Where(self._module, self._endpoint)
+        for node in s.walk(annotation):
+            found = (
+                self._app.types.of(node, where) if isinstance(node, (s.Name, s.Attribute)) else None
+            )
+            if isinstance(found, ClassObject) and isinstance(found.cls, Class):
+                if not self._app.types.is_table(found.cls):
+                    return True
+        return False
 
     def _is_row(self, node: s.Expr) -> bool:
         """Whether what is given is a row, or rows: not the schema that the endpoint says it answers with."""
@@ -614,7 +635,8 @@ class _Extraction:
         head = f"{'async ' if _awaits(moved) else ''}def {node.name}({given}){returned}:\n"
         body = edited(source[start:end], self._inside(start)).decode().rstrip("\r\n")
         made = [f"{name}()" if self._streamed(name) else name for name in results]
-        tail = f"\n{inner}return {', '.join(made)}" if results else ""
+        blank = "\n" if isinstance(moved[-1], s.FunctionDef) else ""
+        tail = f"\n{blank}{inner}return {', '.join(made)}" if results else ""
         return f"{head}{body}{tail}\n"
 
     @property
@@ -734,11 +756,55 @@ def _targets(node: s.Expr) -> set[str]:
 
 
 RECIPE = Recipe(
-    summary="the business of fat endpoints in services",
+    summary="the business of endpoints in services",
     why="An endpoint that decides can only be tested and used through HTTP.",
     plan=plan,
     references=("https://fastapi.tiangolo.com/tutorial/bigger-applications/",),
 )
+_SHOP = {
+    "shop/__init__.py": "",
+    "shop/models.py": """\
+from sqlmodel import Field, SQLModel
+
+
+class Order(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    note: str = ""
+    total: int = 0
+    owner: str = ""
+
+
+class OrderIn(SQLModel):
+    note: str
+    lines: list[int]
+
+
+class OrderOut(SQLModel):
+    id: int
+    note: str
+""",
+    "shop/dependencies.py": """\
+from typing import Annotated
+
+from fastapi import Depends
+from sqlmodel import Session
+
+
+def get_session() -> Session: ...
+
+
+SessionDep = Annotated[Session, Depends(get_session)]
+""",
+    "shop/routers/__init__.py": "",
+    "shop/main.py": """\
+from fastapi import FastAPI
+
+from shop.routers import orders
+
+app = FastAPI()
+app.include_router(orders.router)
+""",
+}
 CASES = (
     Case(
         "the whole body, into a new service module",
@@ -1171,5 +1237,951 @@ async def rate(currency: str) -> float:
     return float(found["rate"])
 """,
         },
+    ),
+    Case(
+        "fetching, also with the 404 for what is not there, is HTTP and stays",
+        {
+            **_SHOP,
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter, HTTPException
+from sqlmodel import select
+
+from shop.dependencies import SessionDep
+from shop.models import Order
+
+router = APIRouter()
+
+
+@router.get("/orders/{order_id}")
+def read_order(order_id: int, session: SessionDep) -> Order:
+    order = session.get(Order, order_id)
+    if order is None:
+        raise HTTPException(404, "No order")
+    return order
+
+
+@router.get("/orders")
+def list_orders(session: SessionDep) -> list[Order]:
+    orders = session.exec(select(Order).limit(10)).all()
+    return list(orders)
+""",
+        },
+    ),
+    Case(
+        "the endpoint makes the answer of the row that the service gives",
+        {
+            **_SHOP,
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter
+
+from shop.dependencies import SessionDep
+from shop.models import Order, OrderIn, OrderOut
+
+router = APIRouter()
+
+
+@router.post("/orders", status_code=201)
+def create_order(data: OrderIn, session: SessionDep) -> OrderOut:
+    order = Order(note=data.note, total=sum(data.lines))
+    session.add(order)
+    session.commit()
+    return OrderOut(id=order.id, note=order.note)
+""",
+        },
+        {
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter
+
+from shop.dependencies import SessionDep
+from shop.models import OrderIn, OrderOut
+from shop.services import orders as orders_service
+
+router = APIRouter()
+
+
+@router.post("/orders", status_code=201)
+def create_order(data: OrderIn, session: SessionDep) -> OrderOut:
+    order = orders_service.create_order(data, session)
+    return OrderOut(id=order.id, note=order.note)
+""",
+            "shop/services/__init__.py": "",
+            "shop/services/orders.py": """\
+\"\"\"The business of orders.\"\"\"
+
+from sqlmodel import Session
+
+from shop.models import Order, OrderIn
+
+
+def create_order(data: OrderIn, session: Session) -> Order:
+    order = Order(note=data.note, total=sum(data.lines))
+    session.add(order)
+    session.commit()
+    return order
+""",
+        },
+    ),
+    Case(
+        "a refusal that depends on data, and two statements, are business",
+        {
+            **_SHOP,
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter, HTTPException
+from sqlmodel import select
+
+from shop.dependencies import SessionDep
+from shop.models import Order
+
+router = APIRouter()
+
+
+@router.get("/orders/{order_id}")
+def read_order(order_id: int, owner: str, session: SessionDep) -> Order:
+    order = session.get(Order, order_id)
+    if order is None or order.owner != owner:
+        raise HTTPException(404, "No order")
+    return order
+
+
+@router.get("/stats")
+def stats(session: SessionDep) -> dict[str, int]:
+    open_ones = session.exec(select(Order).where(Order.total == 0)).all()
+    others = session.exec(select(Order).where(Order.total > 0)).all()
+    return {"open": len(open_ones), "others": len(others)}
+""",
+        },
+        {
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter
+
+from shop.dependencies import SessionDep
+from shop.models import Order
+from shop.services import orders as orders_service
+
+router = APIRouter()
+
+
+@router.get("/orders/{order_id}")
+def read_order(order_id: int, owner: str, session: SessionDep) -> Order:
+    return orders_service.read_order(order_id, owner, session)
+
+
+@router.get("/stats")
+def stats(session: SessionDep) -> dict[str, int]:
+    return orders_service.stats(session)
+""",
+            "shop/services/__init__.py": "",
+            "shop/services/orders.py": """\
+\"\"\"The business of orders.\"\"\"
+
+from fastapi import HTTPException
+from sqlmodel import Session, select
+
+from shop.models import Order
+
+
+def read_order(order_id: int, owner: str, session: Session) -> Order:
+    order = session.get(Order, order_id)
+    if order is None or order.owner != owner:
+        raise HTTPException(404, "No order")
+    return order
+
+
+def stats(session: Session) -> dict[str, int]:
+    open_ones = session.exec(select(Order).where(Order.total == 0)).all()
+    others = session.exec(select(Order).where(Order.total > 0)).all()
+    return {"open": len(open_ones), "others": len(others)}
+""",
+        },
+    ),
+    Case(
+        "values of the request are handed over; what sets the response from the start stays before the call",
+        {
+            **_SHOP,
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter, HTTPException, Request, Response
+from sqlmodel import select
+
+from shop.dependencies import SessionDep
+from shop.models import Order, OrderIn
+
+router = APIRouter()
+
+
+@router.post("/orders")
+def create_order(data: OrderIn, request: Request, response: Response, session: SessionDep) -> Order:
+    if session.exec(select(Order).where(Order.note == data.note)).first():
+        raise HTTPException(409, f"There is one: {request.url.path}")
+    response.headers["X-Note"] = data.note
+    agent = request.headers.get("User-Agent", "")
+    order = Order(note=f"{data.note} {agent}", owner=request.client.host if request.client else "")
+    session.add(order)
+    session.commit()
+    return order
+""",
+        },
+        {
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter, Request, Response
+
+from shop.dependencies import SessionDep
+from shop.models import Order, OrderIn
+from shop.services import orders as orders_service
+
+router = APIRouter()
+
+
+@router.post("/orders")
+def create_order(data: OrderIn, request: Request, response: Response, session: SessionDep) -> Order:
+    response.headers["X-Note"] = data.note
+    agent = request.headers.get("User-Agent", "")
+    return orders_service.create_order(data, session, agent, request.url.path, request.client.host if request.client else "")
+""",
+            "shop/services/__init__.py": "",
+            "shop/services/orders.py": """\
+\"\"\"The business of orders.\"\"\"
+
+from fastapi import HTTPException
+from sqlmodel import Session, select
+
+from shop.models import Order, OrderIn
+
+
+def create_order(data: OrderIn, session: Session, agent: str, path: str, client_host: str) -> Order:
+    if session.exec(select(Order).where(Order.note == data.note)).first():
+        raise HTTPException(409, f"There is one: {path}")
+    order = Order(note=f"{data.note} {agent}", owner=client_host)
+    session.add(order)
+    session.commit()
+    return order
+""",
+        },
+    ),
+    Case(
+        "a status and a cookie that are set in a branch at the end stay there",
+        {
+            **_SHOP,
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter, Response
+from sqlmodel import select
+
+from shop.dependencies import SessionDep
+from shop.models import Order, OrderIn
+
+router = APIRouter()
+
+
+@router.post("/orders")
+def create_order(data: OrderIn, response: Response, session: SessionDep) -> Order:
+    order = session.exec(select(Order).where(Order.note == data.note)).first()
+    is_new = order is None
+    if order is None:
+        order = Order(note=data.note)
+        session.add(order)
+        session.commit()
+    if is_new:
+        response.status_code = 201
+        response.set_cookie("order", str(order.id))
+    return order
+""",
+        },
+        {
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter, Response
+
+from shop.dependencies import SessionDep
+from shop.models import Order, OrderIn
+from shop.services import orders as orders_service
+
+router = APIRouter()
+
+
+@router.post("/orders")
+def create_order(data: OrderIn, response: Response, session: SessionDep) -> Order:
+    is_new, order = orders_service.create_order(data, session)
+    if is_new:
+        response.status_code = 201
+        response.set_cookie("order", str(order.id))
+    return order
+""",
+            "shop/services/__init__.py": "",
+            "shop/services/orders.py": """\
+\"\"\"The business of orders.\"\"\"
+
+from sqlmodel import Session, select
+
+from shop.models import Order, OrderIn
+
+
+def create_order(data: OrderIn, session: Session) -> tuple[bool, Order]:
+    order = session.exec(select(Order).where(Order.note == data.note)).first()
+    is_new = order is None
+    if order is None:
+        order = Order(note=data.note)
+        session.add(order)
+        session.commit()
+    return is_new, order
+""",
+        },
+    ),
+    Case(
+        "background tasks at the end stay; those in the middle are added by the service, which is handed the callable",
+        {
+            **_SHOP,
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter, BackgroundTasks
+
+from shop.dependencies import SessionDep
+from shop.models import Order, OrderIn
+
+router = APIRouter()
+
+
+def mail(note: str) -> None: ...
+
+
+@router.post("/orders")
+def create_order(data: OrderIn, tasks: BackgroundTasks, session: SessionDep) -> Order:
+    order = Order(note=data.note)
+    session.add(order)
+    session.commit()
+    if data.lines:
+        tasks.add_task(mail, order.note)
+    return order
+
+
+@router.post("/orders/many")
+def create_many(data: list[OrderIn], tasks: BackgroundTasks, session: SessionDep) -> int:
+    done = 0
+    for each in data:
+        order = Order(note=each.note)
+        session.add(order)
+        session.commit()
+        tasks.add_task(mail, order.note)
+        done += 1
+    return done
+""",
+        },
+        {
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter, BackgroundTasks
+
+from shop.dependencies import SessionDep
+from shop.models import Order, OrderIn
+from shop.services import orders as orders_service
+from shop.services.orders import mail
+
+router = APIRouter()
+
+
+@router.post("/orders")
+def create_order(data: OrderIn, tasks: BackgroundTasks, session: SessionDep) -> Order:
+    order = orders_service.create_order(data, session)
+    if data.lines:
+        tasks.add_task(mail, order.note)
+    return order
+
+
+@router.post("/orders/many")
+def create_many(data: list[OrderIn], tasks: BackgroundTasks, session: SessionDep) -> int:
+    return orders_service.create_many(data, session, tasks.add_task)
+""",
+            "shop/services/__init__.py": "",
+            "shop/services/orders.py": """\
+\"\"\"The business of orders.\"\"\"
+
+from collections.abc import Callable
+
+from sqlmodel import Session
+
+from shop.models import Order, OrderIn
+
+
+def create_order(data: OrderIn, session: Session) -> Order:
+    order = Order(note=data.note)
+    session.add(order)
+    session.commit()
+    return order
+
+
+def mail(note: str) -> None: ...
+
+
+def create_many(data: list[OrderIn], session: Session, add_task: Callable[..., None]) -> int:
+    done = 0
+    for each in data:
+        order = Order(note=each.note)
+        session.add(order)
+        session.commit()
+        add_task(mail, order.note)
+        done += 1
+    return done
+""",
+        },
+    ),
+    Case(
+        "try and except go along; a response inside of one stops it",
+        {
+            **_SHOP,
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter, HTTPException, Response
+
+from shop.dependencies import SessionDep
+from shop.models import Order, OrderIn
+
+router = APIRouter()
+
+
+@router.post("/orders")
+def create_order(data: OrderIn, session: SessionDep) -> Order:
+    try:
+        order = Order(note=data.note)
+        session.add(order)
+        session.commit()
+    except HTTPException:
+        raise
+    except ValueError as error:
+        session.rollback()
+        raise HTTPException(409, str(error)) from error
+    return order
+
+
+@router.delete("/orders/{order_id}")
+def delete_order(order_id: int, response: Response, session: SessionDep) -> None:
+    try:
+        session.delete(session.get_one(Order, order_id))
+        session.commit()
+        response.status_code = 204
+    except ValueError:
+        response.status_code = 404
+""",
+        },
+        {
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter, Response
+
+from shop.dependencies import SessionDep
+from shop.models import Order, OrderIn
+from shop.services import orders as orders_service
+
+router = APIRouter()
+
+
+@router.post("/orders")
+def create_order(data: OrderIn, session: SessionDep) -> Order:
+    return orders_service.create_order(data, session)
+
+
+@router.delete("/orders/{order_id}")
+def delete_order(order_id: int, response: Response, session: SessionDep) -> None:
+    try:
+        session.delete(session.get_one(Order, order_id))
+        session.commit()
+        response.status_code = 204
+    except ValueError:
+        response.status_code = 404
+""",
+            "shop/services/__init__.py": "",
+            "shop/services/orders.py": """\
+\"\"\"The business of orders.\"\"\"
+
+from fastapi import HTTPException
+from sqlmodel import Session
+
+from shop.models import Order, OrderIn
+
+
+def create_order(data: OrderIn, session: Session) -> Order:
+    try:
+        order = Order(note=data.note)
+        session.add(order)
+        session.commit()
+    except HTTPException:
+        raise
+    except ValueError as error:
+        session.rollback()
+        raise HTTPException(409, str(error)) from error
+    return order
+""",
+        },
+        stopped=("shop/routers/orders.py:20",),
+    ),
+    Case(
+        "a generator that is streamed is made by the service; an endpoint that is a generator itself stays",
+        {
+            **_SHOP,
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter
+from fastapi.responses import StreamingResponse
+from sqlmodel import select
+
+from shop.dependencies import SessionDep
+from shop.models import Order
+
+router = APIRouter()
+
+
+@router.get("/export")
+def export(session: SessionDep) -> StreamingResponse:
+    orders = session.exec(select(Order).where(Order.total > 0)).all()
+    others = session.exec(select(Order).where(Order.total == 0)).all()
+
+    def rows():
+        for order in [*orders, *others]:
+            yield f"{order.id},{order.note}"
+
+    return StreamingResponse(rows(), media_type="text/csv", headers={"X-Count": "1"})
+
+
+@router.get("/lines")
+def lines(session: SessionDep):
+    orders = session.exec(select(Order).where(Order.total > 0)).all()
+    others = session.exec(select(Order).where(Order.total == 0)).all()
+    yield from orders
+    yield from others
+""",
+        },
+        {
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter
+from fastapi.responses import StreamingResponse
+from sqlmodel import select
+
+from shop.dependencies import SessionDep
+from shop.models import Order
+from shop.services import orders as orders_service
+
+router = APIRouter()
+
+
+@router.get("/export")
+def export(session: SessionDep) -> StreamingResponse:
+    rows = orders_service.export(session)
+
+    return StreamingResponse(rows, media_type="text/csv", headers={"X-Count": "1"})
+
+
+@router.get("/lines")
+def lines(session: SessionDep):
+    orders = session.exec(select(Order).where(Order.total > 0)).all()
+    others = session.exec(select(Order).where(Order.total == 0)).all()
+    yield from orders
+    yield from others
+""",
+            "shop/services/__init__.py": "",
+            "shop/services/orders.py": """\
+\"\"\"The business of orders.\"\"\"
+
+from sqlmodel import Session, select
+
+from shop.models import Order
+
+
+def export(session: Session):
+    orders = session.exec(select(Order).where(Order.total > 0)).all()
+    others = session.exec(select(Order).where(Order.total == 0)).all()
+
+    def rows():
+        for order in [*orders, *others]:
+            yield f"{order.id},{order.note}"
+
+    return rows()
+""",
+        },
+        stopped=("shop/routers/orders.py:20",),
+    ),
+    Case(
+        "nested functions go along",
+        {
+            **_SHOP,
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter
+from sqlmodel import select
+
+from shop.dependencies import SessionDep
+from shop.models import Order
+
+router = APIRouter()
+
+
+@router.get("/orders/ranked")
+def ranked(session: SessionDep) -> list[Order]:
+    def rank(order: Order) -> int:
+        return order.total
+
+    orders = session.exec(select(Order).where(Order.total > 0)).all()
+    others = session.exec(select(Order).where(Order.total == 0)).all()
+    return sorted([*orders, *others], key=rank)
+""",
+        },
+        {
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter
+
+from shop.dependencies import SessionDep
+from shop.models import Order
+from shop.services import orders as orders_service
+
+router = APIRouter()
+
+
+@router.get("/orders/ranked")
+def ranked(session: SessionDep) -> list[Order]:
+    return orders_service.ranked(session)
+""",
+            "shop/services/__init__.py": "",
+            "shop/services/orders.py": """\
+\"\"\"The business of orders.\"\"\"
+
+from sqlmodel import Session, select
+
+from shop.models import Order
+
+
+def ranked(session: Session) -> list[Order]:
+    def rank(order: Order) -> int:
+        return order.total
+
+    orders = session.exec(select(Order).where(Order.total > 0)).all()
+    others = session.exec(select(Order).where(Order.total == 0)).all()
+    return sorted([*orders, *others], key=rank)
+""",
+        },
+    ),
+    Case(
+        "a file is read before the call, but not where its size is looked at first",
+        {
+            **_SHOP,
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter, HTTPException, UploadFile
+
+from shop.dependencies import SessionDep
+from shop.models import Order
+
+router = APIRouter()
+
+
+@router.put("/orders/{order_id}/file")
+async def upload(order_id: int, file: UploadFile, session: SessionDep) -> dict[str, int]:
+    order = session.get_one(Order, order_id)
+    content = await file.read()
+    order.note = f"{file.filename}: {len(content)}"
+    session.add(order)
+    session.commit()
+    return {"size": len(content)}
+
+
+@router.put("/orders/{order_id}/big")
+async def upload_big(order_id: int, file: UploadFile, session: SessionDep) -> Order:
+    order = session.get_one(Order, order_id)
+    if file.size is None or file.size > 1000:
+        raise HTTPException(413, "Too big")
+    order.note = (await file.read()).decode()
+    session.add(order)
+    session.commit()
+    return order
+""",
+        },
+        {
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter, UploadFile
+
+from shop.dependencies import SessionDep
+from shop.models import Order
+from shop.services import orders as orders_service
+
+router = APIRouter()
+
+
+@router.put("/orders/{order_id}/file")
+async def upload(order_id: int, file: UploadFile, session: SessionDep) -> dict[str, int]:
+    content = await file.read()
+    return orders_service.upload(order_id, session, content, file.filename)
+
+
+@router.put("/orders/{order_id}/big")
+async def upload_big(order_id: int, file: UploadFile, session: SessionDep) -> Order:
+    return await orders_service.upload_big(order_id, session, file.size, file.read)
+""",
+            "shop/services/__init__.py": "",
+            "shop/services/orders.py": """\
+\"\"\"The business of orders.\"\"\"
+
+from collections.abc import Awaitable, Callable
+
+from fastapi import HTTPException
+from sqlmodel import Session
+
+from shop.models import Order
+
+
+def upload(order_id: int, session: Session, content: bytes, filename: str | None) -> dict[str, int]:
+    order = session.get_one(Order, order_id)
+    order.note = f"{filename}: {len(content)}"
+    session.add(order)
+    session.commit()
+    return {"size": len(content)}
+
+
+async def upload_big(order_id: int, session: Session, size: int | None, read_file: Callable[..., Awaitable[bytes]]) -> Order:
+    order = session.get_one(Order, order_id)
+    if size is None or size > 1000:
+        raise HTTPException(413, "Too big")
+    order.note = (await read_file()).decode()
+    session.add(order)
+    session.commit()
+    return order
+""",
+        },
+    ),
+    Case(
+        "what needs the request itself stays before the call; in the middle of the business it stops it",
+        {
+            **_SHOP,
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter, HTTPException, Request
+
+from shop.dependencies import SessionDep
+from shop.models import Order
+
+router = APIRouter()
+
+
+@router.post("/webhook")
+async def webhook(request: Request, session: SessionDep) -> dict[str, bool]:
+    body = await request.body()
+    if not request.headers.get("X-Signature"):
+        raise HTTPException(400, "Not signed")
+    event = await request.json()
+    order = session.get_one(Order, event["id"])
+    order.note = body.decode()
+    session.add(order)
+    session.commit()
+    return {"received": True}
+
+
+@router.post("/late")
+async def late(order_id: int, request: Request, session: SessionDep) -> Order:
+    order = session.get_one(Order, order_id)
+    order.note = (await request.body()).decode()
+    session.add(order)
+    session.commit()
+    return order
+""",
+        },
+        {
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter, HTTPException, Request
+
+from shop.dependencies import SessionDep
+from shop.models import Order
+from shop.services import orders as orders_service
+
+router = APIRouter()
+
+
+@router.post("/webhook")
+async def webhook(request: Request, session: SessionDep) -> dict[str, bool]:
+    body = await request.body()
+    if not request.headers.get("X-Signature"):
+        raise HTTPException(400, "Not signed")
+    event = await request.json()
+    orders_service.webhook(session, body, event)
+    return {"received": True}
+
+
+@router.post("/late")
+async def late(order_id: int, request: Request, session: SessionDep) -> Order:
+    order = session.get_one(Order, order_id)
+    order.note = (await request.body()).decode()
+    session.add(order)
+    session.commit()
+    return order
+""",
+            "shop/services/__init__.py": "",
+            "shop/services/orders.py": """\
+\"\"\"The business of orders.\"\"\"
+
+from typing import Any
+
+from sqlmodel import Session
+
+from shop.models import Order
+
+
+def webhook(session: Session, body: bytes, event: Any) -> None:
+    order = session.get_one(Order, event["id"])
+    order.note = body.decode()
+    session.add(order)
+    session.commit()
+""",
+        },
+        stopped=("shop/routers/orders.py:23",),
+    ),
+    Case(
+        "an HTTPException that could not become an error of the application stops it",
+        {
+            **_SHOP,
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter, HTTPException
+from sqlmodel import select
+
+from shop.dependencies import SessionDep
+from shop.models import Order
+
+router = APIRouter()
+
+
+@router.post("/login")
+def login(name: str, session: SessionDep) -> Order:
+    order = session.exec(select(Order).where(Order.owner == name)).first()
+    if order is None:
+        raise HTTPException(401, "Who?", headers={"WWW-Authenticate": "Bearer"})
+    order.total += 1
+    session.add(order)
+    session.commit()
+    return order
+
+
+@router.post("/wait")
+def wait(name: str, session: SessionDep) -> Order:
+    order = session.exec(select(Order).where(Order.owner == name)).first()
+    if order is None:
+        raise HTTPException(429, "Wait", headers={"Retry-After": name})
+    order.total += 1
+    session.add(order)
+    session.commit()
+    return order
+""",
+        },
+        {
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter, HTTPException
+from sqlmodel import select
+
+from shop.dependencies import SessionDep
+from shop.models import Order
+from shop.services import orders as orders_service
+
+router = APIRouter()
+
+
+@router.post("/login")
+def login(name: str, session: SessionDep) -> Order:
+    return orders_service.login(name, session)
+
+
+@router.post("/wait")
+def wait(name: str, session: SessionDep) -> Order:
+    order = session.exec(select(Order).where(Order.owner == name)).first()
+    if order is None:
+        raise HTTPException(429, "Wait", headers={"Retry-After": name})
+    order.total += 1
+    session.add(order)
+    session.commit()
+    return order
+""",
+            "shop/services/__init__.py": "",
+            "shop/services/orders.py": """\
+\"\"\"The business of orders.\"\"\"
+
+from fastapi import HTTPException
+from sqlmodel import Session, select
+
+from shop.models import Order
+
+
+def login(name: str, session: Session) -> Order:
+    order = session.exec(select(Order).where(Order.owner == name)).first()
+    if order is None:
+        raise HTTPException(401, "Who?", headers={"WWW-Authenticate": "Bearer"})
+    order.total += 1
+    session.add(order)
+    session.commit()
+    return order
+""",
+        },
+        stopped=("shop/routers/orders.py:20",),
+    ),
+    Case(
+        "a status that is set before an early return stops it",
+        {
+            **_SHOP,
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter, Response
+from sqlmodel import select
+
+from shop.dependencies import SessionDep
+from shop.models import Order, OrderIn
+
+router = APIRouter()
+
+
+@router.post("/orders")
+def create_order(data: OrderIn, response: Response, session: SessionDep) -> Order:
+    order = session.exec(select(Order).where(Order.note == data.note)).first()
+    if order is not None:
+        response.status_code = 200
+        return order
+    order = Order(note=data.note)
+    session.add(order)
+    session.commit()
+    return order
+""",
+        },
+        stopped=("shop/routers/orders.py:14",),
+    ),
+    Case(
+        "a response of its own in the middle stops it",
+        {
+            **_SHOP,
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+from sqlmodel import select
+
+from shop.dependencies import SessionDep
+from shop.models import Order, OrderIn
+
+router = APIRouter()
+
+
+@router.post("/orders")
+def create_order(data: OrderIn, session: SessionDep):
+    order = session.exec(select(Order).where(Order.note == data.note)).first()
+    if order is not None:
+        return JSONResponse({"id": order.id}, status_code=200)
+    order = Order(note=data.note)
+    session.add(order)
+    session.commit()
+    return JSONResponse({"id": order.id}, status_code=201)
+""",
+        },
+        stopped=("shop/routers/orders.py:15",),
+    ),
+    Case(
+        "a name that is not there in every case stops it",
+        {
+            **_SHOP,
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter, Response
+
+from shop.dependencies import SessionDep
+from shop.models import Order, OrderIn
+
+router = APIRouter()
+
+
+@router.post("/orders")
+def create_order(data: OrderIn, response: Response, session: SessionDep) -> None:
+    if data.lines:
+        order = Order(note=data.note)
+        session.add(order)
+        session.commit()
+    if data.lines:
+        response.headers["X-Order"] = str(order.id)
+""",
+        },
+        stopped=("shop/routers/orders.py:16",),
     ),
 )

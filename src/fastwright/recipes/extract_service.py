@@ -539,7 +539,7 @@ class _Extraction:
 
     def _schemas(self) -> str:
         folder, name = dirname(self._module.path), basename(self._module.path)
-        folder = dirname(folder) if basename(folder) in ROUTERS else folder
+        folder = dirname(folder) if self._is_among_routers else folder
         if join(folder, "schemas", "__init__.py") in self._app.modules:
             return join(folder, "schemas", name)
         return join(folder, "schemas.py")
@@ -603,14 +603,33 @@ class _Extraction:
 
     def _service(self) -> tuple[str, bool]:
         """Return the path of the service module, and whether it is there."""
-        folder, name = dirname(self._module.path), basename(self._module.path)
-        if basename(folder) in ROUTERS:
-            parent = dirname(folder)
-            path = join(parent, "services", name)
+        folder, stem = dirname(self._module.path), self._stem
+        if self._is_among_routers and stem is not None:
+            path = join(dirname(folder), "services", f"{stem}.py")
         else:
-            stem = name.removesuffix(".py").removesuffix("_router").removesuffix("_routes")
-            path = join(folder, f"{stem}_service.py" if stem != "main" else "service.py")
+            path = join(folder, f"{stem}_service.py" if stem is not None else "service.py")
         return path, path in self._app.modules
+
+    @property
+    def _stem(self) -> str | None:
+        """What the routes of a file are about, as its name says; None where that says only that they are routes."""
+        stem = basename(self._module.path).removesuffix(".py")
+        for word in ("_router", "_routes", "_endpoints", "_api", "_views"):
+            stem = stem.removesuffix(word)
+        return stem if stem not in {"main", "app", *ROUTERS} else None
+
+    @property
+    def _is_among_routers(self) -> bool:
+        """Whether a folder holds routers, by its name or by most of its files: services have one beside it."""
+        folder = dirname(self._module.path)
+        if basename(folder) in ROUTERS:
+            return True
+        layers = [
+            layer.name
+            for path, layer in self._app.layers.items()
+            if dirname(path) == folder and not path.endswith("__init__.py")
+        ]
+        return bool(folder) and layers.count("router") > max(1, len(layers) // 2)
 
     def _packages(self, path: str) -> dict[str, str]:
         """Return the `__init__.py` that a new folder needs, where its neighbours have one."""
@@ -621,8 +640,11 @@ class _Extraction:
         )
 
     def _domain(self) -> str:
-        stem = basename(self._module.path).removesuffix(".py")
-        return stem.replace("_", " ") if stem != "main" else "the endpoints"
+        module = self._module
+        about = self._stem
+        if about is None and not any(each.module is module for each in self._app.applications):
+            about = basename(dirname(module.path))
+        return about.replace("_", " ") if about else "the endpoints"
 
     # ---------------------------------------------------------------- the texts
 

@@ -49,7 +49,7 @@ def _asks(app: App, target: Function) -> bool:
     layer = app.layers.get(target.module.path)
     if layer is not None and layer.name == "service" and not layer.guessed:
         return False
-    if layer is not None and layer.name in {"repository", "adapter"} and not layer.guessed:
+    if layer is not None and layer.name == "adapter" and not layer.guessed:
         return True
     return app.calls.asks_database(target)
 

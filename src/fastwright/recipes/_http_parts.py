@@ -424,11 +424,9 @@ class _Divided:
             return False
         made = {name for each in moved[:-1] for name in binds(each)}
         read = {n.id: n for n in s.walk(last.value) if isinstance(n, s.Name) and n.id in made}
-        if not read:
-            return isinstance(last.value, (s.Dict, s.Constant))
-        return len(read) == 1 and (
-            self._is_mapped(last.value) or all(self._is_row(node) for node in read.values())
-        )
+        if len(read) > 1:
+            return False
+        return self._is_mapped(last.value) or all(self._is_row(node) for node in read.values())
 
     def _is_mapped(self, value: s.Expr) -> bool:
         """``order_out(order)``, ``[order_out(order) for order in orders]``: into a schema, by a function."""

@@ -26,6 +26,7 @@ other. WebSockets are not looked at.
 from __future__ import annotations
 
 import builtins
+import re
 from collections.abc import Collection, Iterator
 from functools import cached_property
 from posixpath import basename, dirname, join
@@ -52,6 +53,8 @@ from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, 
 
 _IMPORTS = (s.Import, s.ImportFrom)
 _MOVABLE = (s.FunctionDef, s.ClassDef, s.Assign, s.AnnAssign, s.TypeAliasStmt)
+_VERSION = re.compile(r"v\d+")
+_PATCHES = frozenset({"setattr", "delattr", "patch", "object", "multiple"})
 _LOGGER = "logging.getLogger(__name__)"
 _PLAIN = frozenset(f"builtins.{name}" for name in ("str", "int", "float", "bool", "bytes"))
 _OPEN = frozenset({"builtins.list", "builtins.dict", "builtins.set", "builtins.tuple"})
@@ -177,6 +180,7 @@ class _Extraction:
         needed = [each.needed for each in reads if each.needed is not None]
         needed += [each for parameter in parameters for each in parameter.imports]
         self._check_imports(path, needed)
+        self._check_patches(moved)
         place = f"{self._module.path}:{self._module.line(node)}"
         return Proposal(title, tuple(edits), (used, *of_return, *needed), new, places=(place,))
 
@@ -197,6 +201,20 @@ class _Extraction:
             if other not in seen:
                 seen.add(other)
                 waiting += [e.imported for e in self._app.imports.of(other) if e.when == "import"]
+
+    def _check_patches(self, moved: list[s.Stmt]) -> None:
+        """Raise _Stop where tests replace, in the endpoint's file, a name that the service would look up in its own."""
+        read = {n.id: n for n in s.walk(*moved) if isinstance(n, s.Name)}
+        name = self._module.name
+        for test in self._app.tests:
+            if name.rpartition(".")[2].encode() not in test.source:
+                continue
+            for call in test.walk():
+                if not isinstance(call, s.Call) or s.last_name(call.func) not in _PATCHES:
+                    continue
+                for patched in _patched(call, test, name) & set(read):
+                    where = f"{test.path}:{test.line(call)}"
+                    raise _Stop(read[patched], f"{where} patches {patched} in {self._module.path}")
 
     def _alias(self, path: str) -> str:
         """Return the name of the service module in the endpoint's file."""
@@ -364,6 +382,8 @@ class _Extraction:
             if isinstance(node, s.Return) and node.value is not None
         ]
         annotation = self._endpoint.node.returns
+        if s.last_name(annotation) == "Any":  # which says nothing
+            annotation = None
         if not given:
             is_typed = annotation is not None or all(
                 p.annotation for p in self._endpoint.parameters
@@ -443,6 +463,10 @@ class _Extraction:
             if kind.cls.module.path == self._module.path:
                 reason = f"the type of {node.name} is defined in the router's file"
                 raise _Stop(node, reason, kind.cls.name)
+            bound = module_level_imports(self._module).get(kind.cls.name)
+            known = self._app.types.of(s.Name(0, 0, kind.cls.name), Where(self._module))
+            if bound is not None and isinstance(known, ClassObject) and known.cls is kind.cls:
+                return kind.cls.name, [_import(path, kind.cls.name, bound)]
             for module in (self._module, self._app.modules.get(path)):
                 for local, stands_for in module_level_imports(module).items() if module else ():
                     if stands_for == kind.cls.module.name:  # `models.Order`, as the code writes it
@@ -539,7 +563,7 @@ class _Extraction:
 
     def _schemas(self) -> str:
         folder, name = dirname(self._module.path), basename(self._module.path)
-        folder = dirname(folder) if self._is_among_routers else folder
+        folder = folder if self._beside is None else self._beside
         if join(folder, "schemas", "__init__.py") in self._app.modules:
             return join(folder, "schemas", name)
         return join(folder, "schemas.py")
@@ -603,11 +627,12 @@ class _Extraction:
 
     def _service(self) -> tuple[str, bool]:
         """Return the path of the service module, and whether it is there."""
-        folder, stem = dirname(self._module.path), self._stem
-        if self._is_among_routers and stem is not None:
-            path = join(dirname(folder), "services", f"{stem}.py")
+        stem, folder = self._stem, self._beside
+        if folder is not None and stem is not None:
+            path = join(folder, "services", f"{stem}.py")
         else:
-            path = join(folder, f"{stem}_service.py" if stem is not None else "service.py")
+            name = f"{stem}_service.py" if stem is not None else "service.py"
+            path = join(dirname(self._module.path), name)
         return path, path in self._app.modules
 
     @property
@@ -618,11 +643,32 @@ class _Extraction:
             stem = stem.removesuffix(word)
         return stem if stem not in {"main", "app", *ROUTERS} else None
 
-    @property
-    def _is_among_routers(self) -> bool:
-        """Whether a folder holds routers, by its name or by most of its files: services have one beside it."""
+    @cached_property
+    def _beside(self) -> str | None:
+        """The folder beside whose routers services have one, where a file is among routers: `app` for `app/api/v1/routes`."""
         folder = dirname(self._module.path)
-        if basename(folder) in ROUTERS:
+        if not self._holds_routers(folder):
+            return None
+        folder = dirname(folder)
+        while (
+            self._is_of_routers(folder)
+            and join(dirname(folder), "__init__.py") in self._app.modules
+        ):
+            folder = dirname(folder)
+        return folder
+
+    def _is_of_routers(self, folder: str) -> bool:
+        """``api``, and ``v1`` where it is the only one."""
+        name = basename(folder)
+        if _VERSION.fullmatch(name):
+            others = {p[len(dirname(folder)) + 1 :].partition("/")[0] for p in self._app.modules
+                      if p.startswith(f"{dirname(folder)}/")}  # fmt: skip
+            return sum(bool(_VERSION.fullmatch(each)) for each in others) == 1
+        return name in ROUTERS
+
+    def _holds_routers(self, folder: str) -> bool:
+        """Whether a folder holds routers, by its name or by most of its files."""
+        if basename(folder) in ROUTERS or _VERSION.fullmatch(basename(folder)):
             return True
         layers = [
             layer.name
@@ -720,6 +766,20 @@ def _awaits(statements: list[s.Stmt]) -> bool:
         or (isinstance(node, s.Comp) and any(part.is_async for part in node.generators))
         for node in s.walk_scope(*statements)
     )
+
+
+def _patched(call: s.Call, test: Module, name: str) -> set[str]:
+    """Return the name of a module that a call of a test replaces: ``monkeypatch.setattr(main, "send", ...)``."""
+    told = [s.string(argument) for argument in call.args[:2]]
+    if told and told[0] is not None:
+        return (
+            {told[0][len(name) + 1 :].partition(".")[0]}
+            if told[0].startswith(f"{name}.")
+            else set()
+        )
+    if len(told) > 1 and told[1] is not None and test.qualify(call.args[0]) == name:
+        return {told[1]}
+    return set()
 
 
 def _written(kind: Instance) -> tuple[str, list[Import]]:

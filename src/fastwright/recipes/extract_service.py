@@ -2266,4 +2266,150 @@ def create_order(data: OrderIn, response: Response, session: SessionDep) -> None
         },
         stopped=("shop/routers/orders.py:16",),
     ),
+    Case(
+        "a domain's own folder has its service; routers in folders have theirs beside the outermost",
+        {
+            **_SHOP,
+            "shop/main.py": """\
+from fastapi import FastAPI
+
+from shop.api.v1 import reviews
+from shop.orders import router
+
+app = FastAPI()
+app.include_router(router.router)
+app.include_router(reviews.router)
+""",
+            "shop/orders/__init__.py": "",
+            "shop/orders/router.py": """\
+from fastapi import APIRouter
+
+from shop.dependencies import SessionDep
+from shop.models import Order, OrderIn
+
+router = APIRouter()
+
+
+@router.post("/orders")
+def create_order(data: OrderIn, session: SessionDep) -> Order:
+    order = Order(note=data.note)
+    session.add(order)
+    session.commit()
+    return order
+""",
+            "shop/api/__init__.py": "",
+            "shop/api/v1/__init__.py": "",
+            "shop/api/v1/reviews.py": """\
+from fastapi import APIRouter
+
+from shop.dependencies import SessionDep
+from shop.models import Order, OrderIn
+
+router = APIRouter()
+
+
+@router.post("/reviews")
+def create_review(data: OrderIn, session: SessionDep) -> Order:
+    review = Order(note=data.note)
+    session.add(review)
+    session.commit()
+    return review
+""",
+        },
+        {
+            "shop/api/v1/reviews.py": """\
+from fastapi import APIRouter
+
+from shop.dependencies import SessionDep
+from shop.models import Order, OrderIn
+from shop.services import reviews as reviews_service
+
+router = APIRouter()
+
+
+@router.post("/reviews")
+def create_review(data: OrderIn, session: SessionDep) -> Order:
+    return reviews_service.create_review(data, session)
+""",
+            "shop/orders/router.py": """\
+from fastapi import APIRouter
+
+from shop.dependencies import SessionDep
+from shop.models import Order, OrderIn
+from shop.orders import service
+
+router = APIRouter()
+
+
+@router.post("/orders")
+def create_order(data: OrderIn, session: SessionDep) -> Order:
+    return service.create_order(data, session)
+""",
+            "shop/orders/service.py": """\
+\"\"\"The business of orders.\"\"\"
+
+from sqlmodel import Session
+
+from shop.models import Order, OrderIn
+
+
+def create_order(data: OrderIn, session: Session) -> Order:
+    order = Order(note=data.note)
+    session.add(order)
+    session.commit()
+    return order
+""",
+            "shop/services/__init__.py": "",
+            "shop/services/reviews.py": """\
+\"\"\"The business of reviews.\"\"\"
+
+from sqlmodel import Session
+
+from shop.models import Order, OrderIn
+
+
+def create_review(data: OrderIn, session: Session) -> Order:
+    review = Order(note=data.note)
+    session.add(review)
+    session.commit()
+    return review
+""",
+        },
+    ),
+    Case(
+        "a test that patches what the business reads stops it",
+        {
+            **_SHOP,
+            "shop/mail.py": """\
+def send(note: str) -> None: ...
+""",
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter
+
+from shop.dependencies import SessionDep
+from shop.mail import send
+from shop.models import Order, OrderIn
+
+router = APIRouter()
+
+
+@router.post("/orders")
+def create_order(data: OrderIn, session: SessionDep) -> Order:
+    order = Order(note=data.note)
+    session.add(order)
+    session.commit()
+    send(order.note)
+    return order
+""",
+            "tests/test_orders.py": """\
+from shop.routers import orders
+
+
+def test_order(monkeypatch):
+    monkeypatch.setattr("shop.routers.orders.send", lambda note: None)
+    monkeypatch.setattr(orders, "router", None)
+""",
+        },
+        stopped=("shop/routers/orders.py:15",),
+    ),
 )

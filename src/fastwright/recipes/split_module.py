@@ -6,8 +6,10 @@ where they stood. Tables go to `models.py`, schemas to `schemas.py`, what `Depen
 them. With `--by domain` each resource has a package of its own, with `router.py`, `service.py` and `schemas.py`. Every reference in the
 project follows: imports, attributes, what tests patch, entry points. Comments and blank lines move with the code.
 
-Split is a module that makes the application and holds endpoints of several resources beside tables or schemas; a smaller one where it is
-named. What reads the application itself stays in its file. Left alone, with the line: names that functions bind anew (`global`), star
+Split is a module that makes the application and holds endpoints of several resources beside tables or schemas, or endpoints of a resource
+while those of others have routers that it includes: new routers come beside these. A smaller one is split where it is named. A path below
+another's (`/projects/{key}/issues`) is about the innermost resource that has paths of its own; an endpoint whose resource has a router
+elsewhere goes with those before it, so that routes keep their order. What reads the application itself stays in its file. Left alone, with the line: names that functions bind anew (`global`), star
 imports, routes whose order would change where two of them match the same path, and names that tests patch and two new files read.
 """
 
@@ -1771,6 +1773,194 @@ from sqlmodel import SQLModel
 
 class ItemCreate(SQLModel):
     name: str
+""",
+        },
+    ),
+    Case(
+        "endpoints beside routers that are there: in order, each with its resource, or with its neighbours",
+        {
+            "shop/__init__.py": "",
+            "shop/models.py": """\
+from sqlmodel import Field, SQLModel
+
+
+class Order(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    note: str
+""",
+            "shop/routers/__init__.py": "",
+            "shop/routers/users.py": """\
+from fastapi import APIRouter
+
+router = APIRouter()
+
+
+@router.get("/users")
+def list_users() -> list[str]:
+    return []
+
+
+@router.get("/users/{name}")
+def read_user(name: str) -> str:
+    return name
+""",
+            "shop/main.py": """\
+import os
+
+from fastapi import FastAPI
+
+from shop.models import Order
+from shop.routers import users
+
+FILES = os.environ.get("FILES", "files")
+# what may come behind what
+NEXT = {"open": "paid"}
+
+app = FastAPI()
+app.include_router(users.router, tags=["users"])
+
+
+def order_key(order: Order) -> str:
+    return f"O-{order.id}"
+
+
+@app.get("/ping")
+def ping() -> str:
+    return "pong"
+
+
+@app.get("/users/{name}/orders")
+def list_orders(name: str) -> list[str]:
+    return [order_key(Order(id=1, note=name))]
+
+
+@app.get("/orders/{key}")
+def read_order(key: str) -> str:
+    return os.path.join(FILES, key)
+
+
+@app.get("/users/{name}/export")
+def export(name: str) -> str:
+    return NEXT["open"]
+""",
+        },
+        {
+            "shop/config.py": """\
+\"\"\"Settings and constants.\"\"\"
+
+import os
+
+FILES = os.environ.get("FILES", "files")
+""",
+            "shop/main.py": """\
+from fastapi import FastAPI
+
+from shop.routers import general, orders, users
+
+
+app = FastAPI()
+app.include_router(users.router, tags=["users"])
+
+
+app.include_router(general.router)
+app.include_router(orders.router)
+""",
+            "shop/routers/general.py": """\
+\"\"\"The routes of general.\"\"\"
+
+from fastapi import APIRouter
+
+router = APIRouter()
+
+
+@router.get("/ping")
+def ping() -> str:
+    return "pong"
+""",
+            "shop/routers/orders.py": """\
+\"\"\"The routes of orders.\"\"\"
+
+import os
+
+from fastapi import APIRouter
+
+from shop.config import FILES
+from shop.models import Order
+from shop.services.orders import order_key
+
+router = APIRouter()
+
+
+# what may come behind what
+NEXT = {"open": "paid"}
+
+
+@router.get("/users/{name}/orders")
+def list_orders(name: str) -> list[str]:
+    return [order_key(Order(id=1, note=name))]
+
+
+@router.get("/orders/{key}")
+def read_order(key: str) -> str:
+    return os.path.join(FILES, key)
+
+
+@router.get("/users/{name}/export")
+def export(name: str) -> str:
+    return NEXT["open"]
+""",
+            "shop/services/__init__.py": "",
+            "shop/services/orders.py": """\
+\"\"\"The business of orders.\"\"\"
+
+from shop.models import Order
+
+
+def order_key(order: Order) -> str:
+    return f"O-{order.id}"
+""",
+        },
+    ),
+    Case(
+        "a check beside routers stays where it is",
+        {
+            "shop/__init__.py": "",
+            "shop/models.py": """\
+from sqlmodel import Field, SQLModel
+
+
+class Order(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    note: str
+""",
+            "shop/routers/__init__.py": "",
+            "shop/routers/users.py": """\
+from fastapi import APIRouter
+
+router = APIRouter()
+
+
+@router.get("/users")
+def list_users() -> list[str]:
+    return []
+
+
+@router.get("/users/{name}")
+def read_user(name: str) -> str:
+    return name
+""",
+            "shop/main.py": """\
+from fastapi import FastAPI
+
+from shop.routers import users
+
+app = FastAPI()
+app.include_router(users.router)
+
+
+@app.get("/ping")
+def ping() -> str:
+    return "pong"
 """,
         },
     ),

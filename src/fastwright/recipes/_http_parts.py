@@ -15,6 +15,7 @@ from fastwright.app.types import ClassObject, FunctionValue, Instance, alternati
 from fastwright.edit.reads import binds
 from fastwright.edit.source import text
 from fastwright.read import syntax as s
+from fastwright.read.module import Module
 from fastwright.recipes._business import works
 from fastwright.recipes._http_errors import change_of
 
@@ -85,6 +86,18 @@ def divide(app: App, endpoint: Function, statements: list[s.Stmt]) -> Parts:
 def value_of(app: App, endpoint: Function, node: s.Expr) -> Handed | None:
     """Return what an expression reads of the request, where that is all that it does."""
     return _Divided(app, endpoint, []).value(node)
+
+
+def speaks_http(module: Module, statement: s.Stmt) -> bool:
+    """Whether a statement of a file names something of FastAPI: not an exception or a thread pool."""
+    return any(_is_of_http(module, node) for node in s.walk(statement))
+
+
+def _is_of_http(module: Module, node: s.Node) -> bool:
+    origin = module.qualify(node) if isinstance(node, s.Name) else None
+    if origin is None or origin in _HTTP_EXCEPTION or origin.startswith(_SILENT):
+        return False
+    return origin.startswith(_SPEAKING) and origin != "fastapi.status"
 
 
 class _Divided:
@@ -184,12 +197,7 @@ class _Divided:
         """Whether a name is the request, the response, or something of FastAPI: not an exception or a thread pool."""
         if not isinstance(node, s.Name):
             return False
-        if node.id in self._speaking:
-            return True
-        origin = self._module.qualify(node) or ""
-        if origin in _HTTP_EXCEPTION or origin.startswith(_SILENT):
-            return False
-        return origin.startswith(_SPEAKING) and origin != "fastapi.status"
+        return node.id in self._speaking or _is_of_http(self._module, node)
 
     # ---------------------------------------------------------- what is handed over
 

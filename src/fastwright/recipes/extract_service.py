@@ -43,11 +43,18 @@ from fastwright.edit.fix import Edit, Import
 from fastwright.edit.move import Move, Part, Unmovable
 from fastwright.edit.names import is_taken, module_level_imports
 from fastwright.edit.reads import binds, reads
-from fastwright.edit.source import indentation, line_start, next_line, text
+from fastwright.edit.source import indentation, is_alone, line_start, newline, next_line, text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.recipes._business import does_business
-from fastwright.recipes._http_parts import InTheWay, Parts, always_bound, divide, value_of
+from fastwright.recipes._http_parts import (
+    InTheWay,
+    Parts,
+    always_bound,
+    divide,
+    speaks_http,
+    value_of,
+)
 from fastwright.recipes._words import ROUTERS
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
 
@@ -166,8 +173,9 @@ class _Extraction:
         edits += self._loggers_here(moved)
         new: dict[str, str] = {}
         if exists:
-            end = len(self._app.modules[path].source)
-            edits.append(Edit(path, end, end, f"\n\n{function}"))
+            source = self._app.modules[path].source
+            function = f"\n\n{function}".replace("\n", newline(source))
+            edits.append(Edit(path, len(source), len(source), function))
             edits += self._loggers_there(moved, self._app.modules[path])
         else:
             new |= self._packages(path)
@@ -239,6 +247,13 @@ class _Extraction:
         for node in s.walk(*parts.moved):
             if isinstance(node, s.Call) and s.last_name(node.func) in {"locals", "globals"}:
                 raise _Stop(node, "looks at its own names")
+            if isinstance(node, s.Flow) and node.keyword == "global":
+                raise _Stop(node, "binds names of its file anew")
+            if isinstance(node, s.Name) and node.id.startswith("__"):
+                raise _Stop(node, f"{node.id} is another one in another file")
+        for statement in (parts.moved[0], parts.moved[-1], *parts.early):
+            if not is_alone(self._module.source, first_byte(statement), statement.end):
+                raise _Stop(statement, "shares its line")
         return parts
 
     def _results(self) -> list[str]:
@@ -530,6 +545,8 @@ class _Extraction:
                 continue
             if not isinstance(body[number], _MOVABLE) or id(body[number]) in self._served:
                 return None
+            if speaks_http(self._module, body[number]):
+                return None  # a service knows no HTTP
             wanted.add(number)
             waiting += {read.name for read in reads(body[number])} - loggers
         taken = {number: self._home(body[number]) for number in wanted}
@@ -701,11 +718,11 @@ class _Extraction:
         inner = indentation(source, moved[0].start)
         given = ", ".join(parameter.declared for parameter in parameters)
         head = f"{'async ' if _awaits(moved) else ''}def {node.name}({given}){returned}:\n"
-        body = edited(source[start:end], self._inside(start)).decode().rstrip("\r\n")
+        body = edited(source[start:end], self._inside(start)).decode().replace("\r\n", "\n")
         made = [f"{name}()" if self._streamed(name) else name for name in results]
         blank = "\n" if isinstance(moved[-1], s.FunctionDef) else ""
         tail = f"\n{blank}{inner}return {', '.join(made)}" if results else ""
-        return f"{head}{body}{tail}\n"
+        return f"{head}{body.rstrip()}{tail}\n"
 
     @property
     def _range(self) -> tuple[int, int]:
@@ -754,7 +771,7 @@ class _Extraction:
         elif any(isinstance(n, s.Return) and n.value for n in s.walk_scope(*parts.moved)):
             call = f"return {call}"
         before = b"".join(source[first:behind] for first, behind in self._early).decode()
-        line = f"{before}{indentation(source, parts.moved[0].start)}{call}\n"
+        line = f"{before}{indentation(source, parts.moved[0].start)}{call}{newline(source)}"
         return Edit(self._module.path, start, end, line)
 
 
@@ -2411,5 +2428,162 @@ def test_order(monkeypatch):
 """,
         },
         stopped=("shop/routers/orders.py:15",),
+    ),
+    Case(
+        "what only means the same in its own file stops it; small functions move along",
+        {
+            **_SHOP,
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter, Request
+from sqlmodel import Session
+
+from shop.dependencies import SessionDep
+from shop.models import Order, OrderIn
+
+router = APIRouter()
+count = 0
+
+
+def note_of(request: Request) -> str: ...
+
+
+def number(data: OrderIn) -> int:
+    return len(data.lines)
+
+
+@router.post("/orders/counted")
+def create_counted(data: OrderIn, session: SessionDep) -> Order:
+    global count
+    count += 1
+    session.add(Order(note=data.note))
+    session.commit()
+    return Order(note=str(count))
+
+
+@router.post("/orders/named")
+def create_named(data: OrderIn, session: SessionDep) -> Order:
+    session.add(Order(note=__name__))
+    session.commit()
+    return Order(note=data.note)
+
+
+@router.post("/orders/noted")
+def create_noted(data: OrderIn, request: Request, session: SessionDep) -> Order:
+    order = Order(note=note_of(request))
+    session.add(order)
+    session.commit()
+    return order
+
+
+@router.post("/orders/again")
+def create_again(data: OrderIn, session: SessionDep) -> Order:
+    session.add(Order(note=data.note))
+    session.commit()
+    return create_named(data, session)
+
+
+@router.post("/orders/short")
+def create_short(data: OrderIn, session: SessionDep) -> Order:
+    order = Order(note=data.note); session.add(order); session.commit()
+    return order
+
+
+@router.post("/orders")
+def create_order(data: OrderIn, session: SessionDep, dry: bool = False) -> Order:
+    order = Order(note=data.note, total=number(data))
+    if not dry:
+        session.add(order)
+        session.commit()
+    return order
+""",
+        },
+        {
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter, Request
+from sqlmodel import Session
+
+from shop.dependencies import SessionDep
+from shop.models import Order, OrderIn
+from shop.services import orders as orders_service
+
+router = APIRouter()
+count = 0
+
+
+def note_of(request: Request) -> str: ...
+
+
+@router.post("/orders/counted")
+def create_counted(data: OrderIn, session: SessionDep) -> Order:
+    global count
+    count += 1
+    session.add(Order(note=data.note))
+    session.commit()
+    return Order(note=str(count))
+
+
+@router.post("/orders/named")
+def create_named(data: OrderIn, session: SessionDep) -> Order:
+    session.add(Order(note=__name__))
+    session.commit()
+    return Order(note=data.note)
+
+
+@router.post("/orders/noted")
+def create_noted(data: OrderIn, request: Request, session: SessionDep) -> Order:
+    order = Order(note=note_of(request))
+    return orders_service.create_noted(session, order)
+
+
+@router.post("/orders/again")
+def create_again(data: OrderIn, session: SessionDep) -> Order:
+    session.add(Order(note=data.note))
+    session.commit()
+    return create_named(data, session)
+
+
+@router.post("/orders/short")
+def create_short(data: OrderIn, session: SessionDep) -> Order:
+    order = Order(note=data.note); session.add(order); session.commit()
+    return order
+
+
+@router.post("/orders")
+def create_order(data: OrderIn, session: SessionDep, dry: bool = False) -> Order:
+    return orders_service.create_order(data, session, dry)
+""",
+            "shop/services/__init__.py": "",
+            "shop/services/orders.py": """\
+\"\"\"The business of orders.\"\"\"
+
+from sqlmodel import Session
+
+from shop.models import Order, OrderIn
+
+
+def create_noted(session: Session, order: Order) -> Order:
+    session.add(order)
+    session.commit()
+    return order
+
+
+def number(data: OrderIn) -> int:
+    return len(data.lines)
+
+
+def create_order(data: OrderIn, session: Session, dry: bool) -> Order:
+    order = Order(note=data.note, total=number(data))
+    if not dry:
+        session.add(order)
+        session.commit()
+    return order
+""",
+        },
+        stopped=(
+            "shop/routers/orders.py:17",
+            "shop/routers/orders.py:26",
+            "shop/routers/orders.py:41",
+            "shop/routers/orders.py:46",
+        ),
     ),
 )

@@ -112,7 +112,7 @@ def _with(
         f"from {needed.module} import {needed.name}" if needed.name else f"import {needed.module}"
     )
     line += f" as {needed.alias}" if needed.alias else ""
-    key = _key(needed.module, own, is_from=needed.name is not None)
+    key = (*_key(needed.module, own, is_from=needed.name is not None), needed.name or "")
     keys = [_statement_key(statement, own) for statement in statements]
     before = [number for number, other in enumerate(keys) if other <= key]
     first = statements[before[-1] + 1 : before[-1] + 2] if before else []
@@ -204,12 +204,14 @@ def _key(module: str, own: Collection[str], *, is_from: bool) -> tuple[int, bool
     return (3 if top in own else 2), is_from, module
 
 
-def _statement_key(statement: Statement, own: Collection[str]) -> tuple[int, bool, str]:
+def _statement_key(statement: Statement, own: Collection[str]) -> tuple[int, bool, str, str]:
+    """Return where an import stands, and the first name that it brings."""
     if isinstance(statement, s.Import):
-        return _key(statement.names[0].name, own, is_from=False)
+        return (*_key(statement.names[0].name, own, is_from=False), "")
+    first = statement.names[0].name
     if statement.level:
-        return 4, True, statement.module
-    return _key(statement.module, own, is_from=True)
+        return 4, True, statement.module, first
+    return (*_key(statement.module, own, is_from=True), first)
 
 
 def _name_key(name: str) -> tuple[int, str]:

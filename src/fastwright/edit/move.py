@@ -15,7 +15,7 @@ import msgspec
 
 from fastwright.edit import source as at
 from fastwright.edit.apply import edited
-from fastwright.edit.builders import first_byte
+from fastwright.edit.builders import behind_imports, first_byte
 from fastwright.edit.fix import Edit, Import
 from fastwright.edit.imports import add_imports
 from fastwright.edit.names import bring, is_taken, module_level_imports
@@ -204,12 +204,14 @@ class Move:
 
     # -------------------------------------------------------------- the new files
 
-    def _chunks(self, path: str) -> str:
+    def _chunks(self, path: str, without: Collection[int] = ()) -> str:
         """Return the code that goes to a path, in the order in which it stands, parted as it was."""
+        numbers = [n for n, where in self.taken.items() if where == path and n not in without]
+        return self._code(numbers)
+
+    def _code(self, numbers: Iterable[int]) -> str:
         source, text, last = self.origin.source, "", -2
-        for number, where in sorted(self.taken.items()):
-            if where != path:
-                continue
+        for number in sorted(numbers):
             start, end = self._range(number)
             inside = [edit for edit in self._inner if start <= edit.start and edit.end <= end]
             moved = [Edit(e.file, e.start - start, e.end - start, e.text) for e in inside]
@@ -351,12 +353,27 @@ class Move:
         for name in self.loggers:
             if name in self.reading[part.path] and name not in _top_names(module):
                 raise Unmovable(part.path, f"has no {name}")
-        text = "\n\n" + self._chunks(part.path)
-        if not module.source.endswith(b"\n"):
-            text = "\n" + text
-        text = text.replace("\n", at.newline(module.source))
-        end = len(module.source)
-        return [Edit(part.path, end, end, text)], imports
+        edits, first = [], self._constants(part, module)
+        above = behind_imports(module, self._code(first)) if first else None
+        if above is not None:
+            edits.append(above)
+        text = self._chunks(part.path, first if above is not None else ())
+        if text:
+            text = f"\n\n{text}" if module.source.endswith(b"\n") else f"\n\n\n{text}"
+            end = len(module.source)
+            edits.append(Edit(part.path, end, end, text.replace("\n", at.newline(module.source))))
+        return edits, imports
+
+    def _constants(self, part: Part, module: Module) -> list[int]:
+        """Return the statements for a file that is there which can stand at its head: they read nothing of it."""
+        own = {*self.home, *_top_names(module)} - set(module_level_imports(module))
+        return [
+            number
+            for number, path in self.taken.items()
+            if path == part.path
+            and isinstance(self._body[number], (s.Assign, s.AnnAssign))
+            and own.isdisjoint(read.name for read in self._reads_of(self._body[number]))
+        ]
 
     # ------------------------------------------------------------------ the origin
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+ROUTERS = frozenset({"routers", "router", "routes", "api", "endpoints", "views", "controllers"})
+"""What folders of routers are called."""
+
 
 def snake(name: str) -> str:
     """Return the name of a class as one of a variable: ``order_item`` for ``OrderItem``."""

@@ -2,94 +2,45 @@
 
 `raise HTTPException(404, "Order not found")` in a service or repository becomes `raise NotFoundError("Order not found")`: an
 exception of the application, without HTTP in it, from a new module `errors.py`. A second new module, `error_handlers.py`, answers each
-class with the status and body that clients got before, and is registered where the application is made. `except HTTPException: raise`
-on the way lets the new exceptions pass as well.
+class with the status, body and headers that clients got before, and is registered where the application is made. Where both modules
+are there already, they grow. `except HTTPException: raise` on the way lets the new exceptions pass as well.
 
-Headers that are the same for all raises of a status (`WWW-Authenticate`) are the handler's as well. A second run adds to the modules that the first one wrote.
+Business code is what the rule `http-exception-in-service` says; modules of any name that ask the database; and what either calls, also
+where endpoints call it as well.
 
-Left alone, with the line: exceptions whose status is not written out or whose headers are made on the spot or differ, raises on whose way something catches
-`HTTPException` and does more than raise it again, or catches everything and looks into it, statuses that have a handler of their own, what WebSockets reach, and
-applications that answer `HTTPException` in a way of their own.
+Left alone, with the line: exceptions with headers or a status that are not written out, raises on whose way something catches
+`HTTPException` and does more than raise it again, what WebSockets reach, and applications that answer `HTTPException` in a way of their own.
 """
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from http import HTTPStatus
-from posixpath import basename, commonpath, dirname, join
+from posixpath import commonpath, dirname, join
 
 import msgspec
 
+from fastwright.app.layers import BUSINESS
 from fastwright.app.model import App
-from fastwright.app.raises import HTTP_EXCEPTION, Raised, status_code
-from fastwright.app.scopes import Where
+from fastwright.app.raises import HTTP_EXCEPTION, Raised
+from fastwright.app.setup.result import Application
 from fastwright.app.symbols import Function
-from fastwright.edit.builders import insert_after, replace
+from fastwright.edit.builders import insert, insert_after, replace
 from fastwright.edit.fix import Edit, Import
-from fastwright.edit.names import bring
+from fastwright.edit.names import bring, is_taken
+from fastwright.edit.reads import binds
 from fastwright.edit.source import text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
-from fastwright.recipes._application import assignment
 from fastwright.recipes._from_rules import hits_of
+from fastwright.recipes._http_errors import CLASSES, Change, change_of
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
+from fastwright.rules.architecture._http import http_functions
 from fastwright.rules.evidence import place
 
 _RULE = "http-exception-in-service"
 _BASE = "DomainError"
 _MODULES = (("errors.py", "error_handlers.py"), ("domain_errors.py", "domain_error_handlers.py"))
-_CLASSES = {
-    400: ("InvalidRequestError", "What was asked for makes no sense."),
-    401: ("NotAuthenticatedError", "It is not known who asks."),
-    402: ("PaymentRequiredError", "It has to be paid for first."),
-    403: ("PermissionDeniedError", "Whoever asks may not do this."),
-    404: ("NotFoundError", "There is no such thing."),
-    405: ("NotAllowedError", "This cannot be done here."),
-    409: ("ConflictError", "It contradicts what is there."),
-    410: ("GoneError", "It is not there any more."),
-    412: ("PreconditionFailedError", "It is not as it was expected to be."),
-    413: ("TooLargeError", "It is larger than what is taken."),
-    415: ("UnsupportedTypeError", "It is of a kind that is not taken."),
-    422: ("InvalidValueError", "A value is not what it has to be."),
-    423: ("LockedError", "Somebody else is at it."),
-    424: ("DependencyFailedError", "What it depends on failed."),
-    429: ("TooManyRequestsError", "It was asked for too often."),
-    500: ("InternalError", "Something went wrong inside."),
-    501: ("NotImplementedYetError", "This is not there yet."),
-    502: ("UpstreamError", "A service behind this one gave a wrong answer."),
-    503: ("UnavailableError", "It cannot be done at the moment."),
-    504: ("UpstreamTimeoutError", "A service behind this one did not answer."),
-}
-"""Status -> the class that stands for it, and its docstring."""
-_STATUSES = frozenset(status.value for status in HTTPStatus if status.value >= 400)
-_RENAMED = frozenset({413, 414, 416, 422})
-"""Those whose phrase is another one in Python 3.13."""
-_ARGUMENTS = ("status_code", "detail", "headers")
-_LINE = 88
-_EVERYTHING = frozenset({"builtins.Exception", "builtins.BaseException"})
-
-
-def _class_of(status: int) -> tuple[str, str]:
-    """Return the class that stands for a status, and its docstring."""
-    phrase = HTTPStatus(status).phrase
-    named = "".join(word.capitalize() for word in re.findall(r"[A-Za-z]+", phrase))
-    return _CLASSES.get(status) or (f"{named}Error", f"{phrase}.")
-
-
-class _Change(msgspec.Struct, frozen=True, eq=False):
-    """A raise that becomes one of a class of the application."""
-
-    raised: Raised
-    call: s.Call
-    """``HTTPException(...)``: what is raised, or what it was bound to."""
-    status: int
-    detail: str
-    """The argument, as it is written."""
-    headers: str
-    """The argument, as it is written; empty where there is none."""
 
 
 def plan(app: App, target: Target) -> Iterator[Planned]:
@@ -101,114 +52,77 @@ def plan(app: App, target: Target) -> Iterator[Planned]:
     if reason is not None:
         yield Stopped(_line(found[0]), reason)
         return
-    way = _Way(app)
-    changes: list[_Change] = []
-    answered = _answered(app)
+    way, hierarchy = _Way(app), _hierarchy(app)
+    changes: list[Change] = []
     for raised in found:
-        change = _change(app, raised)
-        if isinstance(change, _Change) and change.status in answered:
-            change = f"the application answers {change.status} in a way of its own"
+        change = change_of(raised)
         stop = change if isinstance(change, str) else way.stop(raised)
         if isinstance(change, str) or stop is not None:
             yield Stopped(_line(raised), str(stop))
         else:
             changes.append(change)
-    common = _headers(changes)
+    same = _same_headers(changes, hierarchy)
     for change in changes:
-        if change.headers != common[change.status]:
-            yield Stopped(_line(change.raised), "other raises of this status have other headers")
-    changes = [each for each in changes if each.headers == common[each.status]]
-    if changes:
-        yield from _proposal(app, changes, way)
+        if change not in same:
+            yield Stopped(_line(change.raised), "has other headers than others of this status")
+    if same:
+        yield from _proposal(app, same, way, hierarchy)
 
 
-def _headers(changes: list[_Change]) -> dict[int, str]:
-    """Return, for each status, the headers that most raises of it have."""
-    counted = Counter((change.status, change.headers) for change in changes)
-    found: dict[int, str] = {}
-    for (status, headers), _ in counted.most_common():
-        found.setdefault(status, headers)
+def _same_headers(changes: list[Change], hierarchy: _Hierarchy | None) -> list[Change]:
+    """Return the changes whose answers have the headers that most of that status have: a class has one answer."""
+    found = []
+    for change in changes:
+        headers = [each.headers for each in changes if each.status == change.status]
+        wanted = max(headers, key=headers.count)
+        if hierarchy is not None and change.status in hierarchy.classes:
+            wanted = hierarchy.headers.get(change.status)
+        if change.headers == wanted:
+            found.append(change)
     return found
 
 
 def _raises(app: App, target: Target) -> Iterator[Raised]:
     """Yield each HTTPException in business code that requests reach."""
     wanted = {hit.place for hit in hits_of(app, _RULE)}
+    below = _below(app)
     for step in app.reached:
-        if target.takes(step.function):
-            for raised in app.raises.of(step.function):
-                if place(step.function.module, raised.node) in wanted:
-                    yield raised
+        if not target.takes(step.function):
+            continue
+        for raised in app.raises.of(step.function):
+            refuses = step.function in below and app.raises.is_http(raised.cls)
+            if refuses or place(step.function.module, raised.node) in wanted:
+                yield raised
+
+
+def _below(app: App) -> set[Function]:
+    """Return the functions of modules that ask the database, and what business code calls in modules without a layer.
+
+    They are services and repositories in all but name. The rule leaves them alone where endpoints call them as well.
+    """
+    http = http_functions(app)
+    layers = app.layers
+    asking = {
+        step.function
+        for step in app.reached
+        if layers[step.function.module.path].by == "use" and id(step.function.node) not in http
+    }
+    business = [
+        step.function
+        for step in app.reached
+        if layers[step.function.module.path].name in BUSINESS and id(step.function.node) not in http
+    ]
+    called = {
+        step.function
+        for step in app.calls.reach([*business, *asking])
+        if layers[step.function.module.path].guessed and id(step.function.node) not in http
+    }
+    injected = app.calls.reach(f for f in app.request_roots if not app.routes_for(f))
+    return (asking | called) - {step.function for step in injected}
 
 
 def _line(raised: Raised) -> str:
     return f"{raised.function.module.path}:{raised.function.module.line(raised.node)}"
-
-
-def _change(app: App, raised: Raised) -> _Change | str:
-    """Return what a raise becomes, or why it stays."""
-    call = _made(app, raised)
-    if raised.cls != HTTP_EXCEPTION or call is None:
-        return "raises a subclass of HTTPException, or one that was made elsewhere"
-    if raised.status is None or raised.status not in _STATUSES:
-        return "the status is not written out"
-    named = {keyword.arg for keyword in call.keywords}
-    if not named <= {"status_code", "detail", "headers"} or len(call.args) > len(_ARGUMENTS):
-        return "has arguments that are not read"
-    module = raised.function.module
-    headers = call.argument(2, "headers")
-    if headers is not None and not _is_fixed(headers):
-        return "has headers that are made on the spot"
-    detail = call.argument(1, "detail")
-    says = detail is not None and not (isinstance(detail, s.Constant) and detail.kind == "none")
-    given = text(module, detail) if detail is not None and says else None
-    if given is None and raised.status in _RENAMED:
-        return "what it says without a detail depends on the version of Python"
-    given = given or f'"{HTTPStatus(raised.status).phrase}"'
-    written = text(module, headers) if isinstance(headers, s.Dict) else ""
-    return _Change(raised, call, raised.status, given, written)
-
-
-def _is_fixed(headers: s.Expr) -> bool:
-    """Whether headers are the same every time: texts, or None."""
-    if isinstance(headers, s.Constant):
-        return headers.kind == "none"
-    return isinstance(headers, s.Dict) and all(
-        part is not None and s.string(part) is not None for part in (*headers.keys, *headers.values)
-    )
-
-
-def _made(app: App, raised: Raised) -> s.Call | None:
-    """Return the call that makes what is raised, where its function makes it, for nothing but raising."""
-    given, function = raised.node.exc, raised.function
-    if isinstance(given, s.Call):
-        return given
-    if not isinstance(given, s.Name):
-        return None
-    bound = app.types.locals.of(function).get(given.id, [])
-    thrown = {id(node.exc) for node in s.walk(*function.node.body) if isinstance(node, s.Raise)}
-    named = [n for n in s.walk(*function.node.body) if isinstance(n, s.Name) and n.id == given.id]
-    if len(bound) != 1 or sum(id(node) not in thrown for node in named) != 1:
-        return None
-    made = bound[0].value
-    return made if bound[0].how == "assign" and isinstance(made, s.Call) else None
-
-
-def _answered(app: App) -> set[int]:
-    """Return the statuses that applications answer with a handler of their own."""
-    found = set()
-    for application in app.applications:
-        for handler in application.exception_handlers:
-            given = handler.exception
-            where = Where(given.module, given.function)
-            status = status_code(_expression(given.node), app.types, where)
-            if status is not None:
-                found.add(status)
-    return found
-
-
-def _expression(node: s.Node) -> s.Expr:
-    return node  # type: ignore[return-value]
 
 
 def _whole_stop(app: App) -> str | None:
@@ -216,12 +130,13 @@ def _whole_stop(app: App) -> str | None:
     for application in app.applications:
         for handler in application.exception_handlers:
             given = handler.exception
-            if app.linker.external(given.node, given.module, given.function) == HTTP_EXCEPTION:
+            name = app.linker.external(given.node, given.module, given.function)
+            if name in {HTTP_EXCEPTION, "builtins.Exception"}:
                 return "the application answers HTTPException in a way of its own"
     for module in app.tests:
         if b"raises(HTTPException" in module.source:
             return f"{module.path} expects HTTPException of business code"
-    if not [each for each in app.applications if each.fastapi and assignment(each)]:
+    if not [each for each in app.applications if each.fastapi and _assigned(each)]:
         return "no place was found where the application is made"
     return None
 
@@ -234,7 +149,7 @@ class _Way:
     """What catches exceptions between a raise and the endpoint."""
 
     app: App
-    lets_pass: dict[int, tuple[Module, s.ExceptHandler]] = field(default_factory=dict)
+    lets_pass: dict[int, tuple[Function, s.ExceptHandler]] = field(default_factory=dict)
     """Handlers that raise HTTPException again: they have to let the new exceptions pass."""
     _callers: dict[int, list[tuple[Function, tuple[s.Try, ...]]]] = field(default_factory=dict)
 
@@ -249,7 +164,6 @@ class _Way:
         """Return what would treat another exception otherwise, None where nothing does."""
         seen: set[int] = set()
         waiting: list[tuple[Function, tuple[s.Try, ...]]] = [(raised.function, raised.around.tries)]
-        waiting += self._yielding()
         while waiting:
             function, tries = waiting.pop()
             if any(route.kind == "websocket" for route in self.app.routes_for(function)):
@@ -263,39 +177,20 @@ class _Way:
                 waiting += self._callers.get(id(function.node), ())
         return None
 
-    def _yielding(self) -> Iterator[tuple[Function, tuple[s.Try, ...]]]:
-        """Yield dependencies that are told what an endpoint raises, with what they do about it."""
-        for function in self.app.request_roots:
-            if function.node.is_generator and not self.app.routes_for(function):
-                for _, around in self.app.calls.of_kind(function, s.Yield):
-                    yield function, around.tries
-
     def _caught(self, function: Function, tried: s.Try) -> str | None:
         for handler in tried.handlers:
-            line = f"{function.module.path}:{function.module.line(handler)}"
-            if self._names(function, handler.type, frozenset({HTTP_EXCEPTION})):
-                if not _only_raises(handler):
-                    return f"{line} catches HTTPException and does more than raise it"
-                self.lets_pass[id(handler)] = (function.module, handler)
-                return None
-            if self._names(function, handler.type, _EVERYTHING):
-                looks = handler.name is not None and _looks_into(handler)
-                return f"{line} catches everything and looks into it" if looks else None
+            if not self._names_http(function, handler.type):
+                continue
+            if not _only_raises(handler):
+                line = function.module.line(handler)
+                return f"{function.module.path}:{line} catches HTTPException and does more than raise it"
+            self.lets_pass[id(handler)] = (function, handler)
         return None
 
-    def _names(self, function: Function, node: s.Expr | None, wanted: frozenset[str]) -> bool:
+    def _names_http(self, function: Function, node: s.Expr | None) -> bool:
         kinds = node.elts if isinstance(node, s.Tuple) else [node] if node is not None else []
         external = self.app.linker.external
-        return any(external(kind, function.module, function) in wanted for kind in kinds)
-
-
-def _looks_into(handler: s.ExceptHandler) -> bool:
-    """Whether a handler uses the exception for more than to name it as a cause."""
-    causes = {id(node.cause) for node in s.walk(*handler.body) if isinstance(node, s.Raise)}
-    return any(
-        isinstance(node, s.Name) and node.id == handler.name and id(node) not in causes
-        for node in s.walk(*handler.body)
-    )
+        return any(external(kind, function.module, function) == HTTP_EXCEPTION for kind in kinds)
 
 
 def _only_raises(handler: s.ExceptHandler) -> bool:
@@ -311,152 +206,183 @@ def _only_raises(handler: s.ExceptHandler) -> bool:
 # ------------------------------------------------------------------- the change
 
 
-class _Home(msgspec.Struct, frozen=True, eq=False):
-    """The two modules, new or as an earlier run wrote them."""
+def _passing(
+    app: App, function: Function, handler: s.ExceptHandler, errors: str, changed: Collection[int]
+) -> tuple[list[Edit], tuple[Import, ...]] | Stopped:
+    """Return the changes that let the new errors pass a handler; it is for them alone where nothing else is left."""
+    module = function.module
+    brought = bring(module, errors, _BASE)
+    if brought is None or handler.type is None:
+        return Stopped(f"{module.path}:{module.line(handler)}", f"{_BASE} is taken there")
+    kinds = handler.type.elts if isinstance(handler.type, s.Tuple) else [handler.type]
+    names = [text(module, kind) for kind in kinds]
+    if brought.name in names:
+        return [], ()
+    if len(names) == 1 and _only_new(app, function, handler, changed):
+        return [replace(module, handler.type, brought.name)], brought.imports
+    written = ", ".join([*names, brought.name])
+    return [replace(module, handler.type, f"({written})")], brought.imports
 
-    errors: str
-    handlers: str
-    written: Module | None = None
-    """That of the handlers; None where both are new."""
-    known: Mapping[int, str] = {}
-    """Status -> the class that stands for it."""
-    headers: Mapping[str, str] = {}
-    """Class -> the headers that go with it, as they are written."""
+
+def _only_new(
+    app: App, function: Function, handler: s.ExceptHandler, changed: Collection[int]
+) -> bool:
+    """Whether every HTTPException that comes to a handler is one of the new errors now: all that is called is known."""
+
+    def is_inside(tries: tuple[s.Try, ...]) -> bool:
+        return any(each is handler for tried in tries for each in tried.handlers)
+
+    sites = [site for site in app.calls.sites(function) if is_inside(site.around.tries)]
+    raises = [raised for raised in app.raises.of(function) if is_inside(raised.around.tries)]
+    for step in app.calls.reach(target for site in sites for target in site.targets):
+        sites += app.calls.sites(step.function)
+        raises += app.raises.of(step.function)
+    return all(site.targets or site.external for site in sites) and all(
+        id(raised.node) in changed for raised in raises if app.raises.is_http(raised.cls)
+    )
 
 
-def _proposal(app: App, changes: list[_Change], way: _Way) -> Iterator[Planned]:
-    home = _earlier(app) or _new(app, _folder(changes))
-    if home is None:
-        yield Stopped(_line(changes[0].raised), "the modules for errors are there already")
-        return
-    module_name, handlers_name = app.index.name(home.errors), app.index.name(home.handlers)
+class _Hierarchy(msgspec.Struct, frozen=True, eq=False):
+    """The errors of the application, and their answers, as this recipe has written them before."""
+
+    errors: Module
+    handlers: Module
+    table: s.Dict
+    """``_STATUS``: which class has which status."""
+    classes: Mapping[int, str]
+    headers: Mapping[int, str]
+    has_headers: bool
+    """Whether there is a table of headers."""
+
+
+def _hierarchy(app: App) -> _Hierarchy | None:
+    for path, module in app.modules.items():
+        for errors, handlers in _MODULES:
+            other = app.modules.get(join(dirname(path), handlers))
+            if path != join(dirname(path), errors) or other is None:
+                continue
+            tables = _tables(other)
+            if not is_taken(module, _BASE) or "_STATUS" not in tables:
+                continue
+            statuses = {
+                value.value: s.last_name(key) or ""
+                for key, value in _pairs(tables["_STATUS"])
+                if isinstance(value, s.Constant) and isinstance(value.value, int)
+            }
+            by_name = {name: status for status, name in statuses.items()}
+            headers = {
+                by_name.get(s.last_name(key) or "", 0): text(other, value).strip("{}")
+                for key, value in _pairs(tables.get("_HEADERS"))
+            }
+            has_headers = "_HEADERS" in tables
+            return _Hierarchy(module, other, tables["_STATUS"], statuses, headers, has_headers)
+    return None
+
+
+def _tables(module: Module) -> dict[str, s.Dict]:
+    """Return the dictionaries at the top of a file."""
+    return {
+        name: statement.value
+        for statement in module.facts.body
+        if isinstance(statement, (s.Assign, s.AnnAssign)) and isinstance(statement.value, s.Dict)
+        for name in binds(statement)
+    }
+
+
+def _pairs(table: s.Dict | None) -> Iterator[tuple[s.Expr | None, s.Expr]]:
+    return zip(table.keys, table.values, strict=True) if table is not None else iter(())
+
+
+def _proposal(
+    app: App, changes: list[Change], way: _Way, hierarchy: _Hierarchy | None
+) -> Iterator[Planned]:
     edits: list[Edit] = []
     imports: list[Import] = []
+    new: dict[str, str] = {}
+    if hierarchy is not None:
+        grown = _grown(changes, hierarchy)
+        if grown is None:
+            reason = f"{hierarchy.handlers.path} would need answers with headers"
+            yield Stopped(_line(changes[0].raised), reason)
+            return
+        edits += grown[0]
+        imports += grown[1]
+        errors, handlers = hierarchy.errors.path, hierarchy.handlers.path
+    else:
+        free = _free(app, _folder(changes))
+        if free is None:
+            yield Stopped(_line(changes[0].raised), "the modules for errors are there already")
+            return
+        errors, handlers = free
+        statuses = {change.status: CLASSES[change.status] for change in changes}
+        headers = {change.status: change.headers for change in changes if change.headers}
+        new = {
+            errors: _errors(statuses),
+            handlers: _handlers(statuses, headers, app.index.name(errors)),
+        }
+    module_name, handlers_name = app.index.name(errors), app.index.name(handlers)
     for change in changes:
         module = change.raised.function.module
-        name = home.known.get(change.status) or _class_of(change.status)[0]
-        brought = bring(module, module_name, name)
-        if brought is None:
-            yield Stopped(_line(change.raised), f"{name} is taken there")
+        name = hierarchy.classes.get(change.status) if hierarchy is not None else None
+        brought = bring(module, module_name, name or change.name)
+        if brought is None or change.raised.node.exc is None:
+            yield Stopped(_line(change.raised), f"{change.name} is taken there")
             return
-        if name in home.known.values() and home.headers.get(name, "") != change.headers:
-            yield Stopped(_line(change.raised), "other raises of this status have other headers")
-            return
-        edits.append(replace(module, change.call, f"{brought.name}({change.detail})"))
+        written = f"{brought.name}({change.detail})"
+        edits.append(replace(module, change.raised.node.exc, written))
         imports += brought.imports
-    for module, handler in way.lets_pass.values():
-        brought = bring(module, module_name, _BASE)
-        if brought is None or handler.type is None:
-            yield Stopped(f"{module.path}:{module.line(handler)}", f"{_BASE} is taken there")
+    changed = {id(change.raised.node) for change in changes}
+    for function, handler in way.lets_pass.values():
+        passed = _passing(app, function, handler, module_name, changed)
+        if isinstance(passed, Stopped):
+            yield passed
             return
-        kinds = handler.type.elts if isinstance(handler.type, s.Tuple) else [handler.type]
-        names = [text(module, kind) for kind in kinds]
-        if brought.name not in names:
-            edits.append(replace(module, handler.type, f"({', '.join([*names, brought.name])})"))
-            imports += brought.imports
-    statuses = {change.status: _class_of(change.status) for change in changes}
-    headers = {_class_of(each.status)[0]: each.headers for each in changes if each.headers}
-    new: dict[str, str] = {}
-    if home.written is not None:
-        missing = {status: named for status, named in statuses.items() if status not in home.known}
-        edits += _added(app.modules[home.errors], home.written, missing, headers)
-        imports += [Import(home.handlers, module_name, name) for name, _ in missing.values()]
-    else:
-        registered = _registered(app, handlers_name)
-        edits += registered[0]
-        imports += registered[1]
-        new = {
-            home.errors: _errors(statuses),
-            home.handlers: _handlers(statuses, headers, module_name),
-        }
-    title = f"{len(changes)} HTTPException of business code become errors of the application"
-    places = tuple(_line(change.raised) for change in changes)
-    yield Proposal(title, tuple(dict.fromkeys(edits)), tuple(imports), new, places=places)
-
-
-def _registered(app: App, handlers: str) -> tuple[list[Edit], list[Import]]:
-    """Return what adds the handlers where applications are made."""
-    edits: list[Edit] = []
-    imports: list[Import] = []
+        edits += passed[0]
+        imports += passed[1]
     for application in app.applications:
-        found = assignment(application)
+        found = _assigned(application)
         if application.fastapi and found is not None:
             statement, variable = found
-            brought = bring(application.module, handlers, "add_error_handlers")
-            if brought is not None:
-                line = f"{brought.name}({variable})"
+            brought = bring(application.module, handlers_name, "add_error_handlers")
+            line = f"{brought.name}({variable})" if brought is not None else ""
+            if brought is not None and line.encode() not in application.module.source:
                 edits.append(insert_after(application.module, statement, line))
                 imports += brought.imports
+    title = f"{len(changes)} HTTPException of business code become errors of the application"
+    places = tuple(_line(change.raised) for change in changes)
+    yield Proposal(title, tuple(edits), tuple(imports), new, places=places)
+
+
+def _grown(changes: list[Change], hierarchy: _Hierarchy) -> tuple[list[Edit], list[Import]] | None:
+    """Return the changes that bring errors that the application does not have yet; None where they cannot be told."""
+    missing = {c.status: c for c in changes if c.status not in hierarchy.classes}
+    if any(change.headers for change in missing.values()) and not hierarchy.has_headers:
+        return None
+    errors, handlers, edits = hierarchy.errors, hierarchy.handlers, list[Edit]()
+    imports: list[Import] = []
+    for status, change in sorted(missing.items()):
+        end = len(errors.source)
+        edits.append(insert(errors, end, _class(*CLASSES[status])))
+        row = f"    {change.name}: {status},\n"
+        edits.append(insert(handlers, hierarchy.table.end - 1, row))
+        imports.append(Import(handlers.path, errors.name, change.name))
+        table = _tables(handlers).get("_HEADERS")
+        if change.headers and table is not None:
+            row = f"    {change.name}: {{{change.headers}}},\n"
+            edits.append(insert(handlers, table.end - 1, row))
     return edits, imports
 
 
-def _new(app: App, folder: str) -> _Home | None:
-    """Return the two new modules; None where there are modules of these names."""
+def _free(app: App, folder: str) -> tuple[str, str] | None:
+    """Return the paths of the two new modules; None where there are modules of these names."""
     for errors, handlers in _MODULES:
         paths = join(folder, errors), join(folder, handlers)
         if not any(path in app.modules for path in paths):
-            return _Home(*paths)
+            return paths
     return None
 
 
-def _earlier(app: App) -> _Home | None:
-    """Return the two modules as an earlier run wrote them."""
-    for module in app.sources:
-        for errors, handlers in _MODULES:
-            beside = join(dirname(module.path), errors)
-            if basename(module.path) != handlers or beside not in app.modules:
-                continue
-            statuses = _table(module, "_STATUS")
-            known = {
-                int(value.value): name
-                for name, value in (statuses or {}).items()
-                if isinstance(value, s.Constant) and isinstance(value.value, int)
-            }
-            if statuses and len(known) == len(statuses):
-                headers = _table(module, "_HEADERS") or {}
-                given = {name: text(module, value) for name, value in headers.items()}
-                return _Home(beside, module.path, module, known, given)
-    return None
-
-
-def _table(module: Module, name: str) -> dict[str, s.Expr] | None:
-    """Return what a dictionary at the top of a module holds, by the names of its keys."""
-    found = _dictionary(module, name)
-    if found is None:
-        return None
-    pairs = zip(found.keys, found.values, strict=True)
-    return {key.id: value for key, value in pairs if isinstance(key, s.Name)}
-
-
-def _dictionary(module: Module, name: str) -> s.Dict | None:
-    for statement in module.facts.body:
-        if isinstance(statement, s.AnnAssign) and s.last_name(statement.target) == name:
-            return statement.value if isinstance(statement.value, s.Dict) else None
-    return None
-
-
-def _added(
-    errors: Module,
-    handlers: Module,
-    missing: Mapping[int, tuple[str, str]],
-    headers: Mapping[str, str],
-) -> list[Edit]:
-    """Return the edits that add errors to modules that an earlier run wrote."""
-    edits: list[Edit] = []
-    rows = [f"    {name}: {status},\n" for status, (name, _) in sorted(missing.items())]
-    noted = [f"    {name}: {headers[name]},\n" for name, _ in missing.values() if name in headers]
-    for table, lines in (("_STATUS", rows), ("_HEADERS", noted)):
-        found = _dictionary(handlers, table)
-        if found is not None and lines:
-            closing = found.end - 1
-            before = "" if handlers.source[closing - 1 : closing] == b"\n" else "\n"
-            edits.append(Edit(handlers.path, closing, closing, before + "".join(lines)))
-    end = len(errors.source)
-    edits.append(Edit(errors.path, end, end, _classes(missing)))
-    return edits
-
-
-def _folder(changes: list[_Change]) -> str:
+def _folder(changes: list[Change]) -> str:
     """Return the innermost folder that holds all of the business code that raises, but no layer's own."""
     folders = [dirname(change.raised.function.module.path) for change in changes]
     found = commonpath(folders) if all(folders) else ""
@@ -466,14 +392,24 @@ def _folder(changes: list[_Change]) -> str:
     return found
 
 
-def _classes(statuses: Mapping[int, tuple[str, str]]) -> str:
-    return "".join(
-        f'\n\nclass {name}({_BASE}):\n    """{doc}"""\n'
-        for _, (name, doc) in sorted(statuses.items())
-    )
+def _assigned(application: Application) -> tuple[s.Assign, str] | None:
+    """Return the statement ``app = FastAPI(...)`` that makes an application, and the variable."""
+    function = application.function
+    body = function.node.body if function is not None else application.module.facts.body
+    for statement in s.statements(body):
+        if isinstance(statement, s.Assign) and statement.value.start == application.node.start:
+            target = statement.targets[0]
+            if isinstance(target, s.Name):
+                return statement, target.id
+    return None
+
+
+def _class(name: str, doc: str) -> str:
+    return f'\n\nclass {name}({_BASE}):\n    """{doc}"""\n'
 
 
 def _errors(statuses: Mapping[int, tuple[str, str]]) -> str:
+    classes = "".join(_class(*each) for _, each in sorted(statuses.items()))
     return f'''"""What can go wrong in the application, in its own words: no HTTP."""
 
 from __future__ import annotations
@@ -485,23 +421,22 @@ class {_BASE}(Exception):
     def __init__(self, detail: object) -> None:
         super().__init__(detail)
         self.detail = detail
-{_classes(statuses)}'''
+{classes}'''
 
 
 def _handlers(
-    statuses: Mapping[int, tuple[str, str]], headers: Mapping[str, str], errors: str
+    statuses: Mapping[int, tuple[str, str]], headers: Mapping[int, str], errors: str
 ) -> str:
     names = sorted([_BASE, *(name for name, _ in statuses.values())])
     wanted = "".join(f"    {name},\n" for name in names)
     rows = "".join(f"    {name}: {status},\n" for status, (name, _) in sorted(statuses.items()))
-    noted = "".join(f"    {name}: {given},\n" for name, given in sorted(headers.items()))
-    table = f"_HEADERS: dict[type[{_BASE}], dict[str, str]] = {{\n{noted}}}\n" if noted else ""
-    answer = '{"detail": error.detail}, status_code=_STATUS[type(error)]'
-    if noted:
-        answer += ", headers=_HEADERS.get(type(error))"
-    answered = f"    return JSONResponse({answer})"
-    if len(answered) > _LINE:
-        answered = f"    return JSONResponse(\n        {answer}\n    )"
+    sent = "".join(f"    {statuses[n][0]}: {{{each}}},\n" for n, each in sorted(headers.items()))
+    table = f"_HEADERS: dict[type[{_BASE}], dict[str, str]] = {{\n{sent}}}\n" if sent else ""
+    given = ['{"detail": error.detail}', "status_code=_STATUS[type(error)]"]
+    given += ["headers=_HEADERS.get(type(error))"] if sent else []
+    answer = f"JSONResponse({', '.join(given)})"
+    if sent:
+        answer = "JSONResponse(\n" + "".join(f"        {each},\n" for each in given) + "    )"
     return f'''"""Answers of the API to what goes wrong in the application: the one place that knows both."""
 
 from __future__ import annotations
@@ -519,7 +454,7 @@ _STATUS: dict[type[{_BASE}], int] = {{
 async def answer(_request: Request, error: Exception) -> JSONResponse:
     """Answer an error of the application with its status."""
     assert isinstance(error, {_BASE})
-{answered}
+    return {answer}
 
 
 def add_error_handlers(app: FastAPI) -> None:
@@ -721,7 +656,7 @@ router = APIRouter()
 def order(order_id: int) -> str:
     try:
         return find(order_id)
-    except (HTTPException, DomainError):
+    except DomainError:
         raise
     except Exception:
         raise HTTPException(500, "Sorry")
@@ -759,7 +694,7 @@ def sell(order_id: int) -> str:
         stopped=("shop/services/orders.py:17",),
     ),
     Case(
-        "headers, and an application with an answer of its own",
+        "headers that are always the same are sent by the handler; others stop it",
         {
             **_PACKAGE,
             "shop/main.py": _MAIN,
@@ -769,10 +704,228 @@ from fastapi import HTTPException
 
 
 def find(order_id: int) -> str:
-    raise HTTPException(429, "Slowly", headers={"Retry-After": str(order_id)})
+    if order_id < 0:
+        raise HTTPException(429, "Slowly", headers={"Retry-After": "1"})
+    if order_id == 0:
+        raise HTTPException(503, "Later", headers={"Retry-After": str(order_id)})
+    raise HTTPException(404, "No order")
 """,
         },
-        stopped=("shop/services/orders.py:5",),
+        {
+            "shop/main.py": _MADE,
+            "shop/services/orders.py": """\
+from fastapi import HTTPException
+
+from shop.errors import NotFoundError, TooManyRequestsError
+
+
+def find(order_id: int) -> str:
+    if order_id < 0:
+        raise TooManyRequestsError("Slowly")
+    if order_id == 0:
+        raise HTTPException(503, "Later", headers={"Retry-After": str(order_id)})
+    raise NotFoundError("No order")
+""",
+            "shop/errors.py": _ERRORS[: _ERRORS.index("class InvalidRequestError")]
+            + '''class NotFoundError(DomainError):
+    """There is no such thing."""
+
+
+class TooManyRequestsError(DomainError):
+    """It was asked for too often."""
+''',
+            "shop/error_handlers.py": _HANDLERS.replace(
+                """    DomainError,
+    InvalidRequestError,
+    NotFoundError,
+""",
+                """    DomainError,
+    NotFoundError,
+    TooManyRequestsError,
+""",
+            )
+            .replace(
+                """    InvalidRequestError: 400,
+    NotFoundError: 404,
+}
+""",
+                """    NotFoundError: 404,
+    TooManyRequestsError: 429,
+}
+_HEADERS: dict[type[DomainError], dict[str, str]] = {
+    TooManyRequestsError: {"Retry-After": "1"},
+}
+""",
+            )
+            .replace(
+                """JSONResponse({"detail": error.detail}, status_code=_STATUS[type(error)])""",
+                """JSONResponse(
+        {"detail": error.detail},
+        status_code=_STATUS[type(error)],
+        headers=_HEADERS.get(type(error)),
+    )""",
+            ),
+        },
+        stopped=("shop/services/orders.py:10",),
+    ),
+    Case(
+        "the modules for errors are there already, and grow",
+        {
+            **_PACKAGE,
+            "shop/main.py": _MADE,
+            "shop/routers/orders.py": _ROUTER,
+            "shop/services/orders.py": """\
+from fastapi import HTTPException
+
+from shop.errors import NotFoundError
+
+
+def find(order_id: int) -> str:
+    if order_id < 0:
+        raise HTTPException(409, "No order")
+    if order_id == 0:
+        raise HTTPException(404, "No order")
+    raise NotFoundError("No order")
+""",
+            "shop/errors.py": _ERRORS,
+            "shop/error_handlers.py": _HANDLERS,
+        },
+        {
+            "shop/services/orders.py": """\
+from shop.errors import ConflictError, NotFoundError
+
+
+def find(order_id: int) -> str:
+    if order_id < 0:
+        raise ConflictError("No order")
+    if order_id == 0:
+        raise NotFoundError("No order")
+    raise NotFoundError("No order")
+""",
+            "shop/errors.py": _ERRORS
+            + '''
+
+class ConflictError(DomainError):
+    """It contradicts what is there."""
+''',
+            "shop/error_handlers.py": _HANDLERS.replace(
+                "    NotFoundError: 404,\n", "    NotFoundError: 404,\n    ConflictError: 409,\n"
+            ).replace(
+                """    DomainError,
+    Inv""",
+                """    ConflictError,
+    DomainError,
+    Inv""",
+            ),
+        },
+    ),
+    Case(
+        "what asks the database for endpoints is business in a module of any name",
+        {
+            "shop/__init__.py": "",
+            "shop/models.py": """\
+from sqlmodel import Field, SQLModel
+
+
+class Order(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    owner: str
+""",
+            "shop/lookup.py": """\
+from fastapi import HTTPException
+from sqlmodel import Session
+
+from shop.models import Order
+
+
+def get_order(session: Session, order_id: int) -> Order:
+    order = session.get(Order, order_id)
+    if order is None:
+        raise HTTPException(404, f"No order {order_id}")
+    return order
+
+
+def only_for(order: Order, owner: str) -> None:
+    if order.owner != owner:
+        raise HTTPException(400, "Not yours")
+""",
+            "shop/main.py": """\
+from fastapi import Depends, FastAPI, HTTPException
+from sqlmodel import Session
+
+from shop.lookup import get_order, only_for
+from shop.models import Order
+
+app = FastAPI()
+
+
+def get_session() -> Session: ...
+
+
+@app.get("/orders/{order_id}")
+def order(order_id: int, session: Session = Depends(get_session)) -> Order:
+    if order_id < 0:
+        raise HTTPException(400, "That is no number of an order")
+    return get_order(session, order_id)
+
+
+@app.get("/orders/{order_id}/of/{owner}")
+def order_of(order_id: int, owner: str, session: Session = Depends(get_session)) -> Order:
+    order = get_order(session, order_id)
+    only_for(order, owner)
+    return order
+""",
+        },
+        {
+            "shop/lookup.py": """\
+from sqlmodel import Session
+
+from shop.errors import InvalidRequestError, NotFoundError
+from shop.models import Order
+
+
+def get_order(session: Session, order_id: int) -> Order:
+    order = session.get(Order, order_id)
+    if order is None:
+        raise NotFoundError(f"No order {order_id}")
+    return order
+
+
+def only_for(order: Order, owner: str) -> None:
+    if order.owner != owner:
+        raise InvalidRequestError("Not yours")
+""",
+            "shop/main.py": """\
+from fastapi import Depends, FastAPI, HTTPException
+from sqlmodel import Session
+
+from shop.error_handlers import add_error_handlers
+from shop.lookup import get_order, only_for
+from shop.models import Order
+
+app = FastAPI()
+add_error_handlers(app)
+
+
+def get_session() -> Session: ...
+
+
+@app.get("/orders/{order_id}")
+def order(order_id: int, session: Session = Depends(get_session)) -> Order:
+    if order_id < 0:
+        raise HTTPException(400, "That is no number of an order")
+    return get_order(session, order_id)
+
+
+@app.get("/orders/{order_id}/of/{owner}")
+def order_of(order_id: int, owner: str, session: Session = Depends(get_session)) -> Order:
+    order = get_order(session, order_id)
+    only_for(order, owner)
+    return order
+""",
+            "shop/errors.py": _ERRORS,
+            "shop/error_handlers.py": _HANDLERS,
+        },
     ),
     Case(
         "an answer of its own to every HTTPException",
@@ -788,501 +941,5 @@ async def own(request, error): ...
             "shop/services/orders.py": _SERVICE,
         },
         stopped=("shop/services/orders.py:8",),
-    ),
-    Case(
-        "headers that all raises of a status share, an exception that is made first, a status without a word of its own",
-        {
-            "shop/__init__.py": "",
-            "shop/routers/__init__.py": "",
-            "shop/services/__init__.py": "",
-            "shop/main.py": """\
-from fastapi import FastAPI
-
-from shop.routers import orders
-
-app = FastAPI()
-app.include_router(orders.router)
-""",
-            "shop/routers/orders.py": """\
-from fastapi import APIRouter
-
-from shop.services import orders
-
-router = APIRouter()
-
-
-@router.get("/orders/{order_id}")
-def order(order_id: int, token: str) -> str:
-    orders.check(token)
-    return orders.find(order_id)
-""",
-            "shop/services/orders.py": """\
-from fastapi import HTTPException
-
-ORDERS = {1: "a"}
-
-
-def check(token: str) -> None:
-    refused = HTTPException(
-        status_code=401, detail="Who are you?", headers={"WWW-Authenticate": "Bearer"}
-    )
-    if not token:
-        raise refused
-    try:
-        number = int(token)
-    except ValueError as error:
-        raise refused from error
-    if number > 9:
-        raise HTTPException(401, "No such token", {"WWW-Authenticate": "Bearer"})
-    if number == 8:
-        raise HTTPException(401, "Old token")
-
-
-def find(order_id: int) -> str:
-    if order_id > 1:
-        raise HTTPException(418, detail=None)
-    return ORDERS[order_id]
-""",
-        },
-        {
-            "shop/main.py": """\
-from fastapi import FastAPI
-
-from shop.error_handlers import add_error_handlers
-from shop.routers import orders
-
-app = FastAPI()
-add_error_handlers(app)
-app.include_router(orders.router)
-""",
-            "shop/services/orders.py": """\
-from fastapi import HTTPException
-
-from shop.errors import IMATeapotError, NotAuthenticatedError
-
-ORDERS = {1: "a"}
-
-
-def check(token: str) -> None:
-    refused = NotAuthenticatedError("Who are you?")
-    if not token:
-        raise refused
-    try:
-        number = int(token)
-    except ValueError as error:
-        raise refused from error
-    if number > 9:
-        raise NotAuthenticatedError("No such token")
-    if number == 8:
-        raise HTTPException(401, "Old token")
-
-
-def find(order_id: int) -> str:
-    if order_id > 1:
-        raise IMATeapotError("I'm a Teapot")
-    return ORDERS[order_id]
-""",
-            "shop/errors.py": """\
-\"\"\"What can go wrong in the application, in its own words: no HTTP.\"\"\"
-
-from __future__ import annotations
-
-
-class DomainError(Exception):
-    \"\"\"Something that the application refuses, or cannot do; ``detail`` says what.\"\"\"
-
-    def __init__(self, detail: object) -> None:
-        super().__init__(detail)
-        self.detail = detail
-
-
-class NotAuthenticatedError(DomainError):
-    \"\"\"It is not known who asks.\"\"\"
-
-
-class IMATeapotError(DomainError):
-    \"\"\"I'm a Teapot.\"\"\"
-""",
-            "shop/error_handlers.py": """\
-\"\"\"Answers of the API to what goes wrong in the application: the one place that knows both.\"\"\"
-
-from __future__ import annotations
-
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
-
-from shop.errors import (
-    DomainError,
-    IMATeapotError,
-    NotAuthenticatedError,
-)
-
-_STATUS: dict[type[DomainError], int] = {
-    NotAuthenticatedError: 401,
-    IMATeapotError: 418,
-}
-_HEADERS: dict[type[DomainError], dict[str, str]] = {
-    NotAuthenticatedError: {"WWW-Authenticate": "Bearer"},
-}
-
-
-async def answer(_request: Request, error: Exception) -> JSONResponse:
-    \"\"\"Answer an error of the application with its status.\"\"\"
-    assert isinstance(error, DomainError)
-    return JSONResponse(
-        {"detail": error.detail}, status_code=_STATUS[type(error)], headers=_HEADERS.get(type(error))
-    )
-
-
-def add_error_handlers(app: FastAPI) -> None:
-    \"\"\"Let an application answer errors of the domain.\"\"\"
-    app.add_exception_handler(DomainError, answer)
-""",
-        },
-        stopped=("shop/services/orders.py:19",),
-    ),
-    Case(
-        "a status with a handler of its own, what looks into every exception, and a dependency that is told of it",
-        {
-            "shop/__init__.py": "",
-            "shop/routers/__init__.py": "",
-            "shop/services/__init__.py": "",
-            "shop/main.py": """\
-from fastapi import FastAPI
-
-from shop.routers import orders
-
-app = FastAPI()
-
-
-@app.exception_handler(409)
-async def conflict(request, error): ...
-
-
-app.include_router(orders.router)
-""",
-            "shop/database.py": """\
-from collections.abc import Iterator
-
-from fastapi import HTTPException
-
-
-class Work:
-    def commit(self) -> None: ...
-
-    def rollback(self) -> None: ...
-
-
-def get_work() -> Iterator[Work]:
-    work = Work()
-    try:
-        yield work
-    except HTTPException:
-        work.rollback()
-        raise
-    except Exception as error:
-        print(error)
-        raise
-""",
-            "shop/routers/orders.py": """\
-from typing import Annotated
-
-from fastapi import APIRouter, Depends, HTTPException
-
-from shop.database import Work, get_work
-from shop.services import orders
-
-router = APIRouter()
-WorkDep = Annotated[Work, Depends(get_work)]
-
-
-@router.get("/orders/{order_id}")
-def order(order_id: int, work: WorkDep) -> str:
-    return orders.find(order_id)
-
-
-@router.post("/orders/{order_id}")
-def buy(order_id: int, work: WorkDep) -> str:
-    return orders.buy(order_id)
-
-
-@router.delete("/orders/{order_id}")
-def cancel(order_id: int, work: WorkDep) -> str:
-    try:
-        return orders.cancel(order_id)
-    except Exception as error:
-        raise HTTPException(500, f"Sorry: {error}")
-""",
-            "shop/services/orders.py": """\
-from fastapi import HTTPException
-
-
-def find(order_id: int) -> str:
-    raise HTTPException(404, detail="No such order")
-
-
-def buy(order_id: int) -> str:
-    raise HTTPException(409, detail="Sold out")
-
-
-def cancel(order_id: int) -> str:
-    raise HTTPException(403, detail="Not yours")
-""",
-        },
-        {
-            "shop/main.py": """\
-from fastapi import FastAPI
-
-from shop.error_handlers import add_error_handlers
-from shop.routers import orders
-
-app = FastAPI()
-add_error_handlers(app)
-
-
-@app.exception_handler(409)
-async def conflict(request, error): ...
-
-
-app.include_router(orders.router)
-""",
-            "shop/database.py": """\
-from collections.abc import Iterator
-
-from fastapi import HTTPException
-
-from shop.errors import DomainError
-
-
-class Work:
-    def commit(self) -> None: ...
-
-    def rollback(self) -> None: ...
-
-
-def get_work() -> Iterator[Work]:
-    work = Work()
-    try:
-        yield work
-    except (HTTPException, DomainError):
-        work.rollback()
-        raise
-    except Exception as error:
-        print(error)
-        raise
-""",
-            "shop/services/orders.py": """\
-from fastapi import HTTPException
-
-from shop.errors import NotFoundError
-
-
-def find(order_id: int) -> str:
-    raise NotFoundError("No such order")
-
-
-def buy(order_id: int) -> str:
-    raise HTTPException(409, detail="Sold out")
-
-
-def cancel(order_id: int) -> str:
-    raise HTTPException(403, detail="Not yours")
-""",
-            "shop/errors.py": """\
-\"\"\"What can go wrong in the application, in its own words: no HTTP.\"\"\"
-
-from __future__ import annotations
-
-
-class DomainError(Exception):
-    \"\"\"Something that the application refuses, or cannot do; ``detail`` says what.\"\"\"
-
-    def __init__(self, detail: object) -> None:
-        super().__init__(detail)
-        self.detail = detail
-
-
-class NotFoundError(DomainError):
-    \"\"\"There is no such thing.\"\"\"
-""",
-            "shop/error_handlers.py": """\
-\"\"\"Answers of the API to what goes wrong in the application: the one place that knows both.\"\"\"
-
-from __future__ import annotations
-
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
-
-from shop.errors import (
-    DomainError,
-    NotFoundError,
-)
-
-_STATUS: dict[type[DomainError], int] = {
-    NotFoundError: 404,
-}
-
-
-async def answer(_request: Request, error: Exception) -> JSONResponse:
-    \"\"\"Answer an error of the application with its status.\"\"\"
-    assert isinstance(error, DomainError)
-    return JSONResponse({"detail": error.detail}, status_code=_STATUS[type(error)])
-
-
-def add_error_handlers(app: FastAPI) -> None:
-    \"\"\"Let an application answer errors of the domain.\"\"\"
-    app.add_exception_handler(DomainError, answer)
-""",
-        },
-        stopped=(
-            "shop/services/orders.py:11",
-            "shop/services/orders.py:15",
-        ),
-    ),
-    Case(
-        "a second run adds to the modules that the first one wrote",
-        {
-            "shop/__init__.py": "",
-            "shop/routers/__init__.py": "",
-            "shop/services/__init__.py": "",
-            "shop/main.py": """\
-from fastapi import FastAPI
-
-from shop.error_handlers import add_error_handlers
-from shop.routers import orders
-
-app = FastAPI()
-add_error_handlers(app)
-app.include_router(orders.router)
-""",
-            "shop/errors.py": """\
-\"\"\"What can go wrong in the application, in its own words: no HTTP.\"\"\"
-
-from __future__ import annotations
-
-
-class DomainError(Exception):
-    \"\"\"Something that the application refuses, or cannot do; ``detail`` says what.\"\"\"
-
-    def __init__(self, detail: object) -> None:
-        super().__init__(detail)
-        self.detail = detail
-
-
-class NotFoundError(DomainError):
-    \"\"\"There is no such thing.\"\"\"
-""",
-            "shop/error_handlers.py": """\
-\"\"\"Answers of the API to what goes wrong in the application: the one place that knows both.\"\"\"
-
-from __future__ import annotations
-
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
-
-from shop.errors import (
-    DomainError,
-    NotFoundError,
-)
-
-_STATUS: dict[type[DomainError], int] = {
-    NotFoundError: 404,
-}
-
-
-async def answer(_request: Request, error: Exception) -> JSONResponse:
-    \"\"\"Answer an error of the application with its status.\"\"\"
-    assert isinstance(error, DomainError)
-    return JSONResponse({"detail": error.detail}, status_code=_STATUS[type(error)])
-
-
-def add_error_handlers(app: FastAPI) -> None:
-    \"\"\"Let an application answer errors of the domain.\"\"\"
-    app.add_exception_handler(DomainError, answer)
-""",
-            "shop/routers/orders.py": """\
-from fastapi import APIRouter
-
-from shop.services import orders
-
-router = APIRouter()
-
-
-@router.get("/orders/{order_id}")
-def order(order_id: int) -> str:
-    return orders.find(order_id)
-""",
-            "shop/services/orders.py": """\
-from fastapi import HTTPException
-
-
-def find(order_id: int) -> str:
-    if order_id < 0:
-        raise HTTPException(400, detail="A number, please")
-    raise HTTPException(404, detail="No such order")
-""",
-        },
-        {
-            "shop/errors.py": """\
-\"\"\"What can go wrong in the application, in its own words: no HTTP.\"\"\"
-
-from __future__ import annotations
-
-
-class DomainError(Exception):
-    \"\"\"Something that the application refuses, or cannot do; ``detail`` says what.\"\"\"
-
-    def __init__(self, detail: object) -> None:
-        super().__init__(detail)
-        self.detail = detail
-
-
-class NotFoundError(DomainError):
-    \"\"\"There is no such thing.\"\"\"
-
-
-class InvalidRequestError(DomainError):
-    \"\"\"What was asked for makes no sense.\"\"\"
-""",
-            "shop/error_handlers.py": """\
-\"\"\"Answers of the API to what goes wrong in the application: the one place that knows both.\"\"\"
-
-from __future__ import annotations
-
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
-
-from shop.errors import (
-    DomainError,
-    InvalidRequestError,
-    NotFoundError,
-)
-
-_STATUS: dict[type[DomainError], int] = {
-    NotFoundError: 404,
-    InvalidRequestError: 400,
-}
-
-
-async def answer(_request: Request, error: Exception) -> JSONResponse:
-    \"\"\"Answer an error of the application with its status.\"\"\"
-    assert isinstance(error, DomainError)
-    return JSONResponse({"detail": error.detail}, status_code=_STATUS[type(error)])
-
-
-def add_error_handlers(app: FastAPI) -> None:
-    \"\"\"Let an application answer errors of the domain.\"\"\"
-    app.add_exception_handler(DomainError, answer)
-""",
-            "shop/services/orders.py": """\
-from shop.errors import InvalidRequestError, NotFoundError
-
-
-def find(order_id: int) -> str:
-    if order_id < 0:
-        raise InvalidRequestError("A number, please")
-    raise NotFoundError("No such order")
-""",
-        },
     ),
 )

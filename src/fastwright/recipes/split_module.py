@@ -6,17 +6,20 @@ where they stood. Tables go to `models.py`, schemas to `schemas.py`, what `Depen
 them. With `--by domain` each resource has a package of its own, with `router.py`, `service.py` and `schemas.py`. Every reference in the
 project follows: imports, attributes, what tests patch, entry points. Comments and blank lines move with the code.
 
-Split is a module that makes the application and holds endpoints of several resources beside tables or schemas; a smaller one where it is
-named. What reads the application itself stays in its file. Left alone, with the line: names that functions bind anew (`global`), star
+Split is a module that makes the application and holds endpoints of several resources beside tables or schemas, or endpoints of a resource
+while those of others have routers that it includes: new routers come beside these. A smaller one is split where it is named. A path below
+another's (`/projects/{key}/issues`) is about the innermost resource that has paths of its own; an endpoint whose resource has a router
+elsewhere goes with those before it, so that routes keep their order. What reads the application itself stays in its file. Left alone, with the line: names that functions bind anew (`global`), star
 imports, routes whose order would change where two of them match the same path, and names that tests patch and two new files read.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
-from posixpath import dirname, join
+from itertools import pairwise
+from posixpath import basename, dirname, join
 
 from fastwright.app.model import App
 from fastwright.app.routes import Route
@@ -28,6 +31,7 @@ from fastwright.edit.move import Move, Part, Unmovable
 from fastwright.edit.reads import binds, reads, rebinds
 from fastwright.edit.source import blank_lines, newline, next_line
 from fastwright.read import syntax as s
+from fastwright.recipes._words import ROUTERS
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
 
 _KINDS = (
@@ -89,6 +93,7 @@ class _Split:
         self._app = app
         self._module = application.module
         self._by_domain = target.by == "domain"
+        self._application = application
         self._name = application.name
         self._body = self._module.facts.body
         self._folder = dirname(self._module.path)
@@ -115,21 +120,58 @@ class _Split:
 
     @property
     def is_mixed(self) -> bool:
-        """Whether it holds the endpoints of several resources beside tables or schemas."""
+        """Whether it holds endpoints beside what others hold elsewhere.
+
+        Endpoints of several resources beside tables or schemas; or those of a resource, while others have routers.
+        """
         kinds = set(self._natural.values())
-        return len(set(self._domains.values())) >= _RESOURCES and not kinds.isdisjoint(
+        if len(set(self._domains.values())) >= _RESOURCES and not kinds.isdisjoint(
             {"models", "schemas"}
-        )
+        ):
+            return True
+        movable = {self._domains[number] for number in self.endpoints if number in self._places}
+        return bool(movable - {_GENERAL}) and self._router_folder is not None
+
+    @cached_property
+    def _router_folder(self) -> str | None:
+        """The folder of the routers that the application includes, where it is the same for all."""
+        own = {id(record) for record in self._application.routes}
+        modules = {
+            route.module.path
+            for route in self._app.routes
+            if id(route.record) in own and route.module.path != self._module.path
+        }
+        folders = {dirname(path) for path in modules}
+        folder = folders.pop() if len(folders) == 1 else self._folder
+        return folder if folder != self._folder and basename(folder) in ROUTERS else None
 
     @cached_property
     def _domains(self) -> dict[int, str]:
         """The resource that each endpoint is about."""
-        found = {number: _resource(routes[0][1]) for number, routes in self.endpoints.items()}
+        tops = {_resource(route, frozenset()) for route in self._app.routes}
+        found = {number: _resource(routes[0][1], tops) for number, routes in self.endpoints.items()}
+        found = self._with_neighbours(found)
         counts = {name: list(found.values()).count(name) for name in found.values()}
         return {
             number: name if counts[name] > 1 or name == "auth" else _GENERAL
             for number, name in found.items()
         }
+
+    def _with_neighbours(self, found: Mapping[int, str]) -> dict[int, str]:
+        """Put endpoints of a resource that has a router elsewhere to those before, or behind, them."""
+        taken = {name for name in found.values() if self._router_path(name) in self._app.modules}
+        result = dict(found)
+        for number, name in found.items():
+            if name in taken:
+                others = [n for n, other in found.items() if other not in taken]
+                counted = [n for n in others if list(found.values()).count(found[n]) > 1]
+                if counted:
+                    before = [n for n in counted if n < number]
+                    result[number] = found[before[-1] if before else counted[0]]
+        return result
+
+    def _router_path(self, domain: str) -> str:
+        return join(self._router_folder or join(self._folder, "routers"), f"{domain}.py")
 
     @cached_property
     def _natural(self) -> dict[int, str]:
@@ -348,7 +390,7 @@ class _Split:
             doc = (
                 "What several parts of the application do."
                 if domain == _SHARED
-                else f"What {words} do."
+                else f"The business of {words}."
             )
             return Part(path, name, doc)
         return Part(path, name, _DOCS[kind])
@@ -357,7 +399,9 @@ class _Split:
         if self._by_domain and domain:
             single = {"routers": "router", "services": "service"}.get(kind, kind)
             path = join(self._folder, domain, f"{single}.py")
-        elif kind in {"routers", "services"}:
+        elif kind == "routers":
+            path = self._router_path(domain)
+        elif kind == "services":
             path = join(self._folder, kind, f"{domain}.py")
         else:
             path = join(self._folder, f"{kind}.py")
@@ -514,14 +558,25 @@ def _names(decorator: s.Expr, name: str) -> bool:
     return any(isinstance(node, s.Name) and node.id == name for node in s.walk(decorator))
 
 
-def _resource(route: Route) -> str:
-    """Return what a route is about, as the name of a module."""
+def _resource(route: Route, tops: Collection[str]) -> str:
+    """Return what a route is about, as the name of a module.
+
+    ``/projects/{key}/issues`` is about issues, where these have paths of their own (``tops``).
+    """
     if route.tags:
         return _identifier(route.tags[0])
-    for segment in route.path.split("/"):
-        if segment and not segment.startswith("{") and not _PREFIX.fullmatch(segment):
-            return "auth" if segment in _AUTH else _identifier(segment)
-    return _GENERAL
+    segments = [each for each in route.path.split("/") if each and not _PREFIX.fullmatch(each)]
+    plain = [each for each in segments if not each.startswith("{")]
+    if not plain:
+        return _GENERAL
+    if plain[0] in _AUTH:
+        return "auth"
+    nested = [
+        each
+        for before, each in pairwise(segments)
+        if before.startswith("{") and _identifier(each) in tops
+    ]
+    return _identifier(nested[-1] if nested else plain[0])
 
 
 def _identifier(words: str) -> str:
@@ -798,7 +853,7 @@ class OrderCreate(SQLModel):
     product_id: int
 """,
             "shop/services/products.py": """\
-\"\"\"What products do.\"\"\"
+\"\"\"The business of products.\"\"\"
 
 from decimal import Decimal
 
@@ -1065,7 +1120,7 @@ class ProductCreate(ProductBase):
     pass
 """,
             "products/service.py": """\
-\"\"\"What products do.\"\"\"
+\"\"\"The business of products.\"\"\"
 
 from decimal import Decimal
 
@@ -1259,7 +1314,7 @@ class Item(BaseModel):
     name: str
 """,
             "shop/services/items.py": """\
-\"\"\"What items do.\"\"\"
+\"\"\"The business of items.\"\"\"
 
 from shop.schemas import Item
 
@@ -1718,6 +1773,194 @@ from sqlmodel import SQLModel
 
 class ItemCreate(SQLModel):
     name: str
+""",
+        },
+    ),
+    Case(
+        "endpoints beside routers that are there: in order, each with its resource, or with its neighbours",
+        {
+            "shop/__init__.py": "",
+            "shop/models.py": """\
+from sqlmodel import Field, SQLModel
+
+
+class Order(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    note: str
+""",
+            "shop/routers/__init__.py": "",
+            "shop/routers/users.py": """\
+from fastapi import APIRouter
+
+router = APIRouter()
+
+
+@router.get("/users")
+def list_users() -> list[str]:
+    return []
+
+
+@router.get("/users/{name}")
+def read_user(name: str) -> str:
+    return name
+""",
+            "shop/main.py": """\
+import os
+
+from fastapi import FastAPI
+
+from shop.models import Order
+from shop.routers import users
+
+FILES = os.environ.get("FILES", "files")
+# what may come behind what
+NEXT = {"open": "paid"}
+
+app = FastAPI()
+app.include_router(users.router, tags=["users"])
+
+
+def order_key(order: Order) -> str:
+    return f"O-{order.id}"
+
+
+@app.get("/ping")
+def ping() -> str:
+    return "pong"
+
+
+@app.get("/users/{name}/orders")
+def list_orders(name: str) -> list[str]:
+    return [order_key(Order(id=1, note=name))]
+
+
+@app.get("/orders/{key}")
+def read_order(key: str) -> str:
+    return os.path.join(FILES, key)
+
+
+@app.get("/users/{name}/export")
+def export(name: str) -> str:
+    return NEXT["open"]
+""",
+        },
+        {
+            "shop/config.py": """\
+\"\"\"Settings and constants.\"\"\"
+
+import os
+
+FILES = os.environ.get("FILES", "files")
+""",
+            "shop/main.py": """\
+from fastapi import FastAPI
+
+from shop.routers import general, orders, users
+
+
+app = FastAPI()
+app.include_router(users.router, tags=["users"])
+
+
+app.include_router(general.router)
+app.include_router(orders.router)
+""",
+            "shop/routers/general.py": """\
+\"\"\"The routes of general.\"\"\"
+
+from fastapi import APIRouter
+
+router = APIRouter()
+
+
+@router.get("/ping")
+def ping() -> str:
+    return "pong"
+""",
+            "shop/routers/orders.py": """\
+\"\"\"The routes of orders.\"\"\"
+
+import os
+
+from fastapi import APIRouter
+
+from shop.config import FILES
+from shop.models import Order
+from shop.services.orders import order_key
+
+router = APIRouter()
+
+
+# what may come behind what
+NEXT = {"open": "paid"}
+
+
+@router.get("/users/{name}/orders")
+def list_orders(name: str) -> list[str]:
+    return [order_key(Order(id=1, note=name))]
+
+
+@router.get("/orders/{key}")
+def read_order(key: str) -> str:
+    return os.path.join(FILES, key)
+
+
+@router.get("/users/{name}/export")
+def export(name: str) -> str:
+    return NEXT["open"]
+""",
+            "shop/services/__init__.py": "",
+            "shop/services/orders.py": """\
+\"\"\"The business of orders.\"\"\"
+
+from shop.models import Order
+
+
+def order_key(order: Order) -> str:
+    return f"O-{order.id}"
+""",
+        },
+    ),
+    Case(
+        "a check beside routers stays where it is",
+        {
+            "shop/__init__.py": "",
+            "shop/models.py": """\
+from sqlmodel import Field, SQLModel
+
+
+class Order(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    note: str
+""",
+            "shop/routers/__init__.py": "",
+            "shop/routers/users.py": """\
+from fastapi import APIRouter
+
+router = APIRouter()
+
+
+@router.get("/users")
+def list_users() -> list[str]:
+    return []
+
+
+@router.get("/users/{name}")
+def read_user(name: str) -> str:
+    return name
+""",
+            "shop/main.py": """\
+from fastapi import FastAPI
+
+from shop.routers import users
+
+app = FastAPI()
+app.include_router(users.router)
+
+
+@app.get("/ping")
+def ping() -> str:
+    return "pong"
 """,
         },
     ),

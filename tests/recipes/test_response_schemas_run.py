@@ -265,3 +265,8 @@ def test_unknown_body(body: str) -> None:
 def test_what_is_not_certain_where_rows_may_be_new(value: str) -> None:
     before = source(value, method="post")
     assert declared(before) == before
+
+
+def test_a_route_that_makes_rows_while_it_reads() -> None:
+    before = source("part.price", "part.price = Decimal('5')")
+    assert declared(before) == before

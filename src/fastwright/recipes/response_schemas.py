@@ -59,6 +59,9 @@ _CHANGING = frozenset(
     {"validator", "root_validator", "field_validator", "model_validator", "field_serializer",
      "model_serializer", "computed_field"}
 )  # fmt: skip
+_MAKING = frozenset(
+    {"add", "add_all", "commit", "flush", "merge", "model_validate", "setattr", "sqlmodel_update"}
+)
 _OTHERWISE = frozenset(
     {"datetime", "DateTime", "time", "Time", "timedelta", "Interval", "Decimal", "Numeric", "float"}
 )
@@ -512,8 +515,17 @@ def _refuse_settings(app: App, endpoint: Function) -> None:
 
 
 def _only_reads(app: App, endpoint: Function) -> bool:
-    """Whether nothing is changed on the way, so that rows are as the database gives them."""
-    return all({*route.methods} <= {"GET", "HEAD"} for route in app.routes_for(endpoint))
+    """Whether nobody makes or changes a row on the way, so that rows are as the database gives them."""
+    if not all({*route.methods} <= {"GET", "HEAD"} for route in app.routes_for(endpoint)):
+        return False
+    making = _MAKING | {table.cls.name for table in app.tables}
+    for step in app.calls.reach([endpoint]):
+        if not making.isdisjoint(step.function.node.called):
+            return False
+        for node, _ in app.calls.of_kind(step.function, s.Assign):
+            if any(isinstance(target, s.Attribute) for target in node.targets):
+                return False
+    return True
 
 
 def _row_of(app: App, endpoint: Function, nodes: list[s.Expr]) -> Class | None:

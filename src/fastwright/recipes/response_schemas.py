@@ -45,7 +45,7 @@ from fastwright.edit.source import next_sign, text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.recipes._from_rules import hits_of
-from fastwright.recipes._json_types import NONE, JsonTypes, Many, Shape, Unclear, merged, of_column
+from fastwright.recipes._json_types import NONE, JsonTypes, Many, Shape, Unclear, of_column
 from fastwright.recipes._secrets import is_secret, without_secrets
 from fastwright.recipes._shapes import annotation, shape_classes
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
@@ -440,8 +440,7 @@ def _for_dictionary(app: App, endpoint: Function, nodes: list[s.Expr]) -> Propos
     """Return the change that gives a dictionary its schema."""
     module = endpoint.module
     _refuse_settings(app, endpoint)
-    types = JsonTypes(app, _only_reads(app, endpoint))
-    values = merged(*(types.of(node, _where(endpoint)) for node in nodes))
+    values = JsonTypes(app, _only_reads(app, endpoint)).answered(endpoint)
     rest = [value for value in values if value != NONE]
     many = [value for value in rest if isinstance(value, Many) and value.key is None]
     shapes = many[0].element if many else tuple(rest)

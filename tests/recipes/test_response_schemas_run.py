@@ -265,3 +265,27 @@ def test_unknown_body(body: str) -> None:
 def test_what_is_not_certain_where_rows_may_be_new(value: str) -> None:
     before = source(value, method="post")
     assert declared(before) == before
+
+
+def test_a_route_that_makes_rows_while_it_reads() -> None:
+    before = source("part.price", "part.price = Decimal('5')")
+    assert declared(before) == before
+
+
+@pytest.mark.parametrize(
+    "early", ["return", "return None", "return {'id': 1, 'name': 'x', 'note': None, 'tried': 2.5}"]
+)
+def test_other_answers(early: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = source("part.id", f"if part.note is None:\n    {early}")
+    after = declared(before)
+    assert "-> ReadPartResponse" in after
+    assert answers(after, "get", monkeypatch) == answers(before, "get", monkeypatch)
+
+
+def test_an_end_without_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = source("part.id").replace(
+        "    return {", "    if part.note is None:\n        return {"
+    )
+    after = declared(before)
+    assert "-> ReadPartResponse | None" in after
+    assert answers(after, "get", monkeypatch) == answers(before, "get", monkeypatch)

@@ -7,7 +7,6 @@ places behind the point, and is shown as a number for that reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias, Union
 
@@ -124,6 +123,13 @@ class JsonTypes:
             return self._of(node, where)
         finally:
             self._depth -= 1
+
+    def answered(self, function: Function) -> Values:
+        """Return what a function of the project may give back. Raises Unclear."""
+        where = Where(function.module, function)
+        returns = [node for node, _ in self.app.calls.of_kind(function, s.Return)]
+        values = merged(*(self._given_back(each, where) for each in returns))
+        return values if _leaves(function.node.body) else merged(values, (NONE,))
 
     def _of(self, node: s.Expr, where: Where) -> Values:
         match node:
@@ -509,7 +515,6 @@ class JsonTypes:
     def _returned(self, function: Function, node: s.Expr, where: Where) -> Values:
         """Return what a function of the project gives: by its body, else as its annotation says."""
         said = function.node.returns
-        at = Where(function.module, function)
         key = (id(function.node), "return", 0)
         if key in self._assumed:
             return self._assumed[key]
@@ -517,10 +522,9 @@ class JsonTypes:
         try:
             if function.node.is_generator or not function.decorator_names <= _HARMLESS:
                 raise _unknown(where.module, node)
-            values = [self._given_back(each, at) for each in _returns(self.app, function)]
-            if not values:
+            if not self.app.calls.of_kind(function, s.Return):
                 raise _unknown(where.module, node)
-            return merged(*values) if _leaves(function.node.body) else merged(*values, (NONE,))
+            return self.answered(function)
         except Unclear:
             if said is None or function.node.is_generator:
                 raise
@@ -713,10 +717,6 @@ def _calculated(module: Module, node: s.Node, op: str, left: Values, right: Valu
 
 def _is_item_of(target: s.Expr, name: str) -> bool:
     return isinstance(target, s.Subscript) and s.dotted(target.value) == name
-
-
-def _returns(app: App, function: Function) -> Iterable[s.Return]:
-    return [node for node, _ in app.calls.of_kind(function, s.Return)]
 
 
 def _leaves(body: list[s.Stmt]) -> bool:

@@ -45,7 +45,7 @@ from fastwright.edit.source import next_sign, text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.recipes._from_rules import hits_of
-from fastwright.recipes._json_types import NONE, JsonTypes, Many, Shape, Unclear, merged, of_column
+from fastwright.recipes._json_types import NONE, JsonTypes, Many, Shape, Unclear, of_column
 from fastwright.recipes._secrets import is_secret, without_secrets
 from fastwright.recipes._shapes import annotation, shape_classes
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
@@ -59,6 +59,9 @@ _CHANGING = frozenset(
     {"validator", "root_validator", "field_validator", "model_validator", "field_serializer",
      "model_serializer", "computed_field"}
 )  # fmt: skip
+_MAKING = frozenset(
+    {"add", "add_all", "commit", "flush", "merge", "model_validate", "setattr", "sqlmodel_update"}
+)
 _OTHERWISE = frozenset(
     {"datetime", "DateTime", "time", "Time", "timedelta", "Interval", "Decimal", "Numeric", "float"}
 )
@@ -437,8 +440,7 @@ def _for_dictionary(app: App, endpoint: Function, nodes: list[s.Expr]) -> Propos
     """Return the change that gives a dictionary its schema."""
     module = endpoint.module
     _refuse_settings(app, endpoint)
-    types = JsonTypes(app, _only_reads(app, endpoint))
-    values = merged(*(types.of(node, _where(endpoint)) for node in nodes))
+    values = JsonTypes(app, _only_reads(app, endpoint)).answered(endpoint)
     rest = [value for value in values if value != NONE]
     many = [value for value in rest if isinstance(value, Many) and value.key is None]
     shapes = many[0].element if many else tuple(rest)
@@ -512,8 +514,17 @@ def _refuse_settings(app: App, endpoint: Function) -> None:
 
 
 def _only_reads(app: App, endpoint: Function) -> bool:
-    """Whether nothing is changed on the way, so that rows are as the database gives them."""
-    return all({*route.methods} <= {"GET", "HEAD"} for route in app.routes_for(endpoint))
+    """Whether nobody makes or changes a row on the way, so that rows are as the database gives them."""
+    if not all({*route.methods} <= {"GET", "HEAD"} for route in app.routes_for(endpoint)):
+        return False
+    making = _MAKING | {table.cls.name for table in app.tables}
+    for step in app.calls.reach([endpoint]):
+        if not making.isdisjoint(step.function.node.called):
+            return False
+        for node, _ in app.calls.of_kind(step.function, s.Assign):
+            if any(isinstance(target, s.Attribute) for target in node.targets):
+                return False
+    return True
 
 
 def _row_of(app: App, endpoint: Function, nodes: list[s.Expr]) -> Class | None:

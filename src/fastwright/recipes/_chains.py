@@ -19,6 +19,7 @@ from fastwright.edit.builders import (
     add_parameter,
     block_of,
     delete_statements,
+    first_byte,
     insert,
     insert_before,
     replace,
@@ -368,8 +369,8 @@ class _Pages:
     def _before(self, node: s.Expr, lines: list[str]) -> Edit:
         """Return the edit that puts lines before the statement that holds a node."""
         found = block_of(self.way.reader.node.body, node)
-        if found is None:
-            raise Refused("it is not known where the statement runs", self.way.reader, node)
+        if found is None or not is_first(self.way.reader.module.source, first_byte(found[1])):
+            raise Refused("more than one statement on a line", self.way.reader, node)
         return insert_before(self.way.query.module, found[1], "\n".join(lines))
 
     def _count_of(self) -> tuple[str, list[Edit]]:

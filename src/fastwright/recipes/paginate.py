@@ -1289,9 +1289,13 @@ def paper(session: SessionDep):
     page = "A4"
     orders = session.exec(select(Order)).all()
     return {"orders": orders, "paper": page}
+
+
+@app.get("/line")
+def line(session: SessionDep): return session.exec(select(Order)).all()
 """,
         },
-        stopped=("main.py:21", "main.py:26"),
+        stopped=("main.py:21", "main.py:26", "main.py:33"),
     ),
     Case(
         "left alone: a repository that another one stands in for",

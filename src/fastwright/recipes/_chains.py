@@ -37,6 +37,7 @@ from fastwright.edit.source import (
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.recipes._adapters import adapters
+from fastwright.recipes._columns import is_filled
 from fastwright.recipes._from_rules import hits_of
 from fastwright.recipes._pagination import COUNT_OF, Pagination, pagination
 from fastwright.recipes._ways import PAGE, Hop, Refused, Way, takes_page, way
@@ -576,13 +577,4 @@ def _is_sortable(column: Column) -> bool:
     types = {s.last_name(arg) for arg in column.call.args} if column.call is not None else set()
     if not (kinds and kinds <= _PLAIN) and not types & _PLAIN_COLUMNS:
         return False
-    nullable = column.call.keyword("nullable") if column.call is not None else None
-    if column.primary_key:
-        return True
-    if isinstance(nullable, s.Constant):
-        return nullable.value is False
-    written = column.node.annotation if isinstance(column.node, s.AnnAssign) else None
-    return written is not None and not any(
-        (isinstance(node, s.Constant) and node.kind == "none") or s.last_name(node) == "Optional"
-        for node in s.walk(written)
-    )
+    return is_filled(column)

@@ -15,3 +15,17 @@ def old_type(column: Column) -> str | None:
     given = column.call.args if column.call is not None else []
     kinds = [_TYPES.get(s.last_name(argument) or "") for argument in given]
     return next((kind for kind in kinds if kind is not None), None)
+
+
+def is_filled(column: Column) -> bool:
+    """Whether a column surely holds something in every row: a key, or one that is not nullable."""
+    if column.primary_key:
+        return True
+    nullable = column.call.keyword("nullable") if column.call is not None else None
+    if isinstance(nullable, s.Constant):
+        return nullable.value is False
+    written = column.node.annotation if isinstance(column.node, s.AnnAssign) else None
+    return written is not None and not any(
+        (isinstance(node, s.Constant) and node.kind == "none") or s.last_name(node) == "Optional"
+        for node in s.walk(written)
+    )

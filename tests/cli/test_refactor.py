@@ -62,3 +62,43 @@ def test_diff(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["refactor", "annotated-dependencies", "--diff"]) == 1
     assert "+from typing import Annotated" in capsys.readouterr().out
     assert (project / "main.py").read_text() == MAIN
+
+
+def test_a_style_is_for_pages_only(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["refactor", "annotated-dependencies", "--style", "cursor"]) == 2
+    said = "--style says how paginate pages lists; annotated-dependencies has none"
+    assert said in capsys.readouterr().err
+
+
+LISTED = """\
+from fastapi import Depends, FastAPI
+from sqlmodel import Field, Session, SQLModel, select
+
+app = FastAPI()
+
+
+class Order(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+
+
+def get_session() -> Session: ...
+
+
+@app.post("/orders")
+def create(session: Session = Depends(get_session)) -> None:
+    session.add(Order())
+
+
+@app.get("/orders")
+def orders(session: Session = Depends(get_session)) -> list[Order]:
+    return session.exec(select(Order)).all()
+"""
+
+
+@pytest.mark.parametrize("style", ["offset", "page", "cursor"])
+def test_a_style_of_pages(project: Path, style: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "main.py").write_text(LISTED)
+    assert main(["refactor", "paginate", "--style", style]) == 0
+    assert f"query parameter {style} is new" in capsys.readouterr().out
+    assert main(["refactor", "paginate"]) == 0
+    assert "Nothing" in capsys.readouterr().out

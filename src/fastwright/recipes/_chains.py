@@ -19,6 +19,7 @@ from fastwright.edit.builders import (
     add_parameter,
     block_of,
     delete_statements,
+    first_byte,
     insert,
     insert_before,
     replace,
@@ -36,6 +37,7 @@ from fastwright.edit.source import (
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.recipes._adapters import adapters
+from fastwright.recipes._columns import is_filled
 from fastwright.recipes._from_rules import hits_of
 from fastwright.recipes._pagination import COUNT_OF, Pagination, pagination
 from fastwright.recipes._ways import PAGE, Hop, Refused, Way, takes_page, way
@@ -368,8 +370,8 @@ class _Pages:
     def _before(self, node: s.Expr, lines: list[str]) -> Edit:
         """Return the edit that puts lines before the statement that holds a node."""
         found = block_of(self.way.reader.node.body, node)
-        if found is None:
-            raise Refused("it is not known where the statement runs", self.way.reader, node)
+        if found is None or not is_first(self.way.reader.module.source, first_byte(found[1])):
+            raise Refused("more than one statement on a line", self.way.reader, node)
         return insert_before(self.way.query.module, found[1], "\n".join(lines))
 
     def _count_of(self) -> tuple[str, list[Edit]]:
@@ -575,13 +577,4 @@ def _is_sortable(column: Column) -> bool:
     types = {s.last_name(arg) for arg in column.call.args} if column.call is not None else set()
     if not (kinds and kinds <= _PLAIN) and not types & _PLAIN_COLUMNS:
         return False
-    nullable = column.call.keyword("nullable") if column.call is not None else None
-    if column.primary_key:
-        return True
-    if isinstance(nullable, s.Constant):
-        return nullable.value is False
-    written = column.node.annotation if isinstance(column.node, s.AnnAssign) else None
-    return written is not None and not any(
-        (isinstance(node, s.Constant) and node.kind == "none") or s.last_name(node) == "Optional"
-        for node in s.walk(written)
-    )
+    return is_filled(column)

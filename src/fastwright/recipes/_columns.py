@@ -143,3 +143,8 @@ def _has_places(column: Column, explicit: s.Expr | None) -> bool:
 
 def _is(node: s.Expr | None, *, value: bool) -> bool:
     return isinstance(node, s.Constant) and node.kind == "bool" and node.value is value
+
+
+def is_filled(column: Column) -> bool:
+    """Whether a column surely holds something in every row: a key, or one that is not nullable."""
+    return not _is_optional(column)

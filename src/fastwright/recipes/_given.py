@@ -10,6 +10,7 @@ from fastwright.app.scopes import Bound, Where
 from fastwright.app.symbols import Class, Function
 from fastwright.app.types import Instance, alternatives
 from fastwright.read import syntax as s
+from fastwright.recipes._columns import is_filled
 from fastwright.rules.data._answers import lists
 
 _RESULTS = frozenset({"all", "scalars", "unique"})
@@ -225,6 +226,9 @@ class _Rows:
         """``other is not None``, where ``other`` was looked up by a foreign key of the row: it is there."""
         name = test.operand if isinstance(test, s.UnaryOp) else test
         if isinstance(name, s.Compare) and name.ops[0] in {"is", "is not"}:
+            other = name.comparators[0]
+            if not isinstance(other, s.Constant) or other.kind != "none":
+                return False
             name = name.left
         if not isinstance(name, s.Name):
             return False
@@ -263,7 +267,7 @@ class _Rows:
             cls = option.cls if isinstance(option, Instance) else None
             table = self.app.models.table(cls) if isinstance(cls, Class) else None
             column = table.columns.get(node.attr) if table is not None else None
-            if column is None or column.foreign_key is None:
+            if column is None or column.foreign_key is None or not is_filled(column):
                 return False
         return True
 

@@ -36,7 +36,7 @@ def pagination(
     ``paging``: the style that is asked for; None for that of the project, or offsets. None comes out
     where the project has one of another style, or other modules have the names.
     """
-    there = _there(app)
+    there = _there(app, endpoint.module)
     if there is not None:
         return there if paging in {None, there.paging} else None
     folder, package = _home(endpoint.module)
@@ -53,10 +53,11 @@ def pagination(
     return None
 
 
-def _there(app: App) -> Pagination | None:
-    """Return the module of pages that the application has."""
+def _there(app: App, user: Module) -> Pagination | None:
+    """Return the module of pages that an application has."""
+    folder, _ = _home(user)
     for module in app.sources:
-        if b"class RequestedPage(Page)" not in module.source:
+        if b"class RequestedPage(Page)" not in module.source or _home(module)[0] != folder:
             continue
         names = app.linker.scope(module).names
         made = names.get("RequestedPage")
@@ -71,11 +72,12 @@ def _there(app: App) -> Pagination | None:
 
 def _home(module: Module) -> tuple[str, str]:
     """Return the folder and the name of the package that holds all of an application."""
-    package, _, below = module.name.partition(".")
+    parts = module.name.split(".")
+    is_package = module.path.endswith("__init__.py")
     folder = dirname(module.path)
-    for _ in below.split(".")[1:] if below else ():
+    for _ in parts[1 if is_package else 2 :]:
         folder = dirname(folder)
-    return folder, package if below else ""
+    return folder, parts[0] if is_package or len(parts) > 1 else ""
 
 
 def source(

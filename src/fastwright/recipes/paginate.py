@@ -61,6 +61,7 @@ class Order(SQLModel, table=True):
     paid: bool = False
     shipped: str | None = None
     customer_id: int = Field(foreign_key="customer.id")
+    given_by: int | None = Field(default=None, foreign_key="customer.id")
 
 
 def get_session() -> Session: ...
@@ -1238,6 +1239,27 @@ def called(session: SessionDep):
 
 def every() -> int:
     return len(called(get_session()))
+
+
+@app.get("/others")
+def others(session: SessionDep, name: str):
+    favourite = session.exec(select(Customer).where(Customer.name == name)).first()
+    found = []
+    for order in session.exec(select(Order)).all():
+        customer = session.get(Customer, order.customer_id)
+        if customer is not favourite:
+            found.append(customer.name)
+    return found
+
+
+@app.get("/given")
+def given(session: SessionDep):
+    found = []
+    for order in session.exec(select(Order)).all():
+        giver = session.get(Customer, order.given_by)
+        if giver is not None:
+            found.append(giver.name)
+    return found
 """,
         },
         stopped=(
@@ -1253,6 +1275,8 @@ def every() -> int:
             "main.py:96",
             "main.py:102",
             "main.py:110",
+            "main.py:119",
+            "main.py:130",
         ),
     ),
     Case(
@@ -1289,9 +1313,13 @@ def paper(session: SessionDep):
     page = "A4"
     orders = session.exec(select(Order)).all()
     return {"orders": orders, "paper": page}
+
+
+@app.get("/line")
+def line(session: SessionDep): return session.exec(select(Order)).all()
 """,
         },
-        stopped=("main.py:21", "main.py:26"),
+        stopped=("main.py:21", "main.py:26", "main.py:33"),
     ),
     Case(
         "left alone: a repository that another one stands in for",

@@ -30,6 +30,7 @@ from fastwright.read.module import Module
 from fastwright.recipes._bound import (
     Unfit,
     check_below,
+    check_between,
     check_sequence,
     check_sessions,
     plain_below,
@@ -331,10 +332,31 @@ def _check(app: App, region: _Region) -> None:
             raise Unfit("the statements that block look at their own names")
         if isinstance(each, (s.Import, s.ImportFrom)):
             raise Unfit("the statements that block import")
+    _check_names(app, region)
     check_below(app, function, part=region.holds)
+    for site in region.sites:
+        check_between(app, site, region.holds)
     check_sequence(app, function)
     if any(each.session == "sync" for each in _asked(app, region)):
         check_sessions(app)
+
+
+def _check_names(app: App, region: _Region) -> None:
+    """Raise Unfit where an error in the midst of the statements would leave other values than today."""
+    function, bound = region.function, _bound(region.statements)
+    for flow, _ in app.calls.of_kind(function, s.Flow):
+        if flow.keyword in {"global", "nonlocal"} and bound & set(flow.names):
+            raise Unfit(f"the statements that block bind {', '.join(flow.names)} for others")
+    tries = next(
+        around.tries for node, around in app.calls.nodes(function) if node is region.statements[0]
+    )
+    for each in tries:
+        stays = not all(_leaves(handler.body) for handler in each.handlers)
+        caught = [*each.handlers, *each.finalbody]
+        for node, _ in app.calls.of_kind(function, s.Name):
+            read = any(part.start <= node.start < part.end for part in caught)
+            if node.id in bound and (read or (stays and node.start > each.end)):
+                raise Unfit(f"{node.id} is read after an error, too")
 
 
 def _handled(app: App, function: Function, region: _Region) -> bool:

@@ -6,12 +6,13 @@ import re
 from collections.abc import Callable, Iterator
 from weakref import WeakKeyDictionary
 
-from fastwright.app.calls import Reached
+from fastwright.app.calls import CallSite, Reached
 from fastwright.app.model import App
 from fastwright.app.on_loop import entries, served
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function, Variable
 from fastwright.app.types import Literal
+from fastwright.edit.source import text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 
@@ -54,7 +55,7 @@ def check_below(
                 if (name.startswith(_OF_LOOP) or "contextvars" in name) and name not in _ANYWHERE:
                     if id(site.node) not in besides:
                         raise Unfit(f"{each.qualname} calls {name}, which belongs to the loop")
-        for state, node in _changed(app, each):
+        for state, node in changed_by(app, each):
             if each is function and not part(node):
                 continue
             if state not in _changed_in_threads(app):
@@ -79,10 +80,47 @@ def plain_below(
     return found
 
 
+def check_between(
+    app: App, site: CallSite, moved: Callable[[s.Node], bool] = lambda _: False
+) -> None:
+    """Raise Unfit where others must not come between a call and what stands around it.
+
+    A coroutine that waits for a thread lets others run: within a lock, or between a look at what they
+    share and its change (``if key not in cache: cache[key] = fetch(key)``). ``moved``: which nodes go to the thread as well.
+    """
+    module, caller = site.module, site.caller
+    for each in site.around.withs:
+        for item in each.items if not each.is_async and not moved(each) else ():
+            if "lock" in text(module, item.context_expr).lower():
+                raise Unfit(f"it is called within {text(module, item.context_expr)}")
+    tests = {
+        each.id
+        for branch in site.around.branches
+        if not moved(branch)
+        for each in s.walk(branch.test)
+        if isinstance(each, s.Name)
+    }
+    for (_, state), node in changed_by(app, caller):
+        if moved(node):
+            continue
+        name = state.partition(".")[0]
+        if name in tests or node.start <= site.node.start < node.end or _binds(app, site, name):
+            raise Unfit(f"others may change {state} meanwhile ({_place(module, node)})")
+
+
+def _binds(app: App, site: CallSite, name: str) -> bool:
+    """Whether a name is bound to what a call gives: one of the file, as `global` says."""
+    return any(
+        node.start <= site.node.start < node.end
+        and name in {s.dotted(each) for each in node.targets}
+        for node, _ in app.calls.of_kind(site.caller, s.Assign)
+    )
+
+
 # ------------------------------------------------------------------ what others share
 
 
-def _changed(app: App, function: Function) -> Iterator[tuple[_State, s.Node]]:
+def changed_by(app: App, function: Function) -> Iterator[tuple[_State, s.Node]]:
     """Yield what a function changes that others share: on the event loop, nobody came between."""
     own = {*app.types.locals.of(function), *(each.name for each in function.node.params)}
     outer = function.outer
@@ -208,7 +246,7 @@ def _changed_in_threads(app: App) -> frozenset[_State]:
     """Return what threads change already: one more adds nothing new."""
     found = _STATES.get(app)
     if found is None:
-        states = (state for step in in_threads(app) for state, _ in _changed(app, step.function))
+        states = (state for step in in_threads(app) for state, _ in changed_by(app, step.function))
         found = _STATES[app] = frozenset(states)
     return found
 

@@ -17,6 +17,7 @@ from fastwright.read.module import Module
 from fastwright.recipes._bound import (
     Unfit,
     check_below,
+    check_between,
     check_sequence,
     has_shared_objects,
     plain_below,
@@ -69,6 +70,7 @@ def _in_thread(app: App, site: CallSite) -> tuple[list[Edit], tuple[Import, ...]
         inside = around.start <= node.start and node.end <= around.end and around is not node
         if inside and isinstance(around, (s.Lambda, s.Comp, s.FunctionDef)):
             raise Unfit("it is part of an expression that cannot wait")
+    check_between(app, site)
     _check(app, site.targets[0])
     if site.targets[0].owner is not None and not site.targets[0].is_static:
         check_sequence(app, site.caller)

@@ -1638,4 +1638,64 @@ async def price(request: Request) -> int:
 """,
         },
     ),
+    Case(
+        "between a look and a change, within a lock, before an error is handled: nobody may come between",
+        {
+            "main.py": """\
+import smtplib
+import subprocess
+import threading
+
+from fastapi import FastAPI, Request
+
+app = FastAPI()
+cache: dict[str, int] = {}
+total = 0
+lock = threading.Lock()
+
+
+def fetch(key: str) -> int:
+    subprocess.run(["fetch", key])
+    return len(key)
+
+
+@app.post("/cached")
+async def cached(request: Request, key: str) -> int:
+    size = len([part async for part in request.stream()])
+    if key not in cache:
+        cache[key] = fetch(key)
+    return cache[key] + size
+
+
+@app.post("/counted")
+async def counted(request: Request, key: str) -> int:
+    global total
+    size = len([part async for part in request.stream()])
+    total += fetch(key)
+    return total + size
+
+
+@app.post("/locked")
+async def locked(request: Request, key: str) -> int:
+    size = len([part async for part in request.stream()])
+    with lock:
+        found = fetch(key)
+    return found + size
+
+
+@app.post("/tried")
+async def tried(request: Request, key: str) -> str:
+    done = "nothing"
+    try:
+        with smtplib.SMTP("localhost") as server:
+            done = "connected"
+            server.sendmail("shop", key, "Hello")
+        done += str([part async for part in request.stream()])
+    except OSError:
+        print(done)
+    return done
+""",
+        },
+        stopped=("main.py:14", "main.py:22", "main.py:30", "main.py:38", "main.py:46"),
+    ),
 )

@@ -314,6 +314,11 @@ def _of_core_table(app: App, run: Run, node: s.Attribute) -> tuple[Key, None] | 
     return None
 
 
+def key_of(app: App, table: Table, column: Column) -> Key:
+    """Return a column of a row as one by which could be asked."""
+    return _column(app, table, table.cls.name, column)
+
+
 def _is_true(node: s.Expr | None) -> bool:
     return isinstance(node, s.Constant) and node.value is True
 

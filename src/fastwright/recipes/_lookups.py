@@ -19,7 +19,7 @@ from fastwright.edit.fix import Edit, Import
 from fastwright.edit.names import bring
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
-from fastwright.recipes._asked import Asked, Refused, Run, asked_by, mentions, type_name
+from fastwright.recipes._asked import Asked, Refused, Run, asked_by, key_of, mentions, type_name
 from fastwright.recipes._batches import begun, laid_out, of_numbers, of_rows
 from fastwright.recipes._from_rules import hits_of
 from fastwright.recipes._plural import Called, Guard, Sibling, called, guarded, sibling
@@ -377,8 +377,8 @@ def _check_key(app: App, lookup: _Lookup, asked: Asked) -> None:
     if given is not None and (
         given[1].foreign_key == column.own or column.refers == f"{given[0].name}.{given[1].name}"
     ):
-        if column.type in {None, "builtins.int", "uuid.UUID"} or column.is_exact:
-            return
+        if column.type is None:  # that of the column that it refers to
+            column = key_of(app, *given)
     elif (
         column.type is None
         or type_name(app.types.of(key, where)) != column.type

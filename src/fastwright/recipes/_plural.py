@@ -99,10 +99,10 @@ def called(app: App, site: CallSite, bound: set[str], depth: int = 0) -> Called:
         found = called(app, inner, set(varying), depth + 1)
         if not isinstance(found.asked.key, s.Name) or found.otherwise or found.guard:
             raise Refused(f"{function.qualname} {_SHAPE}")
-        own = found.own or _own(site, found.function)
+        own = found.own or _own(app, site, found.function)
         asked = msgspec.structs.replace(found.asked, key=key)
         return msgspec.structs.replace(found, asked=asked, own=own, guard=guard)
-    own = _own(site, function)
+    own = _own(app, site, function)
     execution, taken, named, otherwise = _read(app, function, body)
     run = Run(function, execution, taken, frozenset(varying), named, own)
     asked = asked_by(app, run)
@@ -114,11 +114,13 @@ def called(app: App, site: CallSite, bound: set[str], depth: int = 0) -> Called:
     return Called(function, execution, asked, varying[0], otherwise, own, guard)
 
 
-def _own(site: CallSite, function: Function) -> Class | None:
+def _own(app: App, site: CallSite, function: Function) -> Class | None:
     """Return the repository on which an inherited method is called."""
     cls = site.receiver.cls if isinstance(site.receiver, Instance) else None
     if not isinstance(cls, Class) or function.owner is None or cls is function.owner:
         return None
+    if function.owner not in app.linker.mro(cls):
+        raise Refused(f"{cls.name} is a port: others may implement it", site.node)
     return cls
 
 

@@ -1,13 +1,18 @@
 """Relationships that are read row by row are loaded with the query that loads the rows.
 
-What is read in a loop or while an answer is serialised gets `selectinload` (lists) or `joinedload` (one row) on
-the statement that loads the rows, as the rules `n-plus-one-lazy-load` and `lazy-load-in-async` find it.
+What is read in a loop or while an answer is serialised gets `selectinload` on each statement that loads the rows. They are followed back
+through loops, relationships (`order.lines`, then `line.product`), functions and dictionaries: to `select` and `session.query`, to
+`session.get`, which takes `options=[...]`, and to a row that was made, which is selected once more behind its `refresh`. Where rows come
+from a repository for any table, the repository of this table gets a method of its own.
 
-A row that a loop looks up by a key (`session.get`, or a statement for one row by a unique column) comes from a dictionary: one statement
-with `in_` before the loop asks for all of them. Left alone, with the reason: loops that commit, delete, or run what may change that table,
-keys that may be of another type than the column or texts that the database may compare in another way, lookups that fail where no row is,
-and those that only some turns of the loop make. A list of keys goes to the database as it is: it should have a bound (databases take some
-thousand values in one statement).
+What a loop or a comprehension looks up by a key comes from a dictionary: one statement with `in_` before it asks for all. That can be one
+row (`session.get`, a unique column), all rows of a key, or a number of them (`func.count()` with `group_by`). Where a function looks it up,
+one for many keys is written beside it, or in its place where nobody else calls it; what it raises where no row is, it raises for the same item.
+
+Left alone, with the reason: rows that are made or deleted between the query and the loop; statements that most run who do not need more;
+loops that commit, delete, or run what may change that table; keys that may be of another type than the column, or texts that the database
+may compare in another way; conditions that are the same for all items; functions that do more than a lookup. A list of keys goes to the
+database as it is: it should have a bound (databases take some thousand values in one statement).
 """
 
 from __future__ import annotations
@@ -33,7 +38,7 @@ def plan(app: App, target: Target) -> Iterator[Planned]:
 
 RECIPE = Recipe(
     summary="load relationships with their rows",
-    why="A relationship that is read row by row costs a statement for each of them.",
+    why="What is read row by row costs a statement for each of them.",
     plan=plan,
     references=("https://docs.sqlalchemy.org/en/20/orm/queryguide/relationships.html",),
 )
@@ -2443,6 +2448,85 @@ def of_locked(ids: list[int], session: Session = Depends(get_session)) -> list[i
             "main.py:12",
             "main.py:17",
             "main.py:22",
+        ),
+    ),
+    Case(
+        "left alone: what stands behind a port, and texts that are keys of another table and may be compared in another way",
+        {
+            "models.py": _SHOP,
+            "tables.py": """\
+from sqlalchemy import Column, ForeignKey, String, Table
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase): ...
+
+
+class Tag(Base):
+    __tablename__ = "tags"
+    name: Mapped[str] = mapped_column(String(40, collation="NOCASE"), primary_key=True)
+
+
+tagged = Table("tagged", Base.metadata, Column("tag", ForeignKey("tags.name"), primary_key=True))
+""",
+            "repository.py": """\
+from typing import Protocol
+
+from sqlmodel import Session
+
+from models import Product
+
+
+class Products(Protocol):
+    def get(self, product_id: int) -> Product | None: ...
+
+
+class SqlProducts(Products):
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def get(self, product_id: int) -> Product | None:
+        return self.session.get(Product, product_id)
+
+
+def stock_of(products: Products, ids: list[int]) -> list[int]:
+    found = []
+    for product_id in ids:
+        product = products.get(product_id)
+        found.append(product.stock)
+    return found
+""",
+            "main.py": """\
+from fastapi import Depends, FastAPI
+from sqlalchemy.orm import Session as OtherSession
+from sqlmodel import Session, func, select
+
+from models import get_session
+from repository import SqlProducts, stock_of
+from tables import Tag, tagged
+
+app = FastAPI()
+
+
+@app.post("/stock")
+def stock(ids: list[int], session: Session = Depends(get_session)) -> list[int]:
+    return stock_of(SqlProducts(session), ids)
+
+
+@app.get("/tags")
+def tags(db: OtherSession = Depends(get_session)) -> list[int]:
+    found = []
+    for tag in db.scalars(select(Tag)).all():
+        count = db.scalar(
+            select(func.count()).select_from(tagged).where(tagged.c.tag == tag.name)
+        )
+        found.append(count)
+    return found
+""",
+        },
+        stopped=(
+            "main.py:21",
+            "repository.py:23",
         ),
     ),
 )

@@ -1705,4 +1705,92 @@ def order(email: str, mailer: MailerDep) -> None:
 """,
         },
     ),
+    Case(
+        "settings that a module needs often on import, and those of a script",
+        {
+            "shop/__init__.py": "",
+            "shop/config.py": """\
+from pydantic_settings import BaseSettings
+
+
+class Settings(BaseSettings):
+    url: str
+    pool_size: int = 5
+    echo: bool = False
+
+
+settings = Settings()
+""",
+            "shop/database.py": """\
+from sqlalchemy import create_engine
+
+from shop.config import settings
+
+engine = create_engine(settings.url, pool_size=settings.pool_size, echo=settings.echo)
+
+
+def describe() -> str:
+    return f"{settings.url} {settings.pool_size}"
+""",
+            "shop/main.py": """\
+from fastapi import FastAPI
+
+from shop import database
+
+
+def create_app() -> FastAPI:
+    app = FastAPI()
+    return app
+
+
+app = create_app()
+
+
+@app.get("/database")
+def read() -> str:
+    return database.describe()
+""",
+            "gunicorn_conf.py": """\
+from pydantic_settings import BaseSettings
+
+
+class Settings(BaseSettings):
+    port: int = 80
+
+
+settings = Settings()
+bind = f"0.0.0.0:{settings.port}"
+""",
+        },
+        {
+            "shop/config.py": """\
+from functools import lru_cache
+
+from pydantic_settings import BaseSettings
+
+
+class Settings(BaseSettings):
+    url: str
+    pool_size: int = 5
+    echo: bool = False
+
+
+@lru_cache
+def get_settings() -> Settings:
+    return Settings()
+""",
+            "shop/database.py": """\
+from sqlalchemy import create_engine
+
+from shop.config import get_settings
+
+settings = get_settings()
+engine = create_engine(settings.url, pool_size=settings.pool_size, echo=settings.echo)
+
+
+def describe() -> str:
+    return f"{settings.url} {settings.pool_size}"
+""",
+        },
+    ),
 )

@@ -1793,4 +1793,67 @@ def describe() -> str:
 """,
         },
     ),
+    Case(
+        "a test that makes an application of its own",
+        {
+            "shop/__init__.py": "",
+            "shop/services.py": """\
+from fastapi import HTTPException
+
+SEEN: dict[str, int] = {}
+
+
+def find(name: str) -> str:
+    SEEN[name] = SEEN.get(name, 0) + 1
+    if not name:
+        raise HTTPException(404, "No such order")
+    return name
+""",
+            "shop/orders.py": """\
+from fastapi import APIRouter
+
+from shop import services
+
+router = APIRouter()
+
+
+@router.get("/orders/{name}")
+def order(name: str) -> str:
+    return services.find(name)
+
+
+@router.get("/seen")
+def seen() -> dict[str, int]:
+    return services.SEEN
+""",
+            "shop/main.py": """\
+from fastapi import FastAPI
+
+from shop import orders
+
+
+def create_app() -> FastAPI:
+    app = FastAPI()
+    app.include_router(orders.router)
+    return app
+
+
+app = create_app()
+""",
+            "tests/test_orders.py": """\
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from shop.orders import router
+
+app = FastAPI()
+app.include_router(router)
+
+
+def test_order() -> None:
+    assert TestClient(app).get("/orders/a").json() == "a"
+""",
+        },
+        stopped=("tests/test_orders.py:6",),
+    ),
 )

@@ -33,7 +33,7 @@ from fastwright.edit.names import bring
 from fastwright.edit.source import text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
-from fastwright.recipes._application import assignment
+from fastwright.recipes._application import assignment, made_by_tests
 from fastwright.recipes._from_rules import hits_of
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
 from fastwright.rules.evidence import place
@@ -221,7 +221,11 @@ def _whole_stop(app: App) -> str | None:
     for module in app.tests:
         if b"raises(HTTPException" in module.source:
             return f"{module.path} expects HTTPException of business code"
-    if not [each for each in app.applications if each.fastapi and assignment(each)]:
+    other = made_by_tests(app)
+    if other is not None:
+        return f"{other[0].path} makes an application of its own"
+    made = [assignment(each) for each in app.applications if each.fastapi]
+    if not made or None in made:
         return "no place was found where the application is made"
     return None
 
@@ -363,6 +367,9 @@ def _proposal(app: App, changes: list[_Change], way: _Way) -> Iterator[Planned]:
         imports += [Import(home.handlers, module_name, name) for name, _ in missing.values()]
     else:
         registered = _registered(app, handlers_name)
+        if registered is None:
+            yield Stopped(_line(changes[0].raised), "add_error_handlers means something else")
+            return
         edits += registered[0]
         imports += registered[1]
         new = {
@@ -374,8 +381,8 @@ def _proposal(app: App, changes: list[_Change], way: _Way) -> Iterator[Planned]:
     yield Proposal(title, tuple(dict.fromkeys(edits)), tuple(imports), new, places=places)
 
 
-def _registered(app: App, handlers: str) -> tuple[list[Edit], list[Import]]:
-    """Return what adds the handlers where applications are made."""
+def _registered(app: App, handlers: str) -> tuple[list[Edit], list[Import]] | None:
+    """Return what adds the handlers where applications are made; None where their name is taken."""
     edits: list[Edit] = []
     imports: list[Import] = []
     for application in app.applications:
@@ -383,10 +390,11 @@ def _registered(app: App, handlers: str) -> tuple[list[Edit], list[Import]]:
         if application.fastapi and found is not None:
             statement, variable = found
             brought = bring(application.module, handlers, "add_error_handlers")
-            if brought is not None:
-                line = f"{brought.name}({variable})"
-                edits.append(insert_after(application.module, statement, line))
-                imports += brought.imports
+            if brought is None:
+                return None
+            line = f"{brought.name}({variable})"
+            edits.append(insert_after(application.module, statement, line))
+            imports += brought.imports
     return edits, imports
 
 
@@ -1284,5 +1292,68 @@ def find(order_id: int) -> str:
     raise NotFoundError("No such order")
 """,
         },
+    ),
+    Case(
+        "a test that makes an application of its own",
+        {
+            "shop/__init__.py": "",
+            "shop/services.py": """\
+from fastapi import HTTPException
+
+SEEN: dict[str, int] = {}
+
+
+def find(name: str) -> str:
+    SEEN[name] = SEEN.get(name, 0) + 1
+    if not name:
+        raise HTTPException(404, "No such order")
+    return name
+""",
+            "shop/orders.py": """\
+from fastapi import APIRouter
+
+from shop import services
+
+router = APIRouter()
+
+
+@router.get("/orders/{name}")
+def order(name: str) -> str:
+    return services.find(name)
+
+
+@router.get("/seen")
+def seen() -> dict[str, int]:
+    return services.SEEN
+""",
+            "shop/main.py": """\
+from fastapi import FastAPI
+
+from shop import orders
+
+
+def create_app() -> FastAPI:
+    app = FastAPI()
+    app.include_router(orders.router)
+    return app
+
+
+app = create_app()
+""",
+            "tests/test_orders.py": """\
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from shop.orders import router
+
+app = FastAPI()
+app.include_router(router)
+
+
+def test_order() -> None:
+    assert TestClient(app).get("/orders/a").json() == "a"
+""",
+        },
+        stopped=("shop/services.py:9",),
     ),
 )

@@ -1,9 +1,11 @@
-"""Applications: the statement that makes one."""
+"""Applications: the statement that makes one, and those that tests make."""
 
 from __future__ import annotations
 
+from fastwright.app.model import App
 from fastwright.app.setup.result import Application
 from fastwright.read import syntax as s
+from fastwright.read.module import Module
 
 
 def assignment(application: Application) -> tuple[s.Assign | s.AnnAssign, str] | None:
@@ -16,4 +18,13 @@ def assignment(application: Application) -> tuple[s.Assign | s.AnnAssign, str] |
         target = statement.targets[0] if isinstance(statement, s.Assign) else statement.target
         if statement.value.start == application.node.start and isinstance(target, s.Name):
             return statement, target.id
+    return None
+
+
+def made_by_tests(app: App) -> tuple[Module, s.Call] | None:
+    """Return where a test makes an application of its own, which has nothing of what the real one has."""
+    for module in app.tests:
+        for node in module.walk() if b"FastAPI(" in module.source else ():
+            if isinstance(node, s.Call) and s.last_name(node.func) == "FastAPI":
+                return module, node
     return None

@@ -1,6 +1,7 @@
 """Settings are asked for: `get_settings()` makes them once, endpoints and dependencies take them by `Depends`.
 
-Whatever else needs them (what runs on import, what requests reach below the endpoints, tasks) calls the function.
+Whatever else needs them (what runs on import, what requests reach below the endpoints, tasks) calls the function; a module that needs them often on
+import keeps them under their name.
 """
 
 from __future__ import annotations
@@ -33,14 +34,17 @@ from fastwright.recipes._handed import (
 from fastwright.recipes._provided import keeper_of, provided, refuse_cycles
 from fastwright.recipes.recipe import Planned, Proposal, Stopped, Target
 
+_OFTEN = 3
+"""From so many uses on import on, a module keeps its settings under their name."""
 _NAMED = re.compile(r"(Settings|Config|Configuration)$")
 
 
 def settings(app: App, target: Target) -> Iterator[Planned]:
     """Yield one change for each object of settings at the top of a module."""
     known = {id(schema.cls.node) for schema in app.settings}
+    imported = _imported(app)
     for module in app.sources:
-        if not target.holds(module.path):
+        if not target.holds(module.path) or module.path not in imported:
             continue
         for statement in module.facts.body:
             if not isinstance(statement, (s.Assign, s.AnnAssign)):
@@ -53,6 +57,18 @@ def settings(app: App, target: Target) -> Iterator[Planned]:
                     yield Stopped(kept.place, f"{_name(statement)}: {kept.reason}")
                 else:
                     yield proposal
+
+
+def _imported(app: App) -> set[str]:
+    """Return the modules that importing an application imports."""
+    found: set[str] = set()
+    waiting = [application.module.path for application in app.applications]
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            waiting += [edge.imported for edge in app.imports.of(path)]
+    return found
 
 
 def _name(statement: s.Assign | s.AnnAssign) -> str:
@@ -172,6 +188,11 @@ def _asked(
     for use in asked:
         top = outermost(use.function) if use.function is not None else None
         groups.setdefault((use.module.path, id(top.node) if top else 0), []).append(use)
+    often = {
+        path
+        for (path, key), found in groups.items()
+        if key == 0 and len(found) >= _OFTEN and found[0].module is not variable.module
+    }
     for found in groups.values():
         module, function = found[0].module, found[0].function
         imported = _import(app, module, variable)
@@ -182,7 +203,11 @@ def _asked(
             raise Kept(module, imported, f"{getter} means something else here")
         else:
             edits, written, imports = [replace(module, imported, getter)], getter, ()
-        if function is None or len(found) == 1:
+        if module.path in often and all(text(module, use.node) == name for use in found):
+            if function is None:
+                first = next(each for each in module.facts.body if each.end > found[0].node.start)
+                edits.append(insert_before(module, first, f"{name} = {written}()"))
+        elif function is None or len(found) == 1:
             edits += [replace(module, use.node, f"{written}()") for use in found]
         else:
             edits += [

@@ -21,7 +21,7 @@ from fastwright.edit.builders import (
 from fastwright.edit.fix import Edit, Import
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
-from fastwright.recipes._application import assignment
+from fastwright.recipes._application import assignment, made_by_tests
 from fastwright.recipes._from_rules import hits_of
 from fastwright.recipes._handed import (
     Kept,
@@ -176,6 +176,9 @@ def _proposal(app: App, applications: list[Application], found: _Kept, place: st
     if len(applications) != 1:
         raise Kept(module, found.statement, "there is not one application to keep it")
     application = applications[0]
+    other = made_by_tests(app)
+    if other is not None:
+        raise Kept(*other, "a test makes an application of its own")
     if len(variable.values) != 1 or _is_rebound(module, variable.name):
         raise Kept(module, found.statement, "is bound more than once")
     refuse_names(app, variable)

@@ -1705,4 +1705,155 @@ def order(email: str, mailer: MailerDep) -> None:
 """,
         },
     ),
+    Case(
+        "settings that a module needs often on import, and those of a script",
+        {
+            "shop/__init__.py": "",
+            "shop/config.py": """\
+from pydantic_settings import BaseSettings
+
+
+class Settings(BaseSettings):
+    url: str
+    pool_size: int = 5
+    echo: bool = False
+
+
+settings = Settings()
+""",
+            "shop/database.py": """\
+from sqlalchemy import create_engine
+
+from shop.config import settings
+
+engine = create_engine(settings.url, pool_size=settings.pool_size, echo=settings.echo)
+
+
+def describe() -> str:
+    return f"{settings.url} {settings.pool_size}"
+""",
+            "shop/main.py": """\
+from fastapi import FastAPI
+
+from shop import database
+
+
+def create_app() -> FastAPI:
+    app = FastAPI()
+    return app
+
+
+app = create_app()
+
+
+@app.get("/database")
+def read() -> str:
+    return database.describe()
+""",
+            "gunicorn_conf.py": """\
+from pydantic_settings import BaseSettings
+
+
+class Settings(BaseSettings):
+    port: int = 80
+
+
+settings = Settings()
+bind = f"0.0.0.0:{settings.port}"
+""",
+        },
+        {
+            "shop/config.py": """\
+from functools import lru_cache
+
+from pydantic_settings import BaseSettings
+
+
+class Settings(BaseSettings):
+    url: str
+    pool_size: int = 5
+    echo: bool = False
+
+
+@lru_cache
+def get_settings() -> Settings:
+    return Settings()
+""",
+            "shop/database.py": """\
+from sqlalchemy import create_engine
+
+from shop.config import get_settings
+
+settings = get_settings()
+engine = create_engine(settings.url, pool_size=settings.pool_size, echo=settings.echo)
+
+
+def describe() -> str:
+    return f"{settings.url} {settings.pool_size}"
+""",
+        },
+    ),
+    Case(
+        "a test that makes an application of its own",
+        {
+            "shop/__init__.py": "",
+            "shop/services.py": """\
+from fastapi import HTTPException
+
+SEEN: dict[str, int] = {}
+
+
+def find(name: str) -> str:
+    SEEN[name] = SEEN.get(name, 0) + 1
+    if not name:
+        raise HTTPException(404, "No such order")
+    return name
+""",
+            "shop/orders.py": """\
+from fastapi import APIRouter
+
+from shop import services
+
+router = APIRouter()
+
+
+@router.get("/orders/{name}")
+def order(name: str) -> str:
+    return services.find(name)
+
+
+@router.get("/seen")
+def seen() -> dict[str, int]:
+    return services.SEEN
+""",
+            "shop/main.py": """\
+from fastapi import FastAPI
+
+from shop import orders
+
+
+def create_app() -> FastAPI:
+    app = FastAPI()
+    app.include_router(orders.router)
+    return app
+
+
+app = create_app()
+""",
+            "tests/test_orders.py": """\
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from shop.orders import router
+
+app = FastAPI()
+app.include_router(router)
+
+
+def test_order() -> None:
+    assert TestClient(app).get("/orders/a").json() == "a"
+""",
+        },
+        stopped=("tests/test_orders.py:6",),
+    ),
 )

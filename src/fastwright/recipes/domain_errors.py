@@ -694,6 +694,57 @@ def sell(order_id: int) -> str:
         stopped=("shop/services/orders.py:17",),
     ),
     Case(
+        "where it is not known what is called, HTTPException passes as well",
+        {
+            **_PACKAGE,
+            "shop/main.py": _MAIN,
+            "shop/routers/orders.py": _ROUTER,
+            "shop/services/orders.py": """\
+from fastapi import HTTPException
+
+HOOKS: list = []
+
+
+def find(order_id: int) -> str:
+    try:
+        for hook in HOOKS:
+            hook(order_id)
+        if order_id < 0:
+            raise HTTPException(400)
+        raise HTTPException(404, detail="No such order")
+    except HTTPException:
+        raise
+    except Exception:
+        return ""
+""",
+        },
+        {
+            "shop/main.py": _MADE,
+            "shop/services/orders.py": """\
+from fastapi import HTTPException
+
+from shop.errors import DomainError, InvalidRequestError, NotFoundError
+
+HOOKS: list = []
+
+
+def find(order_id: int) -> str:
+    try:
+        for hook in HOOKS:
+            hook(order_id)
+        if order_id < 0:
+            raise InvalidRequestError("Bad Request")
+        raise NotFoundError("No such order")
+    except (HTTPException, DomainError):
+        raise
+    except Exception:
+        return ""
+""",
+            "shop/errors.py": _ERRORS,
+            "shop/error_handlers.py": _HANDLERS,
+        },
+    ),
+    Case(
         "headers that are always the same are sent by the handler; others stop it",
         {
             **_PACKAGE,

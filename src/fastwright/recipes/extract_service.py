@@ -157,7 +157,8 @@ class _Extraction:
             raise _Stop(node, "is a method, or stands in another function")
         parts = self._parts
         moved = parts.moved
-        if len(moved) == 1 and isinstance(moved[0], (s.Assign, s.ExprStmt)):
+        is_call = len(moved) == 1 and isinstance(moved[0], (s.Assign, s.ExprStmt))
+        if is_call and not does_business(self._app, self._endpoint):
             return None  # one call, and what HTTP makes of it
         path, exists = self._service()
         taken = self._app.modules.get(path)
@@ -2703,5 +2704,54 @@ def test_mail(send): ...
 """,
         },
         stopped=("shop/routers/orders.py:15",),
+    ),
+    Case(
+        "a single statement that writes, with an answer that says nothing of it",
+        {
+            **_SHOP,
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter
+from sqlmodel import delete
+
+from shop.dependencies import SessionDep
+from shop.models import Order
+
+router = APIRouter()
+
+
+@router.delete("/orders")
+def clear(session: SessionDep) -> dict[str, bool]:
+    session.exec(delete(Order))
+    return {"done": True}
+""",
+        },
+        {
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter
+
+from shop.dependencies import SessionDep
+from shop.services import orders as orders_service
+
+router = APIRouter()
+
+
+@router.delete("/orders")
+def clear(session: SessionDep) -> dict[str, bool]:
+    orders_service.clear(session)
+    return {"done": True}
+""",
+            "shop/services/__init__.py": "",
+            "shop/services/orders.py": """\
+\"\"\"The business of orders.\"\"\"
+
+from sqlmodel import Session, delete
+
+from shop.models import Order
+
+
+def clear(session: Session) -> None:
+    session.exec(delete(Order))
+""",
+        },
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from fastwright.app.calls import CallSite
 from fastwright.app.model import App
@@ -77,15 +77,15 @@ def _is_presence(test: s.Expr) -> bool:
     return isinstance(test, s.UnaryOp) and test.op == "not" and isinstance(test.operand, s.Name)
 
 
-def works(app: App, endpoint: Function, statement: s.Stmt) -> bool:
-    """Whether a statement of an endpoint asks the database, writes, or calls outside."""
-    inside = {id(node) for node in s.walk(statement)}
+def working(app: App, endpoint: Function, statements: Iterable[s.Stmt]) -> list[bool]:
+    """Return of each statement of an endpoint whether it asks the database, writes, or calls outside."""
     work = {id(site.node) for site in work_of(app, endpoint)}
     work |= {id(each.site.node) for each in app.calls.executions(endpoint)}
     where = Where(endpoint.module, endpoint)
-    return bool(inside & work) or any(
-        isinstance(node, s.Attribute)
-        and isinstance(node.value, s.Name)
-        and app.types.session_kind(app.types.of(node.value, where)) is not None
-        for node in s.walk(statement)
-    )
+
+    def is_work(node: s.Node) -> bool:
+        if isinstance(node, s.Attribute) and isinstance(node.value, s.Name):
+            return app.types.session_kind(app.types.of(node.value, where)) is not None
+        return id(node) in work
+
+    return [any(map(is_work, s.walk(statement))) for statement in statements]

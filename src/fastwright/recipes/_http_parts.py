@@ -16,7 +16,7 @@ from fastwright.edit.reads import binds
 from fastwright.edit.source import text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
-from fastwright.recipes._business import works
+from fastwright.recipes._business import working
 from fastwright.recipes._http_errors import change_of
 
 _PARAMETERS = ("fastapi.Request", "fastapi.responses.", "fastapi.BackgroundTasks", "fastapi.UploadFile",
@@ -113,13 +113,13 @@ class _Divided:
         self._taken |= {p.name for p in endpoint.parameters if p.name not in self._speaking}
 
     def parts(self) -> Parts:
-        working = [works(self._app, self._endpoint, each) for each in self._statements]
+        works = working(self._app, self._endpoint, self._statements)
         speaking = [self._speaks(each) for each in self._statements]
         count = len(self._statements)
-        business = [n for n in range(count) if working[n] or _refuses(self._statements[n])]
+        business = [n for n in range(count) if works[n] or _refuses(self._statements[n])]
         last = max(business, default=-1)
         behind = next((n for n in range(last + 1, count) if speaking[n]), count)
-        before = self._before(behind, working)
+        before = self._before(behind, works)
         middle = self._statements[before:behind]
         if not middle:
             raise InTheWay(
@@ -140,14 +140,14 @@ class _Divided:
                     raise InTheWay(node, "returns early, before statements that have to stay")
         return Parts(self._statements[:before], early, moved, tail, found)
 
-    def _before(self, behind: int, working: list[bool]) -> int:
+    def _before(self, behind: int, works: list[bool]) -> int:
         """Return where the business begins: behind what needs the request itself."""
         hard = {n: stop for n in range(behind) if (stop := self._hard(self._statements[n]))}
         first = max(hard, default=-1) + 1
         for number in range(first):
-            if working[number]:
+            if works[number]:
                 raise next(stop for n, stop in hard.items() if n >= number)
-        while first < behind and not working[first]:
+        while first < behind and not works[first]:
             if not self._is_taken_first(self._statements[first]):
                 break
             first += 1

@@ -9,7 +9,8 @@ Business code is what the rule `http-exception-in-service` says; modules of any 
 where endpoints call it as well.
 
 Left alone, with the line: exceptions with headers or a status that are not written out, raises on whose way something catches
-`HTTPException` and does more than raise it again, what WebSockets reach, and applications that answer `HTTPException` in a way of their own.
+`HTTPException` and does more than raise it again, what WebSockets reach, dependencies that look at the `HTTPException` of endpoints,
+and applications that answer `HTTPException` in a way of their own.
 """
 
 from __future__ import annotations
@@ -133,12 +134,27 @@ def _whole_stop(app: App) -> str | None:
             name = app.linker.external(given.node, given.module, given.function)
             if name in {HTTP_EXCEPTION, "builtins.Exception"}:
                 return "the application answers HTTPException in a way of its own"
+    for function in app.request_roots:
+        if function.node.is_generator and _catches_http(app, function):
+            return f"{function.qualname} catches HTTPException around requests"
     for module in app.tests:
         if b"raises(HTTPException" in module.source:
             return f"{module.path} expects HTTPException of business code"
     if not [each for each in app.applications if each.fastapi and _assigned(each)]:
         return "no place was found where the application is made"
     return None
+
+
+def _catches_http(app: App, function: Function) -> bool:
+    """Whether a dependency that yields looks at what the endpoint raised."""
+    return any(
+        app.linker.external(node, function.module, function) == HTTP_EXCEPTION
+        for tried, _ in app.calls.of_kind(function, s.Try)
+        for handler in tried.handlers
+        if handler.type is not None
+        for node in s.walk(handler.type)
+        if isinstance(node, (s.Name, s.Attribute))
+    )
 
 
 # -------------------------------------------------------------------- on the way
@@ -694,6 +710,57 @@ def sell(order_id: int) -> str:
         stopped=("shop/services/orders.py:17",),
     ),
     Case(
+        "where it is not known what is called, HTTPException passes as well",
+        {
+            **_PACKAGE,
+            "shop/main.py": _MAIN,
+            "shop/routers/orders.py": _ROUTER,
+            "shop/services/orders.py": """\
+from fastapi import HTTPException
+
+HOOKS: list = []
+
+
+def find(order_id: int) -> str:
+    try:
+        for hook in HOOKS:
+            hook(order_id)
+        if order_id < 0:
+            raise HTTPException(400)
+        raise HTTPException(404, detail="No such order")
+    except HTTPException:
+        raise
+    except Exception:
+        return ""
+""",
+        },
+        {
+            "shop/main.py": _MADE,
+            "shop/services/orders.py": """\
+from fastapi import HTTPException
+
+from shop.errors import DomainError, InvalidRequestError, NotFoundError
+
+HOOKS: list = []
+
+
+def find(order_id: int) -> str:
+    try:
+        for hook in HOOKS:
+            hook(order_id)
+        if order_id < 0:
+            raise InvalidRequestError("Bad Request")
+        raise NotFoundError("No such order")
+    except (HTTPException, DomainError):
+        raise
+    except Exception:
+        return ""
+""",
+            "shop/errors.py": _ERRORS,
+            "shop/error_handlers.py": _HANDLERS,
+        },
+    ),
+    Case(
         "headers that are always the same are sent by the handler; others stop it",
         {
             **_PACKAGE,
@@ -926,6 +993,36 @@ def order_of(order_id: int, owner: str, session: Session = Depends(get_session))
             "shop/errors.py": _ERRORS,
             "shop/error_handlers.py": _HANDLERS,
         },
+    ),
+    Case(
+        "a dependency that looks at the HTTPException of the endpoint",
+        {
+            **_PACKAGE,
+            "shop/main.py": _MAIN,
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter, Depends, HTTPException
+
+from shop.services.orders import find
+
+
+def get_session():
+    try:
+        yield None
+    except HTTPException:
+        print("refused")
+        raise
+
+
+router = APIRouter(dependencies=[Depends(get_session)])
+
+
+@router.get("/orders/{order_id}")
+def order(order_id: int) -> str:
+    return find(order_id)
+""",
+            "shop/services/orders.py": _SERVICE,
+        },
+        stopped=("shop/services/orders.py:8",),
     ),
     Case(
         "an answer of its own to every HTTPException",

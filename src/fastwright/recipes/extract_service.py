@@ -38,10 +38,10 @@ from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function
 from fastwright.app.types import NONE, UNKNOWN, ClassObject, Instance, Literal, Type, alternatives
 from fastwright.edit.apply import edited
-from fastwright.edit.builders import behind_imports, delete_statements, first_byte
+from fastwright.edit.builders import behind_imports, delete_statements, first_byte, replace
 from fastwright.edit.fix import Edit, Import
 from fastwright.edit.move import Move, Part, Unmovable
-from fastwright.edit.names import is_taken, module_level_imports
+from fastwright.edit.names import bring, is_taken, module_level_imports
 from fastwright.edit.reads import binds, reads
 from fastwright.edit.source import indentation, is_alone, line_start, newline, next_line, text
 from fastwright.read import syntax as s
@@ -157,7 +157,8 @@ class _Extraction:
             raise _Stop(node, "is a method, or stands in another function")
         parts = self._parts
         moved = parts.moved
-        if len(moved) == 1 and isinstance(moved[0], (s.Assign, s.ExprStmt)):
+        is_call = len(moved) == 1 and isinstance(moved[0], (s.Assign, s.ExprStmt))
+        if is_call and not does_business(self._app, self._endpoint):
             return None  # one call, and what HTTP makes of it
         path, exists = self._service()
         taken = self._app.modules.get(path)
@@ -188,7 +189,9 @@ class _Extraction:
         needed = [each.needed for each in reads if each.needed is not None]
         needed += [each for parameter in parameters for each in parameter.imports]
         self._check_imports(path, needed)
-        self._check_patches(moved)
+        for edit, brought in self._patches(moved, path):
+            edits.append(edit)
+            needed += brought
         place = f"{self._module.path}:{self._module.line(node)}"
         return Proposal(title, tuple(edits), (used, *of_return, *needed), new, places=(place,))
 
@@ -210,19 +213,38 @@ class _Extraction:
                 seen.add(other)
                 waiting += [e.imported for e in self._app.imports.of(other) if e.when == "import"]
 
-    def _check_patches(self, moved: list[s.Stmt]) -> None:
-        """Raise _Stop where tests replace, in the endpoint's file, a name that the service would look up in its own."""
+    def _patches(self, moved: list[s.Stmt], path: str) -> Iterator[tuple[Edit, tuple[Import, ...]]]:
+        """Yield the changes to tests that replace, in the endpoint's file, a name that the service looks up now.
+
+        Raises _Stop where what stays in the file looks it up as well.
+        """
         read = {n.id: n for n in s.walk(*moved) if isinstance(n, s.Name)}
-        name = self._module.name
+        inside = {id(node) for node in s.walk(*moved)}
+        name, service = self._module.name, self._app.index.name(path)
         for test in self._app.tests:
             if name.rpartition(".")[2].encode() not in test.source:
                 continue
             for call in test.walk():
                 if not isinstance(call, s.Call) or s.last_name(call.func) not in _PATCHES:
                     continue
-                for patched in _patched(call, test, name) & set(read):
+                patched = _patched(call, test, name)
+                if patched is None or patched not in read:
+                    continue
+                others = (
+                    n for n in self._module.walk() if isinstance(n, s.Name) and id(n) not in inside
+                )
+                target = call.args[0]
+                if any(other.id == patched for other in others):
                     where = f"{test.path}:{test.line(call)}"
-                    raise _Stop(read[patched], f"{where} patches {patched} in {self._module.path}")
+                    raise _Stop(read[patched], f"{where} patches {patched}, which others here read")
+                if s.string(target) is not None:
+                    written = text(test, target).replace(f"{name}.", f"{service}.", 1)
+                    yield replace(test, target, written), ()
+                    continue
+                brought = bring(test, *service.rpartition(".")[::2]) if "." in service else None
+                if brought is None:
+                    raise _Stop(read[patched], f"{test.path} cannot name {service}")
+                yield replace(test, target, brought.name), brought.imports
 
     def _alias(self, path: str) -> str:
         """Return the name of the service module in the endpoint's file."""
@@ -785,18 +807,15 @@ def _awaits(statements: list[s.Stmt]) -> bool:
     )
 
 
-def _patched(call: s.Call, test: Module, name: str) -> set[str]:
+def _patched(call: s.Call, test: Module, name: str) -> str | None:
     """Return the name of a module that a call of a test replaces: ``monkeypatch.setattr(main, "send", ...)``."""
-    told = [s.string(argument) for argument in call.args[:2]]
-    if told and told[0] is not None:
-        return (
-            {told[0][len(name) + 1 :].partition(".")[0]}
-            if told[0].startswith(f"{name}.")
-            else set()
-        )
-    if len(told) > 1 and told[1] is not None and test.qualify(call.args[0]) == name:
-        return {told[1]}
-    return set()
+    if not call.args:
+        return None
+    told = s.string(call.args[0])
+    if told is not None:
+        return told[len(name) + 1 :].partition(".")[0] if told.startswith(f"{name}.") else None
+    is_module = len(call.args) > 1 and test.qualify(call.args[0]) == name
+    return s.string(call.args[1]) if is_module else None
 
 
 def _written(kind: Instance) -> tuple[str, list[Import]]:
@@ -2394,42 +2413,6 @@ def create_review(data: OrderIn, session: Session) -> Order:
         },
     ),
     Case(
-        "a test that patches what the business reads stops it",
-        {
-            **_SHOP,
-            "shop/mail.py": """\
-def send(note: str) -> None: ...
-""",
-            "shop/routers/orders.py": """\
-from fastapi import APIRouter
-
-from shop.dependencies import SessionDep
-from shop.mail import send
-from shop.models import Order, OrderIn
-
-router = APIRouter()
-
-
-@router.post("/orders")
-def create_order(data: OrderIn, session: SessionDep) -> Order:
-    order = Order(note=data.note)
-    session.add(order)
-    session.commit()
-    send(order.note)
-    return order
-""",
-            "tests/test_orders.py": """\
-from shop.routers import orders
-
-
-def test_order(monkeypatch):
-    monkeypatch.setattr("shop.routers.orders.send", lambda note: None)
-    monkeypatch.setattr(orders, "router", None)
-""",
-        },
-        stopped=("shop/routers/orders.py:15",),
-    ),
-    Case(
         "what only means the same in its own file stops it; small functions move along",
         {
             **_SHOP,
@@ -2585,5 +2568,190 @@ def create_order(data: OrderIn, session: Session, dry: bool) -> Order:
             "shop/routers/orders.py:41",
             "shop/routers/orders.py:46",
         ),
+    ),
+    Case(
+        "what tests patch is patched in the service",
+        {
+            **_SHOP,
+            "shop/mail.py": """\
+def send(note: str) -> None: ...
+""",
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter
+
+from shop.dependencies import SessionDep
+from shop.mail import send
+from shop.models import Order, OrderIn
+
+router = APIRouter()
+
+
+@router.post("/orders")
+def create_order(data: OrderIn, session: SessionDep) -> Order:
+    order = Order(note=data.note)
+    session.add(order)
+    session.commit()
+    send(order.note)
+    return order
+""",
+            "tests/test_orders.py": """\
+from unittest.mock import patch
+
+from shop.routers import orders as routes
+
+
+def test_order(monkeypatch):
+    monkeypatch.setattr("shop.routers.orders.send", lambda note: None)
+    monkeypatch.setattr(routes, "router", None)
+
+
+@patch.object(routes, "send")
+def test_mail(send): ...
+""",
+        },
+        {
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter
+
+from shop.dependencies import SessionDep
+from shop.models import Order, OrderIn
+from shop.services import orders as orders_service
+
+router = APIRouter()
+
+
+@router.post("/orders")
+def create_order(data: OrderIn, session: SessionDep) -> Order:
+    return orders_service.create_order(data, session)
+""",
+            "shop/services/__init__.py": "",
+            "shop/services/orders.py": """\
+\"\"\"The business of orders.\"\"\"
+
+from sqlmodel import Session
+
+from shop.mail import send
+from shop.models import Order, OrderIn
+
+
+def create_order(data: OrderIn, session: Session) -> Order:
+    order = Order(note=data.note)
+    session.add(order)
+    session.commit()
+    send(order.note)
+    return order
+""",
+            "tests/test_orders.py": """\
+from unittest.mock import patch
+
+from shop.routers import orders as routes
+from shop.services import orders
+
+
+def test_order(monkeypatch):
+    monkeypatch.setattr("shop.services.orders.send", lambda note: None)
+    monkeypatch.setattr(routes, "router", None)
+
+
+@patch.object(orders, "send")
+def test_mail(send): ...
+""",
+        },
+    ),
+    Case(
+        "what tests patch stops it, where others in the file read it",
+        {
+            **_SHOP,
+            "shop/mail.py": """\
+def send(note: str) -> None: ...
+""",
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter
+
+from shop.dependencies import SessionDep
+from shop.mail import send
+from shop.models import Order, OrderIn
+
+router = APIRouter()
+
+
+@router.post("/orders")
+def create_order(data: OrderIn, session: SessionDep) -> Order:
+    order = Order(note=data.note)
+    session.add(order)
+    session.commit()
+    send(order.note)
+    return order
+
+
+@router.get("/ping")
+def ping() -> None:
+    send("ping")
+""",
+            "tests/test_orders.py": """\
+from unittest.mock import patch
+
+from shop.routers import orders as routes
+
+
+def test_order(monkeypatch):
+    monkeypatch.setattr("shop.routers.orders.send", lambda note: None)
+    monkeypatch.setattr(routes, "router", None)
+
+
+@patch.object(routes, "send")
+def test_mail(send): ...
+""",
+        },
+        stopped=("shop/routers/orders.py:15",),
+    ),
+    Case(
+        "a single statement that writes, with an answer that says nothing of it",
+        {
+            **_SHOP,
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter
+from sqlmodel import delete
+
+from shop.dependencies import SessionDep
+from shop.models import Order
+
+router = APIRouter()
+
+
+@router.delete("/orders")
+def clear(session: SessionDep) -> dict[str, bool]:
+    session.exec(delete(Order))
+    return {"done": True}
+""",
+        },
+        {
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter
+
+from shop.dependencies import SessionDep
+from shop.services import orders as orders_service
+
+router = APIRouter()
+
+
+@router.delete("/orders")
+def clear(session: SessionDep) -> dict[str, bool]:
+    orders_service.clear(session)
+    return {"done": True}
+""",
+            "shop/services/__init__.py": "",
+            "shop/services/orders.py": """\
+\"\"\"The business of orders.\"\"\"
+
+from sqlmodel import Session, delete
+
+from shop.models import Order
+
+
+def clear(session: Session) -> None:
+    session.exec(delete(Order))
+""",
+        },
     ),
 )

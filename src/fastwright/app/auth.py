@@ -170,9 +170,11 @@ class Authenticators:
 
     def _is_database(self, base: s.Expr, function: Function) -> bool:
         """Whether ``session.get`` is asked of a database, and not of what the browser sent."""
-        if not isinstance(base, s.Attribute):
-            return False
-        found = self.calls.types.of(base.value, Where(function.module, function))
+        return isinstance(base, s.Attribute) and self._is_session(base.value, function)
+
+    def _is_session(self, node: s.Expr, function: Function) -> bool:
+        """Whether something is a session of the database."""
+        found = self.calls.types.of(node, Where(function.module, function))
         return self.calls.types.session_kind(found) is not None
 
     def _is_request(self, node: s.Expr, function: Function) -> bool:
@@ -186,7 +188,10 @@ class Authenticators:
         given = [*call.args, *(keyword.value for keyword in call.keywords)]
         return any(
             self._is_request(argument, function)
-            or bool(_CREDENTIAL.search(s.dotted(argument) or ""))
+            or (
+                bool(_CREDENTIAL.search(s.dotted(argument) or ""))
+                and not self._is_session(argument, function)
+            )
             for argument in given
         )
 

@@ -231,7 +231,10 @@ def _whole(parents: dict[int, s.Node], node: s.Expr) -> s.Expr:
 def _between(body: list[s.Stmt], first: s.Stmt, taken: s.Node) -> bool:
     """Whether anything may run between a statement and what takes its result, or take it again."""
     block = _block(body, first)
-    behind = block[block.index(first) + 1] if block[-1] is not first else None
+    number = block.index(first) + 1
+    while number < len(block) and _is_still(block[number], first):
+        number += 1
+    behind = block[number] if number < len(block) else None
     if isinstance(behind, s.For):
         return not behind.iter.start <= taken.start < behind.iter.end
     if isinstance(behind, s.If):
@@ -239,6 +242,16 @@ def _between(body: list[s.Stmt], first: s.Stmt, taken: s.Node) -> bool:
         return not test.start <= taken.start < test.end
     plain = (s.Assign, s.AnnAssign, s.Return, s.ExprStmt)
     return not (isinstance(behind, plain) and behind.start <= taken.start < behind.end)
+
+
+def _is_still(statement: s.Stmt, before: s.Stmt) -> bool:
+    """Whether a statement only gives a name to what is there (``found = []``), and none that was used before."""
+    used = {node.id for node in s.walk(before) if isinstance(node, s.Name)}
+    return isinstance(statement, (s.Assign, s.AnnAssign)) and not any(
+        isinstance(node, (s.Call, s.Await, s.Attribute, s.Subscript, s.Yield, s.Comp))
+        or (isinstance(node, s.Name) and node.id in used)
+        for node in s.walk(statement)
+    )
 
 
 def _block(body: list[s.Stmt], statement: s.Stmt) -> list[s.Stmt]:

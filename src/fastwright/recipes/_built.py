@@ -10,7 +10,7 @@ from fastwright.app.model import App
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Function
 from fastwright.app.types import Statement, alternatives
-from fastwright.edit.builders import block_of, first_byte
+from fastwright.edit.builders import block_of, blocks, first_byte
 from fastwright.edit.fix import Edit
 from fastwright.edit.source import blank_lines, indentation, line_start, next_line
 from fastwright.read import syntax as s
@@ -79,12 +79,54 @@ def built(app: App, function: Function, asked: s.Expr) -> Built | None:
         reason = several if len(uses) > 1 else "is put together in several places"
         raise StaysError(asked, f"the statement {reason}")
     names = frozenset(name for step in steps for name in _bound(step))
-    within = [(steps[0].start, steps[-1].end), (asked.start, asked.end)]
-    for name in _names(*function.node.body):
-        if name.id in names and not any(start <= name.start < end for start, end in within):
-            reason = f"{name.id} is used outside of the steps that put the statement together"
-            raise StaysError(name, reason)
+    for name in names:
+        used = _used_behind(function, holder, name) or _used_in(holder, asked, name)
+        if used is not None:
+            reason = f"{name} is used outside of the steps that put the statement together"
+            raise StaysError(used, reason)
     return Built(steps, names, first == 0)
+
+
+def _used_in(holder: s.Stmt, asked: s.Expr, name: str) -> s.Name | None:
+    """Return a use of a name beside an expression, in the statement that holds it."""
+    uses = (node for node in _names(holder) if node.id == name)
+    return next((n for n in uses if not asked.start <= n.start < asked.end), None)
+
+
+def _used_behind(function: Function, holder: s.Stmt, name: str) -> s.Name | None:
+    """Return a use of a name that may run behind a statement, before the name is bound anew."""
+    node: s.Stmt | None = holder
+    while node is not None:
+        block = next(
+            (b for b in blocks(function.node.body) if any(each is node for each in b)), None
+        )
+        if block is None:
+            return None
+        number = next(number for number, each in enumerate(block) if each is node)
+        for statement in block[number + 1 :]:
+            uses = [each for each in _names(statement) if each.id == name]
+            is_new = isinstance(statement, s.Assign) and name in set(_bound(statement))
+            if is_new and len(uses) == 1:
+                return None
+            if uses:
+                return uses[0]
+        node = _around(function, block)
+        if isinstance(node, (s.For, s.While)):  # its next turn runs behind this one
+            uses = [each for each in _names(node) if each.id == name and each.start < holder.start]
+            again = next((n for n in uses if n.start < block[0].start), None)
+            if again is not None:
+                return again
+    return None
+
+
+def _around(function: Function, block: list[s.Stmt]) -> s.Stmt | None:
+    """Return the statement that a block is part of; None for the body of the function."""
+    for outer in blocks(function.node.body):
+        for statement in outer:
+            if statement.start <= block[0].start and block[-1].end <= statement.end:
+                if statement is not block[0] and any(each is block for each in blocks([statement])):
+                    return statement
+    return None
 
 
 def _begun(app: App, function: Function, asked: s.Expr) -> Iterator[str]:

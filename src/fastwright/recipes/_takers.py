@@ -262,7 +262,7 @@ def _taker(app: App, function: Function) -> Taker:
     for parameter in function.node.params:
         kind = app.types.parameter(parameter, function)
         if app.types.session_kind(kind) is not None:
-            if parameter.default is None and parameter.kind == "plain":
+            if parameter.default is None and parameter.kind in {"plain", "keyword"}:
                 kept = _kept(app, function) if function.name == "__init__" else None
                 return Taker(function, parameter, kept, [], [])
     raise Unported(function.module, function.node, f"{function.qualname} has no session to give")

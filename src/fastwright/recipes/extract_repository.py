@@ -4,12 +4,15 @@
 what it asks (`get`, `get_by_email`, `list_for_customer`, `count`), equal statements share one, and a repository class that the project has for a
 table already takes them. What the statement reads of the code around it becomes parameters.
 
-With `--to clean` each repository that is written here then gets a port: `class CustomerRepository(Protocol)` in `ports/`, `SqlCustomerRepository`
-as its adapter, and a function for `Depends`; endpoints take the port from it, services as a parameter, in the place of a session that they need
-for nothing else.
+A statement that is put together in steps goes whole, with what narrows it at times as parameters: `search(q=q, in_stock=in_stock)`.
 
-A statement that is put together in several steps goes whole: `search(q=q, in_stock=in_stock)`. Left alone: statements on sessions that are no parameter, and writes (`add`, `delete`, `commit`), which say what is to
-be kept and not how it is found; statements whose parameters have no known type, with the line.
+With `--to clean` writes go the same way: `session.add(order)` into the repository, `session.commit()`, `flush`, `refresh` and `rollback` into a
+`UnitOfWork`. Each repository, and the unit of work, then gets a port: `class CustomerRepository(Protocol)` in `ports/`, `SqlCustomerRepository`
+as its adapter, and a function for `Depends`. Endpoints take the port from it, services as a parameter or when they are made, in the place of a session
+that they need for nothing else.
+
+Left alone: statements on sessions that are no parameter, those that are asked for several things, and those whose parameters have no known type, with
+the line; rows of no known table; repositories that tests make, and what is called otherwise than in requests.
 """
 
 from __future__ import annotations
@@ -165,6 +168,8 @@ def _statement(app: App, function: Function, execution: Execution) -> _Statement
         return _Statement(function, execution, session, asked, built=steps)
     kept = parents.get(id(asked))
     if isinstance(kept, (s.For, s.Generator)) and kept.iter is asked and not kept.is_async:
+        if b"yield_per" in function.module.source or b"stream_results" in function.module.source:
+            return None  # rows that are not to be held all at once
         return _Statement(function, execution, session, asked, built=steps, iterated=True)
     if not isinstance(kept, s.Assign) or not isinstance(kept.targets[0], s.Name):
         return None
@@ -226,7 +231,10 @@ def _whole(parents: dict[int, s.Node], node: s.Expr) -> s.Expr:
 def _between(body: list[s.Stmt], first: s.Stmt, taken: s.Node) -> bool:
     """Whether anything may run between a statement and what takes its result, or take it again."""
     block = _block(body, first)
-    behind = block[block.index(first) + 1] if block[-1] is not first else None
+    number = block.index(first) + 1
+    while number < len(block) and _is_still(block[number], first):
+        number += 1
+    behind = block[number] if number < len(block) else None
     if isinstance(behind, s.For):
         return not behind.iter.start <= taken.start < behind.iter.end
     if isinstance(behind, s.If):
@@ -234,6 +242,16 @@ def _between(body: list[s.Stmt], first: s.Stmt, taken: s.Node) -> bool:
         return not test.start <= taken.start < test.end
     plain = (s.Assign, s.AnnAssign, s.Return, s.ExprStmt)
     return not (isinstance(behind, plain) and behind.start <= taken.start < behind.end)
+
+
+def _is_still(statement: s.Stmt, before: s.Stmt) -> bool:
+    """Whether a statement only gives a name to what is there (``found = []``), and none that was used before."""
+    used = {node.id for node in s.walk(before) if isinstance(node, s.Name)}
+    return isinstance(statement, (s.Assign, s.AnnAssign)) and not any(
+        isinstance(node, (s.Call, s.Await, s.Attribute, s.Subscript, s.Yield, s.Comp))
+        or (isinstance(node, s.Name) and node.id in used)
+        for node in s.walk(statement)
+    )
 
 
 def _block(body: list[s.Stmt], statement: s.Stmt) -> list[s.Stmt]:
@@ -2370,6 +2388,185 @@ class UnitOfWork(Protocol):
             "app/routers/posts.py:44",
             "tests/test_tags.py:1",
         ),
+        target=Target(style="clean"),
+    ),
+    Case(
+        "one variable for several statements, a statement that is asked twice, a session behind a bare star",
+        {
+            "app/__init__.py": "",
+            "app/db.py": """\
+from typing import Annotated
+
+from fastapi import Depends
+from sqlmodel import Session
+
+
+def get_session() -> Session: ...
+
+
+SessionDep = Annotated[Session, Depends(get_session)]
+""",
+            "app/main.py": """\
+from fastapi import FastAPI
+
+from app.routers import orders
+
+app = FastAPI()
+app.include_router(orders.router)
+""",
+            "app/models.py": """\
+from sqlmodel import Field, SQLModel
+
+
+class Order(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    note: str = ""
+
+
+class Line(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    order_id: int | None = None
+""",
+            "app/routers/__init__.py": "",
+            "app/routers/orders.py": """\
+from fastapi import APIRouter
+from sqlmodel import func, select
+
+from app.db import SessionDep
+from app.models import Line, Order
+
+router = APIRouter()
+
+
+@router.get("/orders")
+def orders(*, session: SessionDep, note: str, everything: bool = False) -> dict:
+    if everything:
+        statement = select(func.count()).select_from(Order)
+        count = session.exec(statement).one()
+        statement = select(Order).order_by(Order.id)
+        rows = session.exec(statement).all()
+    else:
+        statement = select(func.count()).select_from(Order).where(Order.note == note)
+        count = session.exec(statement).one()
+        statement = select(Order).where(Order.note == note).order_by(Order.id)
+        rows = session.exec(statement).all()
+    return {"count": count, "rows": [row.id for row in rows]}
+
+
+@router.get("/lines")
+def lines(session: SessionDep, order_id: int) -> dict:
+    statement = select(Line).where(Line.order_id == order_id)
+    rows = session.exec(statement).all()
+    if not rows:
+        rows = session.exec(statement.limit(1)).all()
+    return {"rows": [row.id for row in rows]}
+""",
+        },
+        {
+            "app/routers/orders.py": """\
+from fastapi import APIRouter
+from sqlmodel import select
+
+from app.db import SessionDep
+from app.dependencies import OrderRepositoryDep
+from app.models import Line
+
+router = APIRouter()
+
+
+@router.get("/orders")
+def orders(*, order_repository: OrderRepositoryDep, note: str, everything: bool = False) -> dict:
+    if everything:
+        count = order_repository.count()
+        rows = order_repository.list_all()
+    else:
+        count = order_repository.count_by_note(note)
+        rows = order_repository.list_by_note(note)
+    return {"count": count, "rows": [row.id for row in rows]}
+
+
+@router.get("/lines")
+def lines(session: SessionDep, order_id: int) -> dict:
+    statement = select(Line).where(Line.order_id == order_id)
+    rows = session.exec(statement).all()
+    if not rows:
+        rows = session.exec(statement.limit(1)).all()
+    return {"rows": [row.id for row in rows]}
+""",
+            "app/repositories/orders.py": """\
+\"\"\"The statements on Order.\"\"\"
+
+from collections.abc import Sequence
+
+from sqlmodel import Session, func, select
+
+from app.models import Order
+
+
+class SqlOrderRepository:
+    \"\"\"Rows of Order in the database.\"\"\"
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def count(self) -> int:
+        statement = select(func.count()).select_from(Order)
+        return self.session.exec(statement).one()
+
+    def list_all(self) -> Sequence[Order]:
+        statement = select(Order).order_by(Order.id)
+        return self.session.exec(statement).all()
+
+    def count_by_note(self, note: str) -> int:
+        statement = select(func.count()).select_from(Order).where(Order.note == note)
+        return self.session.exec(statement).one()
+
+    def list_by_note(self, note: str) -> Sequence[Order]:
+        statement = select(Order).where(Order.note == note).order_by(Order.id)
+        return self.session.exec(statement).all()
+""",
+            "app/repositories/__init__.py": "",
+            "app/dependencies.py": """\
+\"\"\"What endpoints depend on.\"\"\"
+
+from typing import Annotated
+
+from fastapi import Depends
+
+from app.db import SessionDep
+from app.ports.orders import OrderRepository
+from app.repositories.orders import SqlOrderRepository
+
+
+async def get_order_repository(session: SessionDep) -> OrderRepository:
+    return SqlOrderRepository(session)
+
+
+OrderRepositoryDep = Annotated[OrderRepository, Depends(get_order_repository)]
+""",
+            "app/ports/orders.py": """\
+\"\"\"What the application asks of Order rows.\"\"\"
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from app.models import Order
+
+
+class OrderRepository(Protocol):
+    \"\"\"Rows of Order, wherever they are kept.\"\"\"
+
+    def count(self) -> int: ...
+
+    def list_all(self) -> Sequence[Order]: ...
+
+    def count_by_note(self, note: str) -> int: ...
+
+    def list_by_note(self, note: str) -> Sequence[Order]: ...
+""",
+            "app/ports/__init__.py": "",
+        },
+        stopped=("app/routers/orders.py:27",),
         target=Target(style="clean"),
     ),
 )

@@ -394,7 +394,7 @@ class App:
                     continue
                 named = self.linker.expression(promised, module, function.outer)
                 if isinstance(named, Class) and named.node is port.node:
-                    found.append(self.types.returned(function))
+                    found.append(self.types.awaited(self.types.returned(function)))
         real = [
             each
             for each in found

@@ -23,13 +23,17 @@ ORDER = (
     "response-schemas",
     "extract-service",
     "domain-errors",
-    "paginate",
     "unit-of-work",
+    "eager-load",
     "extract-repository",
     "ports-and-adapters",
+    "paginate",
     "app-factory",
 )
-"""First what makes the code readable for the others, then from the outside in, then the set-up."""
+"""First what makes the code readable for the others, then from the outside in, then the set-up.
+
+Rows are loaded together twice: before their readers move, and where a loop commits no more.
+"""
 _ROUNDS = 4
 """How often all of them are asked: what one has changed may be what another one waits for."""
 _CLEAN = frozenset({"ports-and-adapters"})

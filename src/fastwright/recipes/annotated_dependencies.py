@@ -24,8 +24,8 @@ from fastwright.edit.fix import Edit, Import
 from fastwright.edit.names import Brought, bring
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
-from fastwright.recipes._aliases import shared
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
+from fastwright.recipes.shared.aliases import shared
 from fastwright.rules.dependency._annotated import annotate
 from fastwright.verify.model import may_be_null
 

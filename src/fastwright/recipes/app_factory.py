@@ -31,13 +31,13 @@ from fastwright.edit.reads import binds, reads, rebinds
 from fastwright.edit.source import blank_lines, indented, line_start, newline, next_line, text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
-from fastwright.recipes._application import assignment
-from fastwright.recipes._from_rules import planned_by
-from fastwright.recipes._handed import Kept, uses
-from fastwright.recipes._lifespan import started
-from fastwright.recipes._settings import settings
-from fastwright.recipes._state import once, state
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
+from fastwright.recipes.set_up.lifespan import started
+from fastwright.recipes.set_up.settings import settings
+from fastwright.recipes.set_up.state import once, state
+from fastwright.recipes.shared.application import assignment
+from fastwright.recipes.shared.from_rules import planned_by
+from fastwright.recipes.shared.handed import Kept, uses
 
 _NAME = "create_app"
 _ROUTERS = ("router", "root_router", "app_router")

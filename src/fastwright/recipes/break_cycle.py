@@ -18,8 +18,8 @@ from fastwright.edit.names import bring
 from fastwright.edit.source import text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
-from fastwright.recipes._from_rules import hits_of
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
+from fastwright.recipes.shared.from_rules import hits_of
 from fastwright.rules.finding import Hit
 
 _RULE = "import-cycle"

@@ -33,9 +33,9 @@ from fastwright.edit.reads import binds
 from fastwright.edit.source import text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
-from fastwright.recipes._from_rules import hits_of
-from fastwright.recipes._http_errors import CLASSES, Change, change_of
+from fastwright.recipes.business.http_errors import CLASSES, Change, change_of
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
+from fastwright.recipes.shared.from_rules import hits_of
 from fastwright.rules.architecture._http import http_functions
 from fastwright.rules.evidence import place
 

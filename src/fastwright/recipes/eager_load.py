@@ -20,10 +20,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fastwright.app.model import App
-from fastwright.recipes._from_rules import planned_by
-from fastwright.recipes._lookups import lookups
-from fastwright.recipes._relationships import relationships
+from fastwright.recipes.loading.lookups import lookups
+from fastwright.recipes.loading.relationships import relationships
 from fastwright.recipes.recipe import Case, Planned, Recipe, Target
+from fastwright.recipes.shared.from_rules import planned_by
 
 _RULES = ("n-plus-one-lazy-load", "lazy-load-in-async")
 

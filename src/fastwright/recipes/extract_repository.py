@@ -35,11 +35,10 @@ from fastwright.edit.names import module_level_imports
 from fastwright.edit.source import text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
-from fastwright.recipes._asking import method_name
-from fastwright.recipes._built import Built, StaysError, built, gone, lines
-from fastwright.recipes._columns import old_type
-from fastwright.recipes._ports import ports
-from fastwright.recipes._repositories import (
+from fastwright.recipes.persistence.asking import method_name
+from fastwright.recipes.persistence.built import Built, StaysError, built, gone, lines
+from fastwright.recipes.persistence.ports import ports
+from fastwright.recipes.persistence.repositories import (
     Repository,
     added,
     bring_repository,
@@ -49,9 +48,10 @@ from fastwright.recipes._repositories import (
     repository,
     session_class,
 )
-from fastwright.recipes._words import snake
-from fastwright.recipes._writes import writes
+from fastwright.recipes.persistence.writes import writes
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
+from fastwright.recipes.shared.columns import old_type
+from fastwright.recipes.shared.words import snake
 
 _TAKING = frozenset(
     {"first", "one", "one_or_none", "all", "scalars", "scalar", "scalar_one", "unique",

@@ -46,8 +46,8 @@ from fastwright.edit.reads import binds, reads
 from fastwright.edit.source import indentation, is_alone, line_start, newline, next_line, text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
-from fastwright.recipes._business import does_business
-from fastwright.recipes._http_parts import (
+from fastwright.recipes.business.business import does_business
+from fastwright.recipes.business.http_parts import (
     InTheWay,
     Parts,
     always_bound,
@@ -55,8 +55,8 @@ from fastwright.recipes._http_parts import (
     speaks_http,
     value_of,
 )
-from fastwright.recipes._words import ROUTERS
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
+from fastwright.recipes.shared.words import ROUTERS
 
 _IMPORTS = (s.Import, s.ImportFrom)
 _MOVABLE = (s.FunctionDef, s.ClassDef, s.Assign, s.AnnAssign, s.TypeAliasStmt)

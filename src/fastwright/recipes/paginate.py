@@ -23,10 +23,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fastwright.app.model import App
-from fastwright.recipes._chains import chains
-from fastwright.recipes._from_rules import planned_by
-from fastwright.recipes._pagination import source
+from fastwright.recipes.paging.chains import chains
+from fastwright.recipes.paging.pagination import source
 from fastwright.recipes.recipe import Case, Planned, Recipe, Target
+from fastwright.recipes.shared.from_rules import planned_by
 
 
 def plan(app: App, target: Target) -> Iterator[Planned]:

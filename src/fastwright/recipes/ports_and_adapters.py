@@ -30,7 +30,9 @@ from fastwright.edit.names import is_taken
 from fastwright.edit.source import blank_lines, indented, line_start, next_line, text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
-from fastwright.recipes._handed import (
+from fastwright.recipes.persistence.ports import packages
+from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
+from fastwright.recipes.shared.handed import (
     Kept,
     Spelled,
     Use,
@@ -44,11 +46,9 @@ from fastwright.recipes._handed import (
     takers_of,
     uses,
 )
-from fastwright.recipes._ports import packages
-from fastwright.recipes._provided import keeper_of, provided, refuse_cycles
-from fastwright.recipes._services import Service, service_of
-from fastwright.recipes._words import snake
-from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
+from fastwright.recipes.shared.provided import keeper_of, provided, refuse_cycles
+from fastwright.recipes.shared.services import Service, service_of
+from fastwright.recipes.shared.words import snake
 
 _LAYERS = frozenset({"dependencies.py", "deps.py"})
 _FOLDERS = frozenset(

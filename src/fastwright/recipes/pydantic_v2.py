@@ -27,11 +27,11 @@ from fastwright.edit.names import bring
 from fastwright.project.versions import Versions
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
-from fastwright.recipes._constrained import constrained
-from fastwright.recipes._from_rules import planned_by
-from fastwright.recipes._moved import moved, parsed
-from fastwright.recipes._root_models import root_models
+from fastwright.recipes.pydantic_1.constrained import constrained
+from fastwright.recipes.pydantic_1.moved import moved, parsed
+from fastwright.recipes.pydantic_1.root_models import root_models
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
+from fastwright.recipes.shared.from_rules import planned_by
 from fastwright.rules.schema._pydantic import is_v2, model_classes, serves_both
 from fastwright.verify.model import may_be_null
 

@@ -27,7 +27,7 @@ def recipes() -> dict[str, RegisteredRecipe]:
     """Return every recipe by name, sorted."""
     found = {}
     for entry in pkgutil.iter_modules([str(Path(__file__).parent)]):
-        if entry.name.startswith("_") or entry.name in {"recipe", "registry"}:
+        if entry.ispkg or entry.name in {"recipe", "registry"}:
             continue
         module = importlib.import_module(f"fastwright.recipes.{entry.name}")
         name = entry.name.replace("_", "-")

@@ -44,11 +44,11 @@ from fastwright.edit.names import bring, is_taken, module_level_imports
 from fastwright.edit.source import next_sign, text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
-from fastwright.recipes._from_rules import hits_of
-from fastwright.recipes._json_types import NONE, JsonTypes, Many, Shape, Unclear, of_column
-from fastwright.recipes._secrets import is_secret, without_secrets
-from fastwright.recipes._shapes import annotation, shape_classes
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
+from fastwright.recipes.schemas.json_types import NONE, JsonTypes, Many, Shape, Unclear, of_column
+from fastwright.recipes.schemas.secrets import is_secret, without_secrets
+from fastwright.recipes.schemas.shapes import annotation, shape_classes
+from fastwright.recipes.shared.from_rules import hits_of
 from fastwright.verify.model import may_be_null
 
 _SHOWN_ONCE = re.compile(r"Token|Key|Secret|Webhook|Credential")

@@ -31,8 +31,8 @@ from fastwright.edit.move import Move, Part, Unmovable
 from fastwright.edit.reads import binds, reads, rebinds
 from fastwright.edit.source import blank_lines, newline, next_line
 from fastwright.read import syntax as s
-from fastwright.recipes._words import ROUTERS
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
+from fastwright.recipes.shared.words import ROUTERS
 
 _KINDS = (
     "config",

@@ -23,12 +23,12 @@ from collections.abc import Iterator
 from fastwright.app.model import App
 from fastwright.app.on_loop import on_loop, stays_on_loop
 from fastwright.app.symbols import Function
-from fastwright.recipes._blocks import blocks_in_threads
-from fastwright.recipes._clients import with_client
-from fastwright.recipes._from_rules import hits_of, planned_by
-from fastwright.recipes._plain import Blocked, plain_functions
-from fastwright.recipes._threads import in_threads
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
+from fastwright.recipes.shared.from_rules import hits_of, planned_by
+from fastwright.recipes.threads.blocks import blocks_in_threads
+from fastwright.recipes.threads.clients import with_client
+from fastwright.recipes.threads.plain import Blocked, plain_functions
+from fastwright.recipes.threads.threads import in_threads
 from fastwright.rules.finding import Hit
 
 _RULES = ("blocking-call-in-async", "sync-session-in-async")

@@ -32,7 +32,7 @@ from fastwright.edit.builders import (
 from fastwright.edit.fix import Edit
 from fastwright.edit.source import text
 from fastwright.read import syntax as s
-from fastwright.recipes._commits import from_repositories
+from fastwright.recipes.persistence.commits import from_repositories
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
 
 _SEVERAL = 2

@@ -1,0 +1,1 @@
+"""Parts of eager-load: rows that are loaded together."""

@@ -1,0 +1,1 @@
+"""Parts of paginate: pages, and the way from an endpoint to its statement."""

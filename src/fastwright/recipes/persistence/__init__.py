@@ -1,0 +1,1 @@
+"""Parts of extract-repository and unit-of-work: statements, repositories, ports, commits."""

@@ -1,0 +1,1 @@
+"""Parts of pydantic-v2: what Pydantic 1 said."""

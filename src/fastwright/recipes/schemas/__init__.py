@@ -1,0 +1,1 @@
+"""Parts of response-schemas: what answers hold, exactly."""

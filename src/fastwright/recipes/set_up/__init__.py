@@ -1,0 +1,1 @@
+"""Parts of app-factory: what an application sets up and keeps."""

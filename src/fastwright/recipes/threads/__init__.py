@@ -1,0 +1,1 @@
+"""Parts of unblock: what leaves the event loop, and how."""

@@ -12,6 +12,7 @@ from fastwright.edit.apply import apply
 from fastwright.edit.fix import Fix
 from fastwright.recipes.recipe import Case, Proposal, Stopped
 from fastwright.recipes.registry import RegisteredRecipe, recipes
+from fastwright.rules.registry import rules
 from fastwright.verify.model import contract, differences
 
 CASES = [
@@ -74,3 +75,8 @@ def test_contract(recipe: RegisteredRecipe, case: Case) -> None:
     before = contract(app_from(case.before, case.installed))
     if not recipe.recipe.contract:
         assert differences(before, contract(app_from(after, case.installed))) == ()
+
+
+def test_rules_name_recipes_that_are_there() -> None:
+    named = {each.rule.recipe for each in rules().values()} - {None}
+    assert named <= set(recipes())

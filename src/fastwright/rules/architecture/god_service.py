@@ -178,7 +178,6 @@ RULE = Rule(
     " with the smallest.",
     app=check,
     confidence="medium",
-    recipe="split-service",
 )
 
 _TABLES = """

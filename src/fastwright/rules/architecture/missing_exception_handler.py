@@ -392,7 +392,6 @@ RULE = Rule(
     " one for a common base of the domain's exceptions serves them all.",
     app=check,
     confidence="medium",
-    recipe="domain-errors",
     references=(
         "https://fastapi.tiangolo.com/tutorial/handling-errors/#install-custom-exception-handlers",
     ),

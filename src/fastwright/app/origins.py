@@ -57,10 +57,15 @@ class Origins:
     _executions: dict[int, dict[int, Execution]] = field(default_factory=dict)
     _active: set[tuple[int, int]] = field(default_factory=set)
 
-    def of(self, node: s.Expr, function: Function) -> list[Origin]:
-        """Return from where the rows come that ``node`` holds (or that it was made from)."""
+    def of(
+        self, node: s.Expr, function: Function, chain: tuple[CallSite, ...] = ()
+    ) -> list[Origin]:
+        """Return from where the rows come that ``node`` holds (or that it was made from).
+
+        ``chain``: the calls by which the function was reached.
+        """
         found: list[Origin] = []
-        for origin in self._of(node, function, (), 0):
+        for origin in self._of(node, function, chain, 0):
             found.append(origin)
             if len(found) >= _MAX_FOUND:
                 break

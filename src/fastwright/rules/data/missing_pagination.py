@@ -22,13 +22,13 @@ from weakref import WeakKeyDictionary
 from fastwright.app.loading import rows_of
 from fastwright.app.model import App
 from fastwright.app.on_loop import served
-from fastwright.app.origins import Origin, origins, returns
+from fastwright.app.origins import Origin, origins
 from fastwright.app.routes import Route
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function
 from fastwright.app.types import ClassObject, Instance, Query, Sequence, Type, alternatives
 from fastwright.read import syntax as s
-from fastwright.rules.data._answers import CONSTRUCTING, lists
+from fastwright.rules.data._answers import CONSTRUCTING, answered
 from fastwright.rules.evidence import evidence, name_place, of_calls, of_route
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Case, Rule, case
@@ -128,19 +128,18 @@ def _pages(app: App, route: Route) -> bool:
 
 def _whole_tables(app: App, endpoint: Function, listed: str) -> Iterator[tuple[Class, Origin]]:
     """Yield the tables of which an endpoint's answer holds every row, and where it reads them."""
-    for returned in returns(app, endpoint):
-        for value in lists(app, returned, endpoint):
-            found = origins(app).of(value, endpoint)
-            if any(origin.execution is None for origin in found):
-                continue
-            for origin in found:
-                table = _whole_table(app, origin, value, endpoint, listed)
-                if table is not None:
-                    yield table, origin
+    for answer in answered(app, endpoint):
+        found = origins(app).of(answer.value, answer.function, answer.chain)
+        if any(origin.execution is None for origin in found):
+            continue
+        for origin in found:
+            table = _whole_table(app, origin, answer.value, answer.function, listed)
+            if table is not None:
+                yield table, origin
 
 
 def _whole_table(
-    app: App, origin: Origin, value: s.Expr, endpoint: Function, listed: str
+    app: App, origin: Origin, value: s.Expr, function: Function, listed: str
 ) -> Class | None:
     """Return the table of which an origin reads every row, or None."""
     execution = origin.execution
@@ -158,7 +157,7 @@ def _whole_table(
         return None
     if _narrowed(app, query, listed):
         return None
-    table = query.entity or _generic_table(app, origin) or _row_class(app, value, endpoint)
+    table = query.entity or _generic_table(app, origin) or _row_class(app, value, function)
     return table if table is not None and app.models.table(table) is not None else None
 
 
@@ -433,6 +432,35 @@ CASES = (
                 @app.get("/envelope")
                 def envelope(session: SessionDep):  # <-
                     return OrderList(data=open_orders(session))
+                """,
+        },
+    ),
+    Case(
+        "an envelope that a service makes",
+        {
+            "app/base.py": _HEAD,
+            "app/services.py": """
+                from sqlmodel import Session, func, select
+                from app.base import Order
+
+                def report(session: Session) -> dict[str, object]:
+                    rows = session.exec(select(Order)).all()
+                    return {"count": len(rows), "rows": [{"id": row.id} for row in rows]}
+
+                def summary(session: Session) -> dict[str, object]:
+                    return {"count": session.exec(select(func.count()).select_from(Order)).one()}
+                """,
+            "app/main.py": """
+                from app import services
+                from app.base import SessionDep, app
+
+                @app.get("/report")
+                def report(session: SessionDep):  # <-
+                    return services.report(session)
+
+                @app.get("/summary")
+                def summary(session: SessionDep):
+                    return services.summary(session)
                 """,
         },
     ),

@@ -36,7 +36,16 @@ import msgspec
 from fastwright.app.model import App
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function
-from fastwright.app.types import NONE, UNKNOWN, ClassObject, Instance, Literal, Type, alternatives
+from fastwright.app.types import (
+    NONE,
+    UNKNOWN,
+    ClassObject,
+    Instance,
+    Literal,
+    Sequence,
+    Type,
+    alternatives,
+)
 from fastwright.edit.apply import edited
 from fastwright.edit.builders import behind_imports, delete_statements, first_byte, replace
 from fastwright.edit.fix import Edit, Import
@@ -430,10 +439,8 @@ class _Extraction:
         imports = [each for _, more in spoken for each in more]
         same = spoken[0][0] if len({each for each, _ in spoken}) == 1 else ""
         one = f" -> {same}" if same else ""
-        if one and (annotation is None or self._is_answer(annotation)):
-            return one, imports
-        if annotation is None:
-            return "", []
+        if annotation is None or self._is_answer(annotation):  # what the endpoint makes of it
+            return (one, imports) if one else ("", [])
         try:
             needed = [need.needed for need in self._names([annotation], path)]
         except _Stop:
@@ -450,11 +457,22 @@ class _Extraction:
             inner, imports = self._spoken(node.elt, path)
             return (f"list[{inner}]" if inner.startswith("dict") else ""), imports
         found = self._app.types.of(node, Where(self._module, self._endpoint))
+        if isinstance(found, Sequence) and found.kind == "list" and self._is_table(found.element):
+            inner, imports = self._known(found.element, path)
+            rows = Import(path, "collections.abc", "Sequence")
+            return (f"Sequence[{inner}]", [rows, *imports]) if inner else ("", [])
         plain = isinstance(found, Literal) or (
             isinstance(found, Instance) and isinstance(found.cls, str) and found.cls in _PLAIN
         )
         made = isinstance(found, Instance) and isinstance(found.cls, Class)
         return self._known(found, path) if plain or made or self._is_row(node) else ("", [])
+
+    def _is_table(self, kind: Type) -> bool:
+        return (
+            isinstance(kind, Instance)
+            and isinstance(kind.cls, Class)
+            and self._app.types.is_table(kind.cls)
+        )
 
     def _is_answer(self, annotation: s.Expr) -> bool:
         """Whether an annotation names a schema: what the endpoint makes of what it is given."""

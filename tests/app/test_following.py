@@ -38,6 +38,52 @@ CASES = (
         """,
     ),
     case(
+        "what a port is given is known where a single function promises it, not where several do",
+        """
+        import time
+        from typing import Protocol
+        from fastapi import FastAPI
+
+        app = FastAPI()
+
+        class Mail(Protocol):
+            def __call__(self, text: str) -> None: ...
+
+        class Model(Protocol):
+            def __call__(self, text: str) -> None: ...
+
+        def get_mail() -> Mail:
+            def send(text: str) -> None:
+                time.sleep(1)  # <-
+
+            return send
+
+        def wrapped(model: Model) -> Model:
+            def slow(text: str) -> None:
+                time.sleep(2)
+                model(text)
+
+            return slow
+
+        def get_model(registry) -> Model:
+            return registry.find("model")
+
+        async def tell(mail: Mail) -> None:
+            mail("new")
+
+        async def ask(model: Model) -> None:
+            model("why")
+
+        @app.get("/mail")
+        async def mail() -> None:
+            await tell(get_mail())
+
+        @app.get("/model")
+        async def model() -> None:
+            await ask(get_model(app.state.registry))
+        """,
+    ),
+    case(
         "what a method calls on self stands in the class of the object that the way began with",
         """
         import time

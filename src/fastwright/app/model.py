@@ -395,17 +395,15 @@ class App:
                 named = self.linker.expression(promised, module, function.outer)
                 if isinstance(named, Class) and named.node is port.node:
                     found.append(self.types.awaited(self.types.returned(function)))
-        real = [
-            each
-            for each in found
-            if isinstance(each, FunctionValue)
-            or (
-                isinstance(each, Instance)
-                and isinstance(each.cls, Class)
-                and each.cls.node is not port.node
-            )
-        ]
-        return real[0] if len(real) == 1 else None
+        if len(found) != 1:  # of several, the one that is known need not be what somebody gets
+            return None
+        match found[0]:
+            case FunctionValue():
+                return found[0]
+            case Instance(cls=Class(node=node)) if node is not port.node:
+                return found[0]
+            case _:
+                return None
 
     def _class_named(self, name: str) -> Type:
         paths = self._modules_by_class.get(name, [])

@@ -53,6 +53,8 @@ class Origins:
     """Walks back from values to statements."""
 
     app: App
+    of_each: bool = False
+    """Of ``[get(key) for key in keys]``: whether it is what ``get`` reads, and not the keys, which say how many."""
     _sites: dict[int, dict[int, CallSite]] = field(default_factory=dict)
     _executions: dict[int, dict[int, Execution]] = field(default_factory=dict)
     _active: set[tuple[int, int]] = field(default_factory=set)
@@ -114,7 +116,11 @@ class Origins:
                 for value in node.values:
                     yield from self._of(value, function, chain, depth)
             case s.Comp():
-                made = isinstance(node.elt, s.Call) and self._is_row(node.elt, function)
+                made = (
+                    self.of_each
+                    and isinstance(node.elt, s.Call)
+                    and self._is_row(node.elt, function)
+                )
                 rows = node.elt if made else node.generators[0].iter
                 yield from self._of(rows, function, chain, depth)
             case s.Name():
@@ -127,7 +133,7 @@ class Origins:
                 yield _UNKNOWN
 
     def _is_row(self, node: s.Expr, function: Function) -> bool:
-        """``[get(key) for key in keys]``: the rows are not what the loop goes over."""
+        """``get(key)`` of ``[get(key) for key in keys]``: each is a row itself."""
         found = self.app.types.of(node, Where(function.module, function))
         return any(
             isinstance(option, Instance)
@@ -227,13 +233,22 @@ class Origins:
 
 
 _ORIGINS: WeakKeyDictionary[App, Origins] = WeakKeyDictionary()
+_OF_EACH: WeakKeyDictionary[App, Origins] = WeakKeyDictionary()
 
 
 def origins(app: App) -> Origins:
-    """Return the origins of values in an application; made once."""
+    """Return the origins of values in an application, by what decides how many there are; made once."""
     found = _ORIGINS.get(app)
     if found is None:
         found = _ORIGINS[app] = Origins(app)
+    return found
+
+
+def origins_of_each(app: App) -> Origins:
+    """Return the origins of values in an application, by what each of them was read with; made once."""
+    found = _OF_EACH.get(app)
+    if found is None:
+        found = _OF_EACH[app] = Origins(app, of_each=True)
     return found
 
 

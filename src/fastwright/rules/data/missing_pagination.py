@@ -664,6 +664,31 @@ CASES = (
         """,
     ),
     Case(
+        "rows that something is done with, or read again, are as many as those that are gone over",
+        {
+            "app/base.py": _HEAD,
+            "app/main.py": """
+                from typing import cast
+
+                from sqlmodel import select
+                from app.base import Order, SessionDep, app
+
+                @app.get("/cast")
+                def cast_(session: SessionDep):  # <-
+                    return [cast(Order, row) for row in session.exec(select(Order)).all()]
+
+                @app.get("/again")
+                def again(session: SessionDep):  # <-
+                    return [session.get(Order, row.id) for row in session.exec(select(Order)).all()]
+
+                @app.get("/few")
+                def few(session: SessionDep):
+                    rows = session.exec(select(Order).limit(10)).all()
+                    return [session.merge(row) for row in rows]
+                """,
+        },
+    ),
+    Case(
         "rows that are sifted after they were read: reported, but a page of them is no page",
         {
             "app/base.py": _HEAD,

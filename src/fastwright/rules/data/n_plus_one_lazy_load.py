@@ -29,7 +29,7 @@ from fastwright.app.loading import (
 from fastwright.app.model import App
 from fastwright.app.models import Relationship
 from fastwright.app.on_loop import Loop, served
-from fastwright.app.origins import Origin, origins
+from fastwright.app.origins import Origin, origins_of_each
 from fastwright.app.routes import Route
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function
@@ -184,7 +184,7 @@ def _is_lazy(
 ) -> bool:
     if not sync.holds(row.query) or _is_way_back(each, relationship, row):
         return False
-    came_from = origins(app).of(each.source, each.function) if row.query is None else ()
+    came_from = origins_of_each(app).of(each.source, each.function) if row.query is None else ()
     return known.is_lazy_path(path or (relationship,), row.query, came_from)
 
 
@@ -284,7 +284,7 @@ def _answered(app: App, route: Route) -> Iterator[tuple[Instance, bool, list[Ori
                 continue
             if app.types.is_table(found[0].cls):
                 row, many = found
-                yield row, many, origins(app).of(node.value, route.endpoint) if many else []
+                yield row, many, origins_of_each(app).of(node.value, route.endpoint) if many else []
 
 
 def _repeated(

@@ -162,10 +162,12 @@ def _from_file(module: Module, call: s.Call, func: s.Attribute) -> Fix | None:
 def _attributes(app: App, function: Function) -> Iterator[Hit]:
     """``order.__fields_set__``, and ``Order.__fields__`` where only the names are asked for."""
     module, nodes = function.module, app.calls.nodes(function)
+    if _asks_version(nodes):
+        return
     where = Where(module, function)
     names_only = _names_only(nodes)
-    for node, _ in nodes:
-        if not isinstance(node, s.Attribute) or node.attr not in _ATTRIBUTES:
+    for node, around in nodes:
+        if not isinstance(node, s.Attribute) or node.attr not in _ATTRIBUTES or around.handled:
             continue
         models = models_in(app, app.types.of(node.value, where))
         if models is None:
@@ -219,8 +221,9 @@ def _asks_version(nodes: Placed) -> bool:
 
 
 _ASKED = frozenset(
-    {"dict", "dump", "json", "dump_json", "copy", "parse_obj", "validate", "rebuild"}
-)
+    {"dict", "dump", "json", "dump_json", "copy", "parse_obj", "validate", "rebuild", "fields",
+     "fields_set", *_ATTRIBUTES}
+)  # fmt: skip
 
 
 def _overrides(func: s.Attribute, function: Function) -> bool:
@@ -416,6 +419,15 @@ CASES = (
                 return line.model_dump()
             except AttributeError:
                 return line.dict()
+
+        def four(line: Line):
+            try:
+                return line.model_fields_set
+            except AttributeError:
+                return line.__fields_set__
+
+        def five(line: Line):
+            return line.model_fields if hasattr(line, "model_fields") else line.__fields__
         """,
         pydantic="2.9.0",
     ),

@@ -157,6 +157,8 @@ def _secret(left: s.Expr, right: s.Expr) -> str | None:
 def _is_value(node: s.Expr) -> bool:
     if isinstance(node, s.Attribute) and isinstance(node.value, (s.Name, s.Attribute)):
         holder = s.last_name(node.value) or ""
+        if isinstance(node.value, s.Attribute) and holder.isupper():
+            return True  # settings.AUTH.token
         return not holder[:1].isupper()  # settings.API_KEY, not Kind.API_KEY, models.User.token
     if isinstance(node, s.Name) and node.id.isupper() and not _SECRET.search(node.id):
         return False  # a constant of the program: DEFAULT, SENTINEL
@@ -197,6 +199,8 @@ CASES = (
         def hook(settings, x_api_key: str = Header(), signature: str = Header()) -> None:
             if x_api_key != settings.api_key:  # <-
                 raise HTTPException(403)
+            if x_api_key != settings.AUTH.api_key:  # <-
+                raise HTTPException(403)
             expected = sign()
             if signature == expected:  # <-
                 return
@@ -227,6 +231,8 @@ CASES = (
         @app.post("/hook")
         def hook(settings, x_api_key: str = Header(), signature: str = Header()) -> None:
             if not compare_digest(x_api_key, settings.api_key):
+                raise HTTPException(403)
+            if not compare_digest(x_api_key, settings.AUTH.api_key):
                 raise HTTPException(403)
             expected = sign()
             if compare_digest(signature, expected):

@@ -5,12 +5,19 @@ exception of the application, without HTTP in it, from a new module `errors.py`.
 class with the status, body and headers that clients got before, and is registered where the application is made. Where both modules
 are there already, they grow. `except HTTPException: raise` on the way lets the new exceptions pass as well.
 
+Where the package has errors of its own already (`class ShopError(Exception)` in `errors.py` or `exceptions.py`), the new ones are of that kind and
+stand in that module; where they cannot be, because that class is made in a way of its own or something catches it, the docstring of theirs says so.
+
+A subclass of `HTTPException` that the project defines (`class OrderNotFound(HTTPException)`) keeps its name and its arguments and becomes an error of the
+application itself, where all that it does is to give a status and a detail that are written out, and all that is done with it is to raise it.
+
 Business code is what the rule `http-exception-in-service` says; modules of any name that ask the database; and what either calls, also
 where endpoints call it as well.
 
-Left alone, with the line: exceptions with headers or a status that are not written out, raises on whose way something catches
-`HTTPException` and does more than raise it again, what WebSockets reach, dependencies that look at the `HTTPException` of endpoints,
-and applications that answer `HTTPException` in a way of their own.
+Left alone, with the line: exceptions with headers or a status that are not written out, details that may be None, what is said without a detail where
+that depends on the version of Python (413, 414, 416, 422), statuses that have a handler of their own, raises on whose way something catches
+`HTTPException` and does more than raise it again, or catches everything and looks into it (dependencies that yield and context managers as well), what
+WebSockets reach, applications that answer `HTTPException` in a way of their own, and those whose tests make another one.
 """
 
 from __future__ import annotations
@@ -465,6 +472,79 @@ def find(order_id: int) -> str:
         raise NotFoundError(f"No order {order_id}")  # SHOP-12
     return ORDERS[order_id]
 """
+_DATABASE = """\
+from collections.abc import Iterator
+
+from fastapi import HTTPException
+
+
+class Work:
+    def commit(self) -> None: ...
+
+    def rollback(self) -> None: ...
+
+
+def get_work() -> Iterator[Work]:
+    work = Work()
+    try:
+        yield work
+    except HTTPException:
+        work.rollback()
+        raise
+    except Exception as error:
+        print(error)
+        raise
+"""
+_OWN = """\
+class ShopError(Exception):
+    \"\"\"Base of our own errors.\"\"\"
+
+
+class OutOfStock(ShopError):
+    pass
+"""
+_OF_OWN = _ERRORS[_ERRORS.index("class DomainError") :].replace("(Exception)", "(ShopError)")
+_ANSWERING = """\
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+
+from shop.errors import ShopError
+from shop.routers import orders
+
+app = FastAPI()
+app.include_router(orders.router)
+
+
+@app.exception_handler(ShopError)
+async def refused(request: Request, error: ShopError) -> JSONResponse:
+    return JSONResponse({"detail": str(error)}, status_code=400)
+"""
+_WITH_OWN = """\
+from fastapi import HTTPException
+
+from shop.errors import OutOfStock
+
+
+def find(order_id: int) -> str:
+    if order_id < 0:
+        raise HTTPException(400, "No number")
+    if order_id == 0:
+        raise OutOfStock
+    raise HTTPException(404, "No such order")
+"""
+_TEST = """\
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from shop.routers import orders
+
+app = FastAPI()
+app.include_router(orders.router)
+
+
+def test_order() -> None:
+    assert TestClient(app).get("/orders/1").json() == "a"
+"""
 _PACKAGE = {"shop/__init__.py": "", "shop/routers/__init__.py": "", "shop/services/__init__.py": ""}
 
 CASES = (
@@ -869,12 +949,84 @@ def order_of(order_id: int, owner: str, session: Session = Depends(get_session))
         },
     ),
     Case(
-        "a dependency that looks at the HTTPException of the endpoint",
+        "dependencies are told what endpoints raise, and context managers what is raised in them",
+        {
+            **_PACKAGE,
+            "shop/main.py": _MAIN,
+            "shop/database.py": _DATABASE,
+            "shop/routers/orders.py": """\
+from contextlib import contextmanager
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, HTTPException
+
+from shop.database import Work, get_work
+from shop.services.orders import find
+
+router = APIRouter()
+
+
+@contextmanager
+def refusals(name: str):
+    try:
+        yield
+    except HTTPException:
+        print(name)
+        raise
+
+
+@router.get("/orders/{order_id}")
+def order(order_id: int, work: Annotated[Work, Depends(get_work)]) -> str:
+    with refusals("order"):
+        return find(order_id)
+""",
+            "shop/services/orders.py": _SERVICE,
+        },
+        {
+            "shop/main.py": _MADE,
+            "shop/database.py": _DATABASE.replace(
+                "import HTTPException\n",
+                "import HTTPException\n\nfrom shop.errors import DomainError\n",
+            ).replace("except HTTPException", "except (HTTPException, DomainError)"),
+            "shop/routers/orders.py": """\
+from contextlib import contextmanager
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, HTTPException
+
+from shop.database import Work, get_work
+from shop.errors import DomainError
+from shop.services.orders import find
+
+router = APIRouter()
+
+
+@contextmanager
+def refusals(name: str):
+    try:
+        yield
+    except (HTTPException, DomainError):
+        print(name)
+        raise
+
+
+@router.get("/orders/{order_id}")
+def order(order_id: int, work: Annotated[Work, Depends(get_work)]) -> str:
+    with refusals("order"):
+        return find(order_id)
+""",
+            "shop/services/orders.py": _RAISING,
+            "shop/errors.py": _ERRORS,
+            "shop/error_handlers.py": _HANDLERS,
+        },
+    ),
+    Case(
+        "a dependency that looks into what endpoints raise",
         {
             **_PACKAGE,
             "shop/main.py": _MAIN,
             "shop/routers/orders.py": """\
-from fastapi import APIRouter, Depends, HTTPException
+from fastapi import APIRouter, Depends
 
 from shop.services.orders import find
 
@@ -882,8 +1034,8 @@ from shop.services.orders import find
 def get_session():
     try:
         yield None
-    except HTTPException:
-        print("refused")
+    except Exception as error:
+        print(error)
         raise
 
 
@@ -896,7 +1048,667 @@ def order(order_id: int) -> str:
 """,
             "shop/services/orders.py": _SERVICE,
         },
+        stopped=("shop/services/orders.py:8", "shop/services/orders.py:10"),
+    ),
+    Case(
+        "a status with a handler of its own stays, and so does what something looks into on the way",
+        {
+            **_PACKAGE,
+            "shop/main.py": _MAIN
+            + """
+
+@app.exception_handler(409)
+async def conflict(request, error): ...
+""",
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter, HTTPException
+
+from shop.services import orders
+
+router = APIRouter()
+
+
+@router.get("/orders/{order_id}")
+def order(order_id: int) -> str:
+    try:
+        return orders.find(order_id)
+    except Exception as error:
+        raise HTTPException(500, "Sorry") from error
+
+
+@router.post("/orders/{order_id}")
+def buy(order_id: int) -> str:
+    return orders.buy(order_id)
+
+
+@router.delete("/orders/{order_id}")
+def cancel(order_id: int) -> str:
+    try:
+        return orders.cancel(order_id)
+    except Exception as error:
+        raise HTTPException(500, f"Sorry: {error}")
+""",
+            "shop/services/orders.py": """\
+from fastapi import HTTPException
+
+
+def find(order_id: int) -> str:
+    if order_id < 0:
+        raise HTTPException(400, "No number")
+    raise HTTPException(404, "No such order")
+
+
+def buy(order_id: int) -> str:
+    raise HTTPException(409, "Sold out")
+
+
+def cancel(order_id: int) -> str:
+    raise HTTPException(403, "Not yours")
+""",
+        },
+        {
+            "shop/main.py": _MADE
+            + """
+
+@app.exception_handler(409)
+async def conflict(request, error): ...
+""",
+            "shop/services/orders.py": """\
+from fastapi import HTTPException
+
+from shop.errors import InvalidRequestError, NotFoundError
+
+
+def find(order_id: int) -> str:
+    if order_id < 0:
+        raise InvalidRequestError("No number")
+    raise NotFoundError("No such order")
+
+
+def buy(order_id: int) -> str:
+    raise HTTPException(409, "Sold out")
+
+
+def cancel(order_id: int) -> str:
+    raise HTTPException(403, "Not yours")
+""",
+            "shop/errors.py": _ERRORS,
+            "shop/error_handlers.py": _HANDLERS,
+        },
+        stopped=("shop/services/orders.py:13", "shop/services/orders.py:17"),
+    ),
+    Case(
+        "an exception that is made first, a status without a word of its own, a detail that is not told",
+        {
+            **_PACKAGE,
+            "shop/main.py": _MAIN,
+            "shop/routers/orders.py": _ROUTER,
+            "shop/services/orders.py": """\
+from fastapi import HTTPException
+
+
+def find(order_id: int, why: str | None = None) -> str:
+    refused = HTTPException(status_code=404, detail=f"No order {order_id}", headers=None)
+    if not order_id:
+        raise refused
+    try:
+        name = str(order_id)
+    except ValueError as error:
+        raise refused from error
+    if order_id == 1:
+        raise HTTPException(418, detail=None)
+    if order_id == 2:
+        raise HTTPException(422)
+    if order_id == 3:
+        raise HTTPException(404, why)
+    logged = HTTPException(404, "Logged")
+    print(logged)
+    if order_id == 4:
+        raise logged
+    kept = HTTPException(404, "Kept")
+    try:
+        if order_id == 5:
+            raise kept
+    except HTTPException as error:
+        return str(error)
+    if order_id == 6:
+        raise kept
+    return name
+""",
+        },
+        {
+            "shop/main.py": _MADE,
+            "shop/services/orders.py": """\
+from fastapi import HTTPException
+
+from shop.errors import IMATeapotError, NotFoundError
+
+
+def find(order_id: int, why: str | None = None) -> str:
+    refused = NotFoundError(f"No order {order_id}")
+    if not order_id:
+        raise refused
+    try:
+        name = str(order_id)
+    except ValueError as error:
+        raise refused from error
+    if order_id == 1:
+        raise IMATeapotError("I'm a Teapot")
+    if order_id == 2:
+        raise HTTPException(422)
+    if order_id == 3:
+        raise HTTPException(404, why)
+    logged = HTTPException(404, "Logged")
+    print(logged)
+    if order_id == 4:
+        raise logged
+    kept = HTTPException(404, "Kept")
+    try:
+        if order_id == 5:
+            raise kept
+    except HTTPException as error:
+        return str(error)
+    if order_id == 6:
+        raise kept
+    return name
+""",
+            "shop/errors.py": _ERRORS[: _ERRORS.index("class InvalidRequestError")]
+            + """class NotFoundError(DomainError):
+    \"\"\"There is no such thing.\"\"\"
+
+
+class IMATeapotError(DomainError):
+    \"\"\"I'm a Teapot.\"\"\"
+""",
+            "shop/error_handlers.py": _HANDLERS.replace(
+                "    InvalidRequestError,\n", "    IMATeapotError,\n"
+            )
+            .replace("    InvalidRequestError: 400,\n", "")
+            .replace(
+                "    NotFoundError: 404,\n", "    NotFoundError: 404,\n    IMATeapotError: 418,\n"
+            ),
+        },
+        stopped=tuple(f"shop/services/orders.py:{line}" for line in (17, 19, 23, 31)),
+    ),
+    Case(
+        "new errors are of the kind of the project's own; a handler of that kind does not answer them",
+        {
+            **_PACKAGE,
+            "shop/errors.py": _OWN,
+            "shop/main.py": _ANSWERING,
+            "shop/routers/orders.py": _ROUTER,
+            "shop/services/orders.py": _WITH_OWN,
+        },
+        {
+            "shop/errors.py": _OWN + "\n\n" + _OF_OWN,
+            "shop/main.py": _ANSWERING.replace(
+                "from shop.errors",
+                "from shop.error_handlers import add_error_handlers\nfrom shop.errors",
+            ).replace("app = FastAPI()\n", "app = FastAPI()\nadd_error_handlers(app)\n"),
+            "shop/services/orders.py": """\
+from shop.errors import InvalidRequestError, NotFoundError, OutOfStock
+
+
+def find(order_id: int) -> str:
+    if order_id < 0:
+        raise InvalidRequestError("No number")
+    if order_id == 0:
+        raise OutOfStock
+    raise NotFoundError("No such order")
+""",
+            "shop/error_handlers.py": _HANDLERS,
+        },
+    ),
+    Case(
+        "where something looks out for the project's own errors, the new ones stand beside them",
+        {
+            **_PACKAGE,
+            "shop/errors.py": _OWN,
+            "shop/main.py": _MAIN,
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter
+
+from shop.errors import ShopError
+from shop.services.orders import find
+
+router = APIRouter()
+
+
+@router.get("/orders/{order_id}")
+def order(order_id: int) -> str:
+    try:
+        return find(order_id)
+    except ShopError:
+        return ""
+""",
+            "shop/services/orders.py": _WITH_OWN,
+        },
+        {
+            "shop/main.py": _MADE,
+            "shop/services/orders.py": """\
+from shop.domain_errors import InvalidRequestError, NotFoundError
+from shop.errors import OutOfStock
+
+
+def find(order_id: int) -> str:
+    if order_id < 0:
+        raise InvalidRequestError("No number")
+    if order_id == 0:
+        raise OutOfStock
+    raise NotFoundError("No such order")
+""",
+            "shop/domain_errors.py": _ERRORS.replace(
+                'says what."""',
+                """says what.
+
+    Beside `ShopError`, which `shop.routers.orders` looks out for.
+    \"\"\"""",
+            ),
+            "shop/error_handlers.py": _HANDLERS.replace("shop.errors", "shop.domain_errors"),
+        },
+    ),
+    Case(
+        "errors of the project that are made in another way",
+        {
+            **_PACKAGE,
+            "shop/exceptions.py": """\
+class ShopError(Exception):
+    def __init__(self, code: int) -> None:
+        self.code = code
+
+
+class OutOfStock(ShopError):
+    pass
+""",
+            "shop/main.py": _MAIN,
+            "shop/routers/orders.py": _ROUTER,
+            "shop/services/orders.py": _SERVICE,
+        },
+        {
+            "shop/main.py": _MADE,
+            "shop/services/orders.py": _RAISING,
+            "shop/errors.py": _ERRORS.replace(
+                'says what."""',
+                """says what.
+
+    Beside `ShopError`, which is made in a way of its own.
+    \"\"\"""",
+            ),
+            "shop/error_handlers.py": _HANDLERS,
+        },
+    ),
+    Case(
+        "errors of the project with the names of the new ones",
+        {
+            **_PACKAGE,
+            "shop/errors.py": _OWN.replace("OutOfStock", "NotFoundError"),
+            "shop/main.py": _MAIN,
+            "shop/routers/orders.py": _ROUTER,
+            "shop/services/orders.py": _SERVICE,
+        },
+        {
+            "shop/main.py": _MADE,
+            "shop/services/orders.py": _RAISING.replace("shop.errors", "shop.domain_errors"),
+            "shop/domain_errors.py": _ERRORS.replace(
+                'says what."""',
+                """says what.
+
+    Beside `ShopError`, whose module has such names already.
+    \"\"\"""",
+            ),
+            "shop/error_handlers.py": _HANDLERS.replace("shop.errors", "shop.domain_errors"),
+        },
+    ),
+    Case(
+        "a subclass of HTTPException that the project defines becomes an error of the application itself",
+        {
+            **_PACKAGE,
+            "shop/main.py": _MAIN,
+            "shop/exceptions.py": """\
+from fastapi import HTTPException, status
+
+
+class OrderNotFound(HTTPException):
+    \"\"\"There is no such order.\"\"\"
+
+    def __init__(self, order_id: int) -> None:
+        super().__init__(status_code=status.HTTP_404_NOT_FOUND, detail=f"No order {order_id}")
+
+
+class LoggedIn(HTTPException):
+    def __init__(self) -> None:
+        super().__init__(401, "Who are you?", {"WWW-Authenticate": "Bearer"})
+
+
+class Gone(HTTPException):
+    def __init__(self, status: int = 410) -> None:
+        super().__init__(status, "It is gone")
+        self.at = status
+
+
+class Teapot(HTTPException):
+    def __init__(self) -> None:
+        super().__init__(418)
+
+
+class Slow(HTTPException):
+    def __init__(self) -> None:
+        super().__init__(429, "Slowly")
+""",
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter, HTTPException
+
+from shop.exceptions import LoggedIn, OrderNotFound, Slow
+from shop.services.orders import find
+
+router = APIRouter()
+
+
+@router.get("/orders/{order_id}")
+def order(order_id: int) -> str:
+    if order_id < 0:
+        raise OrderNotFound(order_id)
+    try:
+        return find(order_id)
+    except OrderNotFound:
+        return ""
+    except HTTPException:
+        raise
+
+
+@router.get("/limits")
+def limits() -> int:
+    return Slow().status_code
+""",
+            "shop/services/orders.py": """\
+from shop.exceptions import Gone, LoggedIn, OrderNotFound, Slow
+
+
+def find(order_id: int) -> str:
+    if order_id == 1:
+        raise OrderNotFound(order_id)
+    if order_id == 2:
+        raise LoggedIn()
+    if order_id == 3:
+        raise Gone
+    raise Slow
+""",
+        },
+        {
+            "shop/main.py": _MADE,
+            "shop/exceptions.py": """\
+from fastapi import HTTPException
+
+from shop.errors import DomainError
+
+
+class OrderNotFound(DomainError):
+    \"\"\"There is no such order.\"\"\"
+
+    def __init__(self, order_id: int) -> None:
+        super().__init__(f"No order {order_id}")
+
+
+class LoggedIn(DomainError):
+    def __init__(self) -> None:
+        super().__init__("Who are you?")
+
+
+class Gone(HTTPException):
+    def __init__(self, status: int = 410) -> None:
+        super().__init__(status, "It is gone")
+        self.at = status
+
+
+class Teapot(HTTPException):
+    def __init__(self) -> None:
+        super().__init__(418)
+
+
+class Slow(HTTPException):
+    def __init__(self) -> None:
+        super().__init__(429, "Slowly")
+""",
+            "shop/routers/orders.py": """\
+from fastapi import APIRouter, HTTPException
+
+from shop.errors import DomainError
+from shop.exceptions import LoggedIn, OrderNotFound, Slow
+from shop.services.orders import find
+
+router = APIRouter()
+
+
+@router.get("/orders/{order_id}")
+def order(order_id: int) -> str:
+    if order_id < 0:
+        raise OrderNotFound(order_id)
+    try:
+        return find(order_id)
+    except OrderNotFound:
+        return ""
+    except (HTTPException, DomainError):
+        raise
+
+
+@router.get("/limits")
+def limits() -> int:
+    return Slow().status_code
+""",
+            "shop/errors.py": _ERRORS[: _ERRORS.index("\n\nclass InvalidRequestError")],
+            "shop/error_handlers.py": _HANDLERS.replace(
+                """from shop.errors import (
+    DomainError,
+    InvalidRequestError,
+    NotFoundError,
+)
+""",
+                """from shop.errors import (
+    DomainError,
+)
+from shop.exceptions import (
+    LoggedIn,
+    OrderNotFound,
+)
+""",
+            )
+            .replace(
+                """    InvalidRequestError: 400,
+    NotFoundError: 404,
+}
+""",
+                """    LoggedIn: 401,
+    OrderNotFound: 404,
+}
+_HEADERS: dict[type[DomainError], dict[str, str]] = {
+    LoggedIn: {"WWW-Authenticate": "Bearer"},
+}
+""",
+            )
+            .replace(
+                """JSONResponse({"detail": error.detail}, status_code=_STATUS[type(error)])""",
+                """JSONResponse(
+        {"detail": error.detail},
+        status_code=_STATUS[type(error)],
+        headers=_HEADERS.get(type(error)),
+    )""",
+            ),
+        },
+        stopped=("shop/services/orders.py:10", "shop/services/orders.py:11"),
+    ),
+    Case(
+        "a class that a test expects, one that others are kinds of, one whose name another error has",
+        {
+            **_PACKAGE,
+            "shop/main.py": _MAIN,
+            "shop/exceptions.py": """\
+from fastapi import HTTPException
+
+
+class NotFoundError(HTTPException):
+    def __init__(self) -> None:
+        super().__init__(404, "Nothing there")
+
+
+class Refused(HTTPException):
+    def __init__(self) -> None:
+        super().__init__(403, "No")
+
+
+class RefusedForever(Refused):
+    pass
+
+
+class Busy(HTTPException):
+    def __init__(self) -> None:
+        super().__init__(409, "Busy")
+""",
+            "shop/routers/orders.py": _ROUTER,
+            "shop/services/orders.py": """\
+from fastapi import HTTPException
+
+from shop import exceptions
+from shop.exceptions import Busy, Refused
+
+
+def find(order_id: int) -> str:
+    if order_id == 1:
+        raise Busy()
+    if order_id == 2:
+        raise Refused()
+    if order_id == 3:
+        raise exceptions.NotFoundError()
+    if order_id < 0:
+        raise HTTPException(400, "No number")
+    raise HTTPException(404, "No order")
+""",
+            "tests/test_orders.py": """\
+import pytest
+
+from shop.exceptions import Busy
+from shop.services.orders import find
+
+
+def test_busy() -> None:
+    with pytest.raises(Busy) as caught:
+        find(1)
+    assert caught.value.status_code == 409
+""",
+        },
+        {
+            "shop/main.py": _MADE,
+            "shop/services/orders.py": """\
+from shop import exceptions
+from shop.errors import InvalidRequestError, NotFoundError
+from shop.exceptions import Busy, Refused
+
+
+def find(order_id: int) -> str:
+    if order_id == 1:
+        raise Busy()
+    if order_id == 2:
+        raise Refused()
+    if order_id == 3:
+        raise exceptions.NotFoundError()
+    if order_id < 0:
+        raise InvalidRequestError("No number")
+    raise NotFoundError("No order")
+""",
+            "shop/errors.py": _ERRORS,
+            "shop/error_handlers.py": _HANDLERS,
+        },
+        stopped=tuple(f"shop/services/orders.py:{line}" for line in (8, 10, 12)),
+    ),
+    Case(
+        "handlers that the application is made with; one for everything else does not see HTTPException",
+        {
+            **_PACKAGE,
+            "shop/main.py": _MAIN.replace(
+                "app = FastAPI()",
+                """
+async def own(request, error): ...
+
+
+app = FastAPI(exception_handlers={404: own, Exception: own})""",
+            ),
+            "shop/routers/orders.py": _ROUTER,
+            "shop/services/orders.py": _SERVICE,
+        },
+        {
+            "shop/main.py": _MADE.replace(
+                "app = FastAPI()",
+                """
+async def own(request, error): ...
+
+
+app = FastAPI(exception_handlers={404: own, Exception: own})""",
+            ),
+            "shop/services/orders.py": """\
+from fastapi import HTTPException, status
+
+from shop.errors import InvalidRequestError
+
+ORDERS = {1: "a"}
+
+
+def find(order_id: int) -> str:
+    if order_id < 0:
+        raise InvalidRequestError({"order": order_id})
+    if order_id not in ORDERS:
+        raise HTTPException(status.HTTP_404_NOT_FOUND, f"No order {order_id}")  # SHOP-12
+    return ORDERS[order_id]
+""",
+            "shop/errors.py": _ERRORS[: _ERRORS.index("\n\nclass NotFoundError")],
+            "shop/error_handlers.py": _HANDLERS.replace("    NotFoundError,\n", "").replace(
+                "    NotFoundError: 404,\n", ""
+            ),
+        },
+        stopped=("shop/services/orders.py:12",),
+    ),
+    Case(
+        "handlers that are registered in a loop",
+        {
+            **_PACKAGE,
+            "shop/main.py": _MAIN
+            + """
+
+async def own(request, error): ...
+
+
+for kind in [ValueError, KeyError]:
+    app.add_exception_handler(kind, own)
+""",
+            "shop/routers/orders.py": _ROUTER,
+            "shop/services/orders.py": _SERVICE,
+        },
         stopped=("shop/services/orders.py:8",),
+    ),
+    Case(
+        "a test that makes an application of its own",
+        {
+            **_PACKAGE,
+            "shop/main.py": _MAIN,
+            "shop/routers/orders.py": _ROUTER,
+            "shop/services/orders.py": _SERVICE,
+            "tests/test_orders.py": _TEST,
+        },
+        stopped=("shop/services/orders.py:8",),
+    ),
+    Case(
+        "a test whose application has the handlers, and does not mind that they grow",
+        {
+            **_PACKAGE,
+            "shop/main.py": _MADE,
+            "shop/routers/orders.py": _ROUTER,
+            "shop/services/orders.py": _SERVICE,
+            "shop/errors.py": _ERRORS,
+            "shop/error_handlers.py": _HANDLERS,
+            "tests/test_orders.py": _TEST.replace(
+                "from shop.routers",
+                "from shop.error_handlers import add_error_handlers\nfrom shop.routers",
+            ).replace("app = FastAPI()\n", "app = FastAPI()\nadd_error_handlers(app)\n"),
+        },
+        {"shop/services/orders.py": _RAISING},
     ),
     Case(
         "an answer of its own to every HTTPException",

@@ -11,7 +11,6 @@ from fastwright.app.model import App
 from fastwright.app.raises import HTTP_EXCEPTION, Raised
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Function
-from fastwright.app.types import NoneType, alternatives
 from fastwright.edit.source import text
 from fastwright.read import syntax as s
 
@@ -102,12 +101,30 @@ def answer_of(app: App, call: s.Call, status: int | None, where: Where) -> Answe
         if status in _RENAMED:
             return "what it says without a detail depends on the version of Python"
         return Answer(status, f'"{HTTPStatus(status).phrase}"', written)
-    if any(isinstance(kind, NoneType) for kind in alternatives(app.types.of(detail, where))):
+    if _may_be_none(app, detail, where.function):
         return "the detail may be None, which HTTPException replaces"
     return Answer(status, text(where.module, detail), written)
 
 
-def _is_none(node: s.Expr | None) -> bool:
+def _may_be_none(app: App, detail: s.Expr, function: Function | None) -> bool:
+    """Whether what is written near a detail says that there may be none."""
+    if isinstance(detail, s.IfExp):
+        return _is_none(detail.body) or _is_none(detail.orelse)
+    if not isinstance(detail, s.Name) or function is None:
+        return False
+    for bound in app.types.locals.of(function).get(detail.id, []):
+        given = bound.parameter
+        note = given.annotation if given is not None else bound.annotation
+        value = given.default if given is not None else bound.value
+        noted = list(s.walk(note)) if note is not None else []
+        if any(_is_none(each) or s.last_name(each) == "Optional" for each in noted):
+            return True
+        if value is not None and _is_none(value):
+            return True
+    return False
+
+
+def _is_none(node: s.Node | None) -> bool:
     return node is None or (isinstance(node, s.Constant) and node.kind == "none")
 
 

@@ -96,7 +96,9 @@ def plan(app: App, target: Target) -> Iterator[Planned]:
             yield Stopped(_line(change.raised), reason)
     for own in found.classes:
         if own not in classes:
-            yield Stopped(_line(own.raises[0]), f"another error is called {own.cls.name}")
+            yield Stopped(
+                _line(own.raises[0]), f"{own.cls.name} cannot stand beside the other errors"
+            )
     found = _Found([change for change, reason in kept.items() if reason is None], classes)
     if found.changes or found.classes:
         yield from _proposal(app, found, way, before)
@@ -139,12 +141,13 @@ def _kept(changes: list[Change], before: Hierarchy | None) -> dict[Change, str |
 
 
 def _apart(found: _Found, before: Hierarchy | None) -> list[OwnClass]:
-    """Return the classes whose names no other error has."""
+    """Return the classes whose names no other error has, and that stand in another module than the base."""
     names = {BASE, *(change.name for change in found.changes)}
     names |= before.names if before is not None else set()
     apart = []
     for own in found.classes:
-        if own.cls.name not in names:
+        inside = before is not None and own.cls.module.path == before.errors.path
+        if own.cls.name not in names and not inside:
             apart.append(own)
             names.add(own.cls.name)
     return apart
@@ -225,8 +228,8 @@ def _whole_stop(app: App) -> str | None:
     for module in app.tests:
         if b"raises(HTTPException" in module.source:
             return f"{module.path} expects HTTPException of business code"
-    other = made_by_tests(app)
-    if other is not None and _ADDS.encode() not in other[0].source:
+    other = made_by_tests(app, _ADDS)
+    if other is not None:
         return f"{other[0].path} makes an application of its own"
     made = [assignment(each) for each in app.applications if each.fastapi]
     if not made or None in made:
@@ -502,6 +505,12 @@ class ShopError(Exception):
 
 class OutOfStock(ShopError):
     pass
+"""
+_GONE = """
+
+class Gone(HTTPException):
+    def __init__(self, order_id: int) -> None:
+        super().__init__(410, f"Order {order_id} is gone")
 """
 _OF_OWN = _ERRORS[_ERRORS.index("class DomainError") :].replace("(Exception)", "(ShopError)")
 _ANSWERING = """\
@@ -1535,6 +1544,54 @@ _HEADERS: dict[type[DomainError], dict[str, str]] = {
             ),
         },
         stopped=("shop/services/orders.py:10", "shop/services/orders.py:11"),
+    ),
+    Case(
+        "errors of the project with and without HTTP in one module",
+        {
+            **_PACKAGE,
+            "shop/errors.py": "from fastapi import HTTPException\n\n\n" + _OWN + _GONE,
+            "shop/main.py": _MAIN,
+            "shop/routers/orders.py": _ROUTER,
+            "shop/services/orders.py": """\
+from shop.errors import Gone, OutOfStock
+
+
+def find(order_id: int) -> str:
+    if order_id < 0:
+        raise Gone(order_id)
+    raise OutOfStock
+""",
+        },
+        {
+            "shop/main.py": _MADE,
+            "shop/errors.py": "from shop.domain_errors import DomainError\n\n\n"
+            + _OWN
+            + _GONE.replace("HTTPException", "DomainError").replace("410, ", ""),
+            "shop/domain_errors.py": _ERRORS[: _ERRORS.index("\n\nclass InvalidReq")].replace(
+                'says what."""',
+                """says what.
+
+    Beside `ShopError`, whose module has subclasses of `HTTPException` that became new ones.
+    \"\"\"""",
+            ),
+            "shop/error_handlers.py": _HANDLERS.replace(
+                """from shop.errors import (
+    DomainError,
+    InvalidRequestError,
+    NotFoundError,
+)
+""",
+                """from shop.domain_errors import (
+    DomainError,
+)
+from shop.errors import (
+    Gone,
+)
+""",
+            ).replace(
+                "    InvalidRequestError: 400,\n    NotFoundError: 404,\n", "    Gone: 410,\n"
+            ),
+        },
     ),
     Case(
         "a class that a test expects, one that others are kinds of, one whose name another error has",

@@ -22,6 +22,7 @@ _ERRORS = ("errors.py", "domain_errors.py")
 _HANDLERS = ("error_handlers.py", "domain_error_handlers.py")
 _OWN = ("errors.py", "exceptions.py")
 """Where a project keeps exceptions of its own."""
+_MIXED = "whose module has subclasses of `HTTPException` that became new ones"
 
 
 class Row(msgspec.Struct, frozen=True, order=True):
@@ -177,12 +178,14 @@ def written(app: App, folder: str, rows: Sequence[Row]) -> Written | None:
     if own is not None and own.aside is None and handlers is not None:
         module = own.cls.module
         names = [BASE, *(row.name for row in rows)]
-        if not any(is_taken(module, name) for name in names):
+        here = app.index.name(module.path)
+        apart = all(row.origin != here for row in rows)
+        if apart and not any(is_taken(module, name) for name in names):
             added = "\n\n" + _base(own.cls.name, doc) + "".join(_class(row) for row in sorted(rows))
             edit = insert(module, len(module.source), added)
-            new = {handlers: _handlers(rows, app.index.name(module.path))}
+            new = {handlers: _handlers(rows, here)}
             return Written(module.path, handlers, (edit,), (), new)
-        own = Own(own.cls, "whose module has such names already")
+        own = Own(own.cls, "whose module has such names already" if apart else _MIXED)
     errors = _free(app, folder, _ERRORS)
     if errors is None or handlers is None:
         return None

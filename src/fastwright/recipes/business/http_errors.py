@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 
 import msgspec
 
+from fastwright.app.model import App
 from fastwright.app.raises import HTTP_EXCEPTION, Raised
+from fastwright.app.scopes import Where
+from fastwright.app.symbols import Function
 from fastwright.edit.source import text
 from fastwright.read import syntax as s
 
@@ -21,7 +25,9 @@ CLASSES = {
     410: ("GoneError", "It is not there any more."),
     412: ("PreconditionFailedError", "It is not as it was expected to be."),
     413: ("TooLargeError", "It is larger than what is taken."),
+    414: ("AddressTooLongError", "The address is longer than what is taken."),
     415: ("UnsupportedTypeError", "It is of a kind that is not taken."),
+    416: ("OutOfRangeError", "There is no such part of it."),
     422: ("InvalidValueError", "A value is not what it has to be."),
     423: ("LockedError", "Somebody else is at it."),
     424: ("DependencyFailedError", "What it depends on failed."),
@@ -33,45 +39,118 @@ CLASSES = {
     504: ("UpstreamTimeoutError", "A service behind this one did not answer."),
 }
 """Status -> the class that stands for it, and its docstring."""
+_STATUSES = frozenset(status.value for status in HTTPStatus if status.value >= 400)
+_RENAMED = frozenset({413, 414, 416, 422})
+"""Those whose phrase is another one since Python 3.13."""
 _ARGUMENTS = ("status_code", "detail", "headers")
+
+
+def class_of(status: int) -> tuple[str, str]:
+    """Return the class that stands for a status, and its docstring."""
+    phrase = HTTPStatus(status).phrase
+    named = "".join(word.capitalize() for word in re.findall(r"[A-Za-z]+", phrase))
+    return CLASSES.get(status) or (f"{named}Error", f"{phrase}.")
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What an `HTTPException` answers."""
+
+    status: int
+    detail: str
+    """The argument, as it is written."""
+    headers: str | None = None
+    """The headers, as they are written: constants."""
 
 
 class Change(msgspec.Struct, frozen=True, eq=False):
     """A raise that becomes one of a class of the application."""
 
     raised: Raised
-    status: int
-    detail: str
-    """The argument, as it is written."""
-    headers: str | None = None
-    """The headers of the answer, as they are written: constants."""
+    call: s.Call
+    """``HTTPException(...)``: what is raised, or what it was bound to."""
+    answer: Answer
 
     @property
     def name(self) -> str:
         """The class."""
-        return CLASSES[self.status][0]
+        return class_of(self.answer.status)[0]
 
 
-def change_of(raised: Raised) -> Change | str:
+def change_of(app: App, raised: Raised) -> Change | str:
     """Return what a raise becomes, or why it stays."""
-    call = raised.node.exc
-    if raised.cls != HTTP_EXCEPTION or not isinstance(call, s.Call):
-        return "raises a subclass of HTTPException, or one that was made before"
-    if raised.status is None or raised.status not in CLASSES:
-        return "the status is not written out, or has no name in the application's words"
+    call = _made(app, raised)
+    if raised.cls != HTTP_EXCEPTION or call is None:
+        return "raises an HTTPException that was made elsewhere"
+    answer = answer_of(app, call, raised.status, Where(raised.function.module, raised.function))
+    return answer if isinstance(answer, str) else Change(raised, call, answer)
+
+
+def answer_of(app: App, call: s.Call, status: int | None, where: Where) -> Answer | str:
+    """Return what the arguments of `HTTPException` answer, or why they are not read."""
+    if status is None or status not in _STATUSES:
+        return "the status is not written out"
     named = {keyword.arg for keyword in call.keywords}
-    if len(call.args) > len(_ARGUMENTS) or not named <= {"status_code", *_ARGUMENTS[1:]}:
+    starred = any(isinstance(argument, s.Starred) for argument in call.args)
+    if starred or len(call.args) > len(_ARGUMENTS) or not named <= set(_ARGUMENTS):
         return "has arguments that are not read"
-    module, headers = raised.function.module, call.argument(2, "headers")
-    written = _constant(headers) if headers is not None else None
-    if headers is not None and written is None:
+    headers, detail = call.argument(2, "headers"), call.argument(1, "detail")
+    written = None if _is_none(headers) else _constant(headers)
+    if not _is_none(headers) and written is None:
         return "has headers that are not written out"
-    detail = call.argument(1, "detail")
-    told = text(module, detail) if detail is not None else f'"{HTTPStatus(raised.status).phrase}"'
-    return Change(raised, raised.status, told, written)
+    if detail is None or _is_none(detail):
+        if status in _RENAMED:
+            return "what it says without a detail depends on the version of Python"
+        return Answer(status, f'"{HTTPStatus(status).phrase}"', written)
+    if _may_be_none(app, detail, where.function):
+        return "the detail may be None, which HTTPException replaces"
+    return Answer(status, text(where.module, detail), written)
 
 
-def _constant(headers: s.Expr) -> str | None:
+def _may_be_none(app: App, detail: s.Expr, function: Function | None) -> bool:
+    """Whether what is written near a detail says that there may be none."""
+    if isinstance(detail, s.IfExp):
+        return _is_none(detail.body) or _is_none(detail.orelse)
+    if not isinstance(detail, s.Name) or function is None:
+        return False
+    for bound in app.types.locals.of(function).get(detail.id, []):
+        given = bound.parameter
+        note = given.annotation if given is not None else bound.annotation
+        value = given.default if given is not None else bound.value
+        noted = list(s.walk(note)) if note is not None else []
+        if any(_is_none(each) or s.last_name(each) == "Optional" for each in noted):
+            return True
+        if value is not None and _is_none(value):
+            return True
+    return False
+
+
+def _is_none(node: s.Node | None) -> bool:
+    return node is None or (isinstance(node, s.Constant) and node.kind == "none")
+
+
+def _made(app: App, raised: Raised) -> s.Call | None:
+    """Return the call that makes what is raised, where its function makes it, for nothing but raising."""
+    given, function = raised.node.exc, raised.function
+    if not isinstance(given, s.Name):
+        return given if isinstance(given, s.Call) else None
+    bound = app.types.locals.of(function).get(given.id, [])
+    named = [n for n in s.walk(*function.node.body) if isinstance(n, s.Name) and n.id == given.id]
+    if len(bound) != 1 or len(named) != len(thrown(function, given.id)) + 1:
+        return None
+    made = bound[0].value
+    return made if bound[0].how == "assign" and isinstance(made, s.Call) else None
+
+
+def thrown(function: Function, name: str) -> list[s.Raise]:
+    """Return the statements of a function that raise what a name stands for."""
+    return [
+        node
+        for node in s.walk(*function.node.body)
+        if isinstance(node, s.Raise) and isinstance(node.exc, s.Name) and node.exc.id == name
+    ]
+
+
+def _constant(headers: s.Expr | None) -> str | None:
     """Return headers as they are written, where they are the same whenever they are made."""
     if not isinstance(headers, s.Dict):
         return None

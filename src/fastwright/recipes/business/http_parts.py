@@ -237,7 +237,9 @@ class _Divided:
                 yield from self._handed_in(child)
             return
         if not isinstance(raised.cls, Class):
-            stop = change_of(raised)
+            stop = change_of(self._app, raised)
+            if not isinstance(node.exc, s.Call):
+                stop = "it was made before"
             if isinstance(stop, str):
                 raise InTheWay(node, f"raises an HTTPException that has to stay: {stop}")
         for part in _told(raised):

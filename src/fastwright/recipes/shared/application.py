@@ -21,9 +21,14 @@ def assignment(application: Application) -> tuple[s.Assign | s.AnnAssign, str] |
     return None
 
 
-def made_by_tests(app: App) -> tuple[Module, s.Call] | None:
-    """Return where a test makes an application of its own, which has nothing of what the real one has."""
+def made_by_tests(app: App, adding: str | None = None) -> tuple[Module, s.Call] | None:
+    """Return where a test makes an application of its own, which has nothing of what the real one has.
+
+    ``adding``: a function that gives it what it needs; tests that name it are left out.
+    """
     for module in app.tests:
+        if adding is not None and adding.encode() in module.source:
+            continue
         for node in module.walk() if b"FastAPI(" in module.source else ():
             if isinstance(node, s.Call) and s.last_name(node.func) == "FastAPI":
                 return module, node

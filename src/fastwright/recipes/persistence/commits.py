@@ -50,9 +50,19 @@ class _Committing(msgspec.Struct, frozen=True, eq=False):
     """Whether what is behind needs what was written."""
 
     @property
+    def earlier(self) -> tuple[s.Return, ...]:
+        """What leaves it before it commits."""
+        return tuple(
+            node
+            for node in s.walk(*self.function.node.body)
+            if isinstance(node, s.Return) and node.start < self.commit.start
+        )
+
+    @property
     def is_conditional(self) -> bool:
         """Whether it commits in some cases only."""
-        return not any(statement is self.commit for statement in self.function.node.body)
+        body = self.function.node.body
+        return bool(self.earlier) or not any(statement is self.commit for statement in body)
 
     @property
     def waits(self) -> str:
@@ -220,6 +230,9 @@ def _refreshed(module: Module, statement: s.Stmt, session: str) -> str | None:
 
 def _proposal(app: App, found: _Committing) -> Proposal:
     function, module = found.function, found.function.module
+    for leaving in found.earlier:
+        if found.refresh is not None and not _is_name(leaving.value, found.answer):
+            raise _Stays(module, leaving, "and gives back something else than it refreshes here")
     sites = _sites(app, function)
     edits: list[Edit] = []
     imports: list[Import] = []
@@ -248,6 +261,10 @@ def _proposal(app: App, found: _Committing) -> Proposal:
     return Proposal(title, tuple(dict.fromkeys(edits)), tuple(imports), places=(place,))
 
 
+def _is_name(node: s.Expr | None, name: str | None) -> bool:
+    return isinstance(node, s.Name) and node.id == name
+
+
 def _sites(app: App, function: Function) -> list[CallSite]:
     """Return every call of a function. Raises _Stays where one may be that is not seen."""
     found = [site for site in callers(app).get(id(function.node), []) if len(site.targets) == 1]
@@ -260,7 +277,8 @@ def _sites(app: App, function: Function) -> list[CallSite]:
     for module in app.modules.values():
         if function.name.encode() not in module.source:
             continue
-        if module.kind != "source" and not _knows(app, module, function):
+        is_method = function.owner is not None
+        if module.kind != "source" and is_method and not _knows(app, module, function):
             continue
         for node in module.walk():
             if not isinstance(node, (s.Name, s.Attribute)) or s.last_name(node) != function.name:
@@ -282,10 +300,10 @@ def _sites(app: App, function: Function) -> list[CallSite]:
 
 
 def _knows(app: App, module: Module, function: Function) -> bool:
-    """Whether a test imports what a function is part of."""
+    """Whether a test imports the class of a method."""
     return any(
         edge.imported == function.module.path
-        and (function.owner is None or function.owner.name in edge.names or not edge.names)
+        and (not edge.names or (function.owner is not None and function.owner.name in edge.names))
         for edge in app.imports.of(module.path)
     )
 

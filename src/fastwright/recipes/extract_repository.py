@@ -80,6 +80,8 @@ class _Statement(msgspec.Struct, frozen=True, eq=False):
     """The steps before, that put together what is asked."""
     iterated: bool = False
     """Whether the code goes over the result, without taking its rows first."""
+    deletes: bool = False
+    """Whether it deletes rows, and gives none."""
 
     @property
     def nodes(self) -> tuple[s.Node, ...]:
@@ -117,6 +119,8 @@ def plan(app: App, target: Target) -> Iterator[Planned]:
         for execution in app.calls.executions(function):
             try:
                 statement = _statement(app, function, execution)
+                if statement is None and target.style == "clean":
+                    statement = _deleting(app, function, execution)
                 if statement is not None:
                     yield _proposal(app, statement)
             except StaysError as stop:
@@ -181,6 +185,23 @@ def _statement(app: App, function: Function, execution: Execution) -> _Statement
     if taken is used[1] or _between(function.node.body, kept, taken):
         return None
     return _Statement(function, execution, session, asked, taken, kept, steps)
+
+
+def _deleting(app: App, function: Function, execution: Execution) -> _Statement | None:
+    """Return a statement that deletes rows, where nobody asks how many they were."""
+    query = execution.query
+    deletes = query is not None and (query.kind == "delete" or execution.site.method == "delete")
+    if execution.kind != "write" or execution.table is None or not deletes:
+        return None
+    parents = {id(child): node for node in s.walk(function.node) for child in s.children(node)}
+    asked = _whole(parents, execution.site.node)
+    steps = built(app, function, asked)
+    session = _session(app, function, execution.site.node)
+    if session is None and steps is not None:
+        session = _begun_on(app, function, steps)
+    if session is None or not isinstance(parents.get(id(asked)), s.ExprStmt):
+        return None
+    return _Statement(function, execution, session, asked, built=steps, deletes=True)
 
 
 def _begun_on(app: App, function: Function, steps: Built) -> s.Expr | None:
@@ -521,6 +542,8 @@ def _equal(statement: _Statement, value: s.Expr) -> Iterator[str]:
 
 def _returned(statement: _Statement, table: Table) -> tuple[str, list[tuple[str, str]]]:
     """Return the type of what a statement gives, where it is rows of its table."""
+    if statement.deletes:
+        return " -> None", []
     last = _bare(statement.taken or statement.asked)
     taking = s.last_name(last.func) if isinstance(last, s.Call) else None
     taking = "all" if statement.iterated else taking
@@ -566,6 +589,8 @@ def _body(
         taken = text(module, statement.taken)
         written = f"({written})" if "\n" in written else written
         body = f"result = {written}\nreturn {re.sub(r'^[A-Za-z_0-9]+', 'result', taken)}"
+    elif statement.deletes:
+        body = written
     else:
         body = f"return ({written})" if "\n" in written else f"return {written}"
     if statement.built is not None:

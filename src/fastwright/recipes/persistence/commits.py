@@ -230,9 +230,8 @@ def _refreshed(module: Module, statement: s.Stmt, session: str) -> str | None:
 
 def _proposal(app: App, found: _Committing) -> Proposal:
     function, module = found.function, found.function.module
-    for leaving in found.earlier:
-        if found.refresh is not None and not _is_name(leaving.value, found.answer):
-            raise _Stays(module, leaving, "and gives back something else than it refreshes here")
+    if found.refresh is not None:
+        _check_refreshed(found)
     sites = _sites(app, function)
     edits: list[Edit] = []
     imports: list[Import] = []
@@ -261,8 +260,15 @@ def _proposal(app: App, found: _Committing) -> Proposal:
     return Proposal(title, tuple(dict.fromkeys(edits)), tuple(imports), places=(place,))
 
 
-def _is_name(node: s.Expr | None, name: str | None) -> bool:
-    return isinstance(node, s.Name) and node.id == name
+def _check_refreshed(found: _Committing) -> None:
+    """Raise _Stays where callers may have no row to refresh."""
+    module = found.function.module
+    for leaving in found.earlier:
+        if not (isinstance(leaving.value, s.Name) and leaving.value.id == found.answer):
+            raise _Stays(module, leaving, "and gives back something else than it refreshes here")
+    for node in s.walk(*found.function.node.body):
+        if isinstance(node, s.If) and node.start < found.commit.start < node.end:
+            raise _Stays(module, found.commit, "and refreshes a row in some cases only")
 
 
 def _sites(app: App, function: Function) -> list[CallSite]:
@@ -293,6 +299,8 @@ def _sites(app: App, function: Function) -> list[CallSite]:
                 if not is_local and isinstance(symbol, Function) and symbol.node is function.node:
                     raise _Stays(module, node, "and is named here otherwise than in a call")
             elif _may_be(app, module, node, function):
+                if not is_method:
+                    raise _Stays(module, node, "and is used here, outside of requests")
                 raise _Stays(module, node, "and may be meant here")
     if not found:
         raise _Stays(function.module, function.node, "and nobody calls it")

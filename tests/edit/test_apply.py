@@ -54,6 +54,11 @@ IMPORTS = {
         ("typing", "Optional"),
         "from typing import (\n    Any,\n    Optional,\n    Union,\n)\nx: Any | Union\n",
     ),
+    "merged in order, whatever is written large": (
+        "from shop.models import Item, ItemsPublic\nx: Item | ItemsPublic\n",
+        ("shop.models", "ItemUpdate"),
+        "from shop.models import Item, ItemsPublic, ItemUpdate\nx: Item | ItemsPublic\n",
+    ),
     "last of the lines": (
         "from typing import (\n    Any,\n    List,\n)\nx: Any | List\n",
         ("typing", "Optional"),
@@ -124,6 +129,15 @@ def test_what_nothing_uses_any_more_is_not_imported() -> None:
     start = source.index("Optional = os")
     edited = after(source, fix((start, start + len("Optional = os"), "int")))
     assert edited == "from typing import Any\n\nx: int\ny: Any\n"
+
+
+def test_a_sentence_uses_no_import_and_an_annotation_in_a_string_does() -> None:
+    source = "from a import Item, User\n\nx: 'list[User] | None' = Item, User\ny = 'Item not found, User'\n"
+    start = source.index("Item, User\ny")
+    edited = after(source, fix((start, start + len("Item, User"), "1")))
+    assert edited == (
+        "from a import User\n\nx: 'list[User] | None' = 1\ny = 'Item not found, User'\n"
+    )
 
 
 def test_several_names_of_one_import_go_at_once() -> None:

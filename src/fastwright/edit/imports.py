@@ -16,6 +16,8 @@ from fastwright.read.reader import read
 
 Statement: TypeAlias = "s.Import | s.ImportFrom"
 _WORD = re.compile(r"\w+")
+_PROSE = re.compile(r"\w\s+(?!(?:and|or|if|else|in|is)\b)\w")
+"""Two words side by side, as no annotation in a string has them."""
 
 
 def add_imports(source: bytes, wanted: Iterable[Import], own: Collection[str]) -> bytes:
@@ -91,7 +93,8 @@ def _used(facts: Facts) -> set[str]:
             if id(node) not in parameters:
                 found.add(node.id)
         elif isinstance(node, s.Constant) and node.kind == "str" and isinstance(node.value, str):
-            found.update(_WORD.findall(node.value))
+            if not _PROSE.search(node.value):
+                found.update(_WORD.findall(node.value))
     return found
 
 
@@ -214,10 +217,10 @@ def _statement_key(statement: Statement, own: Collection[str]) -> tuple[int, boo
     return (*_key(statement.module, own, is_from=True), first)
 
 
-def _name_key(name: str) -> tuple[int, str]:
+def _name_key(name: str) -> tuple[int, str, str]:
     """Constants, classes, functions: the order that isort and Ruff keep."""
     kind = 0 if name.isupper() and len(name) > 1 else 1 if name[:1].isupper() else 2
-    return kind, name
+    return kind, name.lower(), name
 
 
 # ----------------------------------------------------------------------- taking

@@ -80,6 +80,8 @@ class _Statement(msgspec.Struct, frozen=True, eq=False):
     """The steps before, that put together what is asked."""
     iterated: bool = False
     """Whether the code goes over the result, without taking its rows first."""
+    deletes: bool = False
+    """Whether it deletes rows, and gives none."""
 
     @property
     def nodes(self) -> tuple[s.Node, ...]:
@@ -117,6 +119,8 @@ def plan(app: App, target: Target) -> Iterator[Planned]:
         for execution in app.calls.executions(function):
             try:
                 statement = _statement(app, function, execution)
+                if statement is None and target.style == "clean":
+                    statement = _deleting(app, function, execution)
                 if statement is not None:
                     yield _proposal(app, statement)
             except StaysError as stop:
@@ -181,6 +185,23 @@ def _statement(app: App, function: Function, execution: Execution) -> _Statement
     if taken is used[1] or _between(function.node.body, kept, taken):
         return None
     return _Statement(function, execution, session, asked, taken, kept, steps)
+
+
+def _deleting(app: App, function: Function, execution: Execution) -> _Statement | None:
+    """Return a statement that deletes rows, where nobody asks how many they were."""
+    query = execution.query
+    deletes = query is not None and (query.kind == "delete" or execution.site.method == "delete")
+    if execution.kind != "write" or execution.table is None or not deletes:
+        return None
+    parents = {id(child): node for node in s.walk(function.node) for child in s.children(node)}
+    asked = _whole(parents, execution.site.node)
+    steps = built(app, function, asked)
+    session = _session(app, function, execution.site.node)
+    if session is None and steps is not None:
+        session = _begun_on(app, function, steps)
+    if session is None or not isinstance(parents.get(id(asked)), s.ExprStmt):
+        return None
+    return _Statement(function, execution, session, asked, built=steps, deletes=True)
 
 
 def _begun_on(app: App, function: Function, steps: Built) -> s.Expr | None:
@@ -521,6 +542,8 @@ def _equal(statement: _Statement, value: s.Expr) -> Iterator[str]:
 
 def _returned(statement: _Statement, table: Table) -> tuple[str, list[tuple[str, str]]]:
     """Return the type of what a statement gives, where it is rows of its table."""
+    if statement.deletes:
+        return " -> None", []
     last = _bare(statement.taken or statement.asked)
     taking = s.last_name(last.func) if isinstance(last, s.Call) else None
     taking = "all" if statement.iterated else taking
@@ -566,6 +589,8 @@ def _body(
         taken = text(module, statement.taken)
         written = f"({written})" if "\n" in written else written
         body = f"result = {written}\nreturn {re.sub(r'^[A-Za-z_0-9]+', 'result', taken)}"
+    elif statement.deletes:
+        body = written
     else:
         body = f"return ({written})" if "\n" in written else f"return {written}"
     if statement.built is not None:
@@ -2567,6 +2592,199 @@ class OrderRepository(Protocol):
             "app/ports/__init__.py": "",
         },
         stopped=("app/routers/orders.py:27",),
+        target=Target(style="clean"),
+    ),
+    Case(
+        "clean: statements that delete rows go along, where nobody asks how many",
+        {
+            "app/__init__.py": "",
+            "app/db.py": """\
+from typing import Annotated
+
+from fastapi import Depends
+from sqlalchemy.ext.asyncio import AsyncSession
+
+
+async def get_db() -> AsyncSession: ...
+
+
+Db = Annotated[AsyncSession, Depends(get_db)]
+""",
+            "app/main.py": """\
+from fastapi import FastAPI
+
+from app.routers import lines
+
+app = FastAPI()
+app.include_router(lines.router)
+""",
+            "app/models.py": """\
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase): ...
+
+
+class OrderDetails(Base):
+    __tablename__ = "order_details"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    order_id: Mapped[int]
+""",
+            "app/routers/__init__.py": "",
+            "app/routers/lines.py": """\
+from fastapi import APIRouter
+from sqlalchemy import delete
+
+from app.db import Db
+from app.models import OrderDetails
+
+router = APIRouter()
+
+
+@router.delete("/orders/{order_id}/lines")
+async def clear(order_id: int, db: Db) -> None:
+    statement = delete(OrderDetails).where(OrderDetails.order_id == order_id)
+    await db.execute(statement)
+    await db.commit()
+
+
+@router.delete("/lines")
+async def clear_all(db: Db) -> None:
+    await db.execute(delete(OrderDetails))
+    await db.commit()
+
+
+@router.delete("/orders/{order_id}/first")
+async def count_gone(order_id: int, db: Db) -> int:
+    gone = await db.execute(delete(OrderDetails).where(OrderDetails.order_id < order_id))
+    return gone.rowcount
+""",
+        },
+        {
+            "app/dependencies.py": """\
+\"\"\"What endpoints depend on.\"\"\"
+
+from typing import Annotated
+
+from fastapi import Depends
+
+from app.db import Db
+from app.ports.order_details import OrderDetailsRepository
+from app.ports.unit_of_work import UnitOfWork
+from app.repositories.order_details import SqlOrderDetailsRepository
+from app.repositories.unit_of_work import SqlUnitOfWork
+
+
+async def get_order_details_repository(session: Db) -> OrderDetailsRepository:
+    return SqlOrderDetailsRepository(session)
+
+
+OrderDetailsRepositoryDep = Annotated[OrderDetailsRepository, Depends(get_order_details_repository)]
+
+
+async def get_unit_of_work(session: Db) -> UnitOfWork:
+    return SqlUnitOfWork(session)
+
+
+UnitOfWorkDep = Annotated[UnitOfWork, Depends(get_unit_of_work)]
+""",
+            "app/ports/__init__.py": "",
+            "app/ports/order_details.py": """\
+\"\"\"What the application asks of OrderDetails rows.\"\"\"
+
+from typing import Protocol
+
+
+class OrderDetailsRepository(Protocol):
+    \"\"\"Rows of OrderDetails, wherever they are kept.\"\"\"
+
+    async def delete_for_order(self, order_id: int) -> None: ...
+
+    async def delete_all(self) -> None: ...
+""",
+            "app/ports/unit_of_work.py": """\
+\"\"\"The transaction of a use case.\"\"\"
+
+from typing import Protocol
+
+
+class UnitOfWork(Protocol):
+    \"\"\"What a use case changes is kept as a whole, or not at all.\"\"\"
+
+    async def commit(self) -> None: ...
+
+    async def rollback(self) -> None: ...
+""",
+            "app/repositories/__init__.py": "",
+            "app/repositories/order_details.py": """\
+\"\"\"The statements on OrderDetails.\"\"\"
+
+from sqlalchemy import delete
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.models import OrderDetails
+
+
+class SqlOrderDetailsRepository:
+    \"\"\"Rows of OrderDetails in the database.\"\"\"
+
+    def __init__(self, session: AsyncSession) -> None:
+        self.session = session
+
+    async def delete_for_order(self, order_id: int) -> None:
+        statement = delete(OrderDetails).where(OrderDetails.order_id == order_id)
+        await self.session.execute(statement)
+
+    async def delete_all(self) -> None:
+        await self.session.execute(delete(OrderDetails))
+""",
+            "app/repositories/unit_of_work.py": """\
+\"\"\"The transaction of a use case.\"\"\"
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+
+class SqlUnitOfWork:
+    \"\"\"The transaction of a session.\"\"\"
+
+    def __init__(self, session: AsyncSession) -> None:
+        self.session = session
+
+    async def commit(self) -> None:
+        await self.session.commit()
+
+    async def rollback(self) -> None:
+        await self.session.rollback()
+""",
+            "app/routers/lines.py": """\
+from fastapi import APIRouter
+from sqlalchemy import delete
+
+from app.db import Db
+from app.dependencies import OrderDetailsRepositoryDep, UnitOfWorkDep
+from app.models import OrderDetails
+
+router = APIRouter()
+
+
+@router.delete("/orders/{order_id}/lines")
+async def clear(order_id: int, unit_of_work: UnitOfWorkDep, order_details: OrderDetailsRepositoryDep) -> None:
+    await order_details.delete_for_order(order_id)
+    await unit_of_work.commit()
+
+
+@router.delete("/lines")
+async def clear_all(unit_of_work: UnitOfWorkDep, order_details: OrderDetailsRepositoryDep) -> None:
+    await order_details.delete_all()
+    await unit_of_work.commit()
+
+
+@router.delete("/orders/{order_id}/first")
+async def count_gone(order_id: int, db: Db) -> int:
+    gone = await db.execute(delete(OrderDetails).where(OrderDetails.order_id < order_id))
+    return gone.rowcount
+""",
+        },
         target=Target(style="clean"),
     ),
 )

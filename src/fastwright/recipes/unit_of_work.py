@@ -1162,4 +1162,132 @@ class AuthorService:
         },
         stopped=("app/routers/authors.py:52",),
     ),
+    Case(
+        "repositories that may have no row to give back, and those that tests call",
+        {
+            "app/__init__.py": "",
+            "app/db.py": """\
+from typing import Annotated
+
+from fastapi import Depends
+from sqlmodel import Session
+
+
+def get_db() -> Session: ...
+
+
+Db = Annotated[Session, Depends(get_db)]
+""",
+            "app/main.py": """\
+from fastapi import FastAPI
+
+from app.routers import users
+
+app = FastAPI()
+app.include_router(users.router)
+""",
+            "app/models.py": """\
+from sqlmodel import Field, SQLModel
+
+
+class User(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = ""
+""",
+            "app/repositories/__init__.py": "",
+            "app/repositories/users.py": """\
+from sqlmodel import Session
+
+from app.models import User
+
+
+def rename(session: Session, user_id: int, name: str) -> User | None:
+    user = session.get(User, user_id)
+    if user is None:
+        return None
+    user.name = name
+    session.commit()
+    session.refresh(user)
+    return user
+
+
+def shorten(session: Session, user_id: int) -> User | None:
+    user = session.get(User, user_id)
+    if user is not None:
+        user.name = user.name[:20]
+        session.commit()
+        session.refresh(user)
+    return user
+
+
+def clear(session: Session, user: User) -> bool:
+    if not user.name:
+        return False
+    user.name = ""
+    session.commit()
+    return True
+
+
+def add(session: Session, user: User) -> User:
+    session.add(user)
+    session.commit()
+    session.refresh(user)
+    return user
+""",
+            "app/routers/__init__.py": "",
+            "app/routers/users.py": """\
+from fastapi import APIRouter, HTTPException
+
+from app.db import Db
+from app.models import User
+from app.repositories import users
+
+router = APIRouter()
+
+
+@router.put("/users/{user_id}")
+def rename(user_id: int, name: str, session: Db) -> User:
+    user = users.rename(session, user_id, name)
+    if user is None:
+        raise HTTPException(404)
+    return user
+
+
+@router.post("/users/{user_id}/shorten")
+def shorten(user_id: int, session: Db) -> User | None:
+    user = users.shorten(session, user_id)
+    return user
+
+
+@router.post("/users/{user_id}/clear")
+def clear(user_id: int, session: Db) -> bool:
+    user = session.get(User, user_id)
+    user.id = user_id
+    cleared = users.clear(session, user)
+    return cleared
+
+
+@router.post("/users")
+def add(user: User, session: Db) -> User:
+    user = users.add(session, user)
+    return user
+""",
+            "tests/__init__.py": "",
+            "tests/test_users.py": """\
+from app.models import User
+from app.repositories import users
+
+
+def test_renamed(session, client):
+    user = users.add(session, User(name="Ann"))
+    assert client.put(f"/users/{user.id}?name=Bea").json()["name"] == "Bea"
+""",
+        },
+        stopped=(
+            "app/repositories/users.py:9",
+            "app/repositories/users.py:20",
+            "app/routers/users.py:28",
+            "tests/test_users.py:6",
+        ),
+    ),
 )

@@ -46,7 +46,7 @@ def method_name(
             return f"list_for_{by[0].removesuffix('_id')}"
         return {"list": "search", "count": "count_matching"}.get(verb, "find")
     if not words or len(words) > _MOST:
-        plain = {"count": "count", "list": "list_all"}.get(verb)
+        plain = {"count": "count", "list": "list_all", "delete": "delete_all"}.get(verb)
         filters = bool(query is not None and query.filters)
         return f"{verb}_for_{execution.site.caller.name}" if filters or plain is None else plain
     fixed = "".join(f"_{word.text}" for word in words if word.kind == "is")
@@ -64,6 +64,8 @@ def _by(verb: str, columns: list[str]) -> str:
 
 def _verb(execution: Execution, taking: str | None) -> str:
     query = execution.query
+    if execution.kind == "write":
+        return "delete"
     if taking == "count" or (query is not None and query.aggregate):
         return "count"
     if taking == "first" and query is not None and query.ordered:

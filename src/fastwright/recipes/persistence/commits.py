@@ -50,9 +50,19 @@ class _Committing(msgspec.Struct, frozen=True, eq=False):
     """Whether what is behind needs what was written."""
 
     @property
+    def earlier(self) -> tuple[s.Return, ...]:
+        """What leaves it before it commits."""
+        return tuple(
+            node
+            for node in s.walk(*self.function.node.body)
+            if isinstance(node, s.Return) and node.start < self.commit.start
+        )
+
+    @property
     def is_conditional(self) -> bool:
         """Whether it commits in some cases only."""
-        return not any(statement is self.commit for statement in self.function.node.body)
+        body = self.function.node.body
+        return bool(self.earlier) or not any(statement is self.commit for statement in body)
 
     @property
     def waits(self) -> str:
@@ -220,6 +230,8 @@ def _refreshed(module: Module, statement: s.Stmt, session: str) -> str | None:
 
 def _proposal(app: App, found: _Committing) -> Proposal:
     function, module = found.function, found.function.module
+    if found.refresh is not None:
+        _check_refreshed(found)
     sites = _sites(app, function)
     edits: list[Edit] = []
     imports: list[Import] = []
@@ -248,6 +260,17 @@ def _proposal(app: App, found: _Committing) -> Proposal:
     return Proposal(title, tuple(dict.fromkeys(edits)), tuple(imports), places=(place,))
 
 
+def _check_refreshed(found: _Committing) -> None:
+    """Raise _Stays where callers may have no row to refresh."""
+    module = found.function.module
+    for leaving in found.earlier:
+        if not (isinstance(leaving.value, s.Name) and leaving.value.id == found.answer):
+            raise _Stays(module, leaving, "and gives back something else than it refreshes here")
+    for node in s.walk(*found.function.node.body):
+        if isinstance(node, s.If) and node.start < found.commit.start < node.end:
+            raise _Stays(module, found.commit, "and refreshes a row in some cases only")
+
+
 def _sites(app: App, function: Function) -> list[CallSite]:
     """Return every call of a function. Raises _Stays where one may be that is not seen."""
     found = [site for site in callers(app).get(id(function.node), []) if len(site.targets) == 1]
@@ -260,7 +283,8 @@ def _sites(app: App, function: Function) -> list[CallSite]:
     for module in app.modules.values():
         if function.name.encode() not in module.source:
             continue
-        if module.kind != "source" and not _knows(app, module, function):
+        is_method = function.owner is not None
+        if module.kind != "source" and is_method and not _knows(app, module, function):
             continue
         for node in module.walk():
             if not isinstance(node, (s.Name, s.Attribute)) or s.last_name(node) != function.name:
@@ -275,6 +299,8 @@ def _sites(app: App, function: Function) -> list[CallSite]:
                 if not is_local and isinstance(symbol, Function) and symbol.node is function.node:
                     raise _Stays(module, node, "and is named here otherwise than in a call")
             elif _may_be(app, module, node, function):
+                if not is_method:
+                    raise _Stays(module, node, "and is used here, outside of requests")
                 raise _Stays(module, node, "and may be meant here")
     if not found:
         raise _Stays(function.module, function.node, "and nobody calls it")
@@ -282,10 +308,10 @@ def _sites(app: App, function: Function) -> list[CallSite]:
 
 
 def _knows(app: App, module: Module, function: Function) -> bool:
-    """Whether a test imports what a function is part of."""
+    """Whether a test imports the class of a method."""
     return any(
         edge.imported == function.module.path
-        and (function.owner is None or function.owner.name in edge.names or not edge.names)
+        and (not edge.names or (function.owner is not None and function.owner.name in edge.names))
         for edge in app.imports.of(module.path)
     )
 

@@ -35,7 +35,7 @@ from fastwright.recipes.shared.takers import (
     uses,
     written,
 )
-from fastwright.recipes.shared.words import plural, snake
+from fastwright.recipes.shared.words import snake, together
 
 _KEEPERS = ("dependencies.py", "deps.py")
 _FOLDERS = frozenset({"repositories", "repository", "repos", "adapters", "persistence"})
@@ -143,7 +143,7 @@ def _called(cls: Class) -> str:
     """Return the plain name of a variable for it: ``products``, ``unit_of_work``."""
     if cls.name == UNIT:
         return snake(UNIT)
-    return plural(snake(cls.name.removesuffix("Repository")))
+    return together(cls.name.removesuffix("Repository"))
 
 
 def _variable(cls: Class, taker: Taker) -> str:

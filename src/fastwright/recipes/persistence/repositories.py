@@ -18,7 +18,7 @@ from fastwright.edit.names import bring, is_taken, module_level_imports
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.recipes.persistence.built import StaysError
-from fastwright.recipes.shared.words import plural, snake
+from fastwright.recipes.shared.words import snake, together
 
 UNIT = "UnitOfWork"
 """The class that stands for the transaction of a use case."""
@@ -45,7 +45,7 @@ def repository(app: App, function: Function, table: Table) -> Repository:
     """Return the repository of a table, for a function that uses it. Raises StaysError."""
     name = table.cls.name
     about, does = f"The statements on {name}.", f"Rows of {name} in the database."
-    return _class(app, function, f"{name}Repository", f"{plural(snake(name))}.py", (about, does))
+    return _class(app, function, f"{name}Repository", f"{together(name)}.py", (about, does))
 
 
 def unit_of_work(app: App, function: Function) -> Repository:

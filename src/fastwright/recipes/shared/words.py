@@ -18,3 +18,9 @@ def plural(word: str) -> str:
     if word.endswith("y") and word[-2:-1] not in "aeiou":
         return f"{word[:-1]}ies"
     return f"{word}es" if word.endswith(("s", "x", "ch", "sh")) else f"{word}s"
+
+
+def together(name: str) -> str:
+    """Return what rows of a class are called together, which a name may say already: ``order_details``."""
+    word = snake(name)
+    return word if re.search(r"\w{3}[bcdefgklmnprtw]s$", word) else plural(word)

@@ -59,6 +59,8 @@ _TAKING = frozenset(
 )  # fmt: skip
 _MAYBE = frozenset({"first", "one_or_none", "scalar_one_or_none", "get"})
 _ONE = frozenset({"one", "scalar_one"})
+_DATABASE = frozenset({"db", "database", "persistence"})
+"""What folders of the database are called."""
 _PLAIN = {"builtins.str": "str", "builtins.int": "int", "builtins.bool": "bool",
           "builtins.float": "float"}  # fmt: skip
 _IMPORTED = frozenset({"datetime.datetime", "datetime.date", "datetime.time", "datetime.timedelta",
@@ -137,8 +139,14 @@ def _askers(app: App) -> Iterator[Function]:
         is_service = layer is not None and (
             layer.name in {"service", "other"} or (layer.name == "repository" and layer.guessed)
         )
+        is_service = is_service and not _is_of_database(function.module.path)
         if id(function.node) in endpoints or (is_service and not _is_repository(function.owner)):
             yield function
+
+
+def _is_of_database(path: str) -> bool:
+    """Whether a file lies in the folder of the database: statements are at home there (`db/init.py`, `db/fixes/labels.py`)."""
+    return not _DATABASE.isdisjoint(path.split("/")[:-1])
 
 
 def _is_repository(cls: Class | None) -> bool:

@@ -948,6 +948,46 @@ async def text(slug: str, db: Db) -> str:
         },
     ),
     Case(
+        "statements in the folder of the database are where they belong",
+        {
+            "shop/db/models.py": """\
+from sqlmodel import Field, SQLModel
+
+
+class Order(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    note: str | None = None
+""",
+            "shop/db/fixes.py": """\
+from sqlmodel import Session, select
+
+from shop.db.models import Order
+
+
+def fill_notes(session: Session) -> None:
+    for order in session.exec(select(Order)).all():
+        order.note = order.note or ""
+    session.commit()
+""",
+            "main.py": """\
+from fastapi import Depends, FastAPI
+from sqlmodel import Session
+
+from shop.db.fixes import fill_notes
+
+app = FastAPI()
+
+
+def get_session() -> Session: ...
+
+
+@app.post("/restore")
+def restore(session: Session = Depends(get_session)) -> None:
+    fill_notes(session)
+""",
+        },
+    ),
+    Case(
         "a table in the same file",
         {
             "main.py": """\

@@ -51,7 +51,7 @@ class _Job(msgspec.Struct, frozen=True):
     kind: str
 
 
-class _Read(msgspec.Struct, frozen=True):
+class Read(msgspec.Struct, frozen=True):
     """What reading one file gave."""
 
     path: str
@@ -61,6 +61,9 @@ class _Read(msgspec.Struct, frozen=True):
     problem: str | None
     read_ns: int
 
+
+Reads: TypeAlias = "dict[tuple[str, bytes], Read]"
+"""What was read in this process, by path and digest: of one tree after the other, few files differ."""
 
 _EMPTY = Header([], [], [], [], [], [], [])
 _KEPT = msgspec.msgpack.Decoder(Kept)
@@ -105,11 +108,13 @@ def load(
     inspect: Inspect | None = None,
     jobs: int | None = None,
     sources: dict[str, bytes] | None = None,
+    reads: Reads | None = None,
 ) -> Loaded:
     """Read the project and link it.
 
     ``sources`` gives the content of files that should be taken instead of what is on the disk
     (an editor's buffer). ``jobs`` is the number of processes; None means as many as cores.
+    What is in ``reads`` is not read again; what is read goes there.
     """
     cache = cache or Cache.none()
     known = cache.known()
@@ -122,7 +127,8 @@ def load(
             current[file.path] = entry
         else:
             stale.append(file)
-    fresh: dict[str, _Read] = {}
+    reads = {} if reads is None else reads
+    fresh: dict[str, Read] = {}
     problems = list(project.problems)
     unchanged: list[Entry] = []
     stale_jobs = []
@@ -132,10 +138,12 @@ def load(
             current[file.path] = entry
             if (facts := cache.facts(file.path, entry.digest)) is not None:
                 unchanged.append(Entry(file, time.time_ns(), entry.digest, entry.header, facts))
+        elif (read_before := _remembered(project.root, file, given, reads)) is not None:
+            fresh[file.path] = read_before
         else:
             stale_jobs.append(file)
     for result in _read_all(project, stale_jobs, inspect, jobs, given):
-        fresh[result.path] = result
+        fresh[result.path] = reads[(result.path, result.digest)] = result
     edited = _edited(cache, known, fresh)
     modules, notes, unread = _modules(project, cache, current, fresh, given)
     problems += unread
@@ -154,7 +162,18 @@ _FEW = 20
 """More edited files than that are looked at as new ones."""
 
 
-def _edited(cache: Cache, known: dict[str, Known], fresh: dict[str, _Read]) -> tuple[Edited, ...]:
+def _remembered(root: Path, file: SourceFile, given: dict[str, bytes], reads: Reads) -> Read | None:
+    """Return what reading a file gave before, where it is the same."""
+    if not reads:
+        return None
+    try:
+        data = given[file.path] if file.path in given else _bytes(str(root / file.path))
+    except OSError:
+        return None
+    return reads.get((file.path, _digest(data)))
+
+
+def _edited(cache: Cache, known: dict[str, Known], fresh: dict[str, Read]) -> tuple[Edited, ...]:
     """Return what few files were before, as far as the cache still knows."""
     if len(fresh) > _FEW:
         return ()
@@ -207,7 +226,7 @@ def _read_all(
     inspect: Inspect | None,
     jobs: int | None,
     given: dict[str, bytes],
-) -> Iterator[_Read]:
+) -> Iterator[Read]:
     work = [
         _Job(f.path, str(project.root / f.path), project.index.name(f.path), f.kind) for f in files
     ]
@@ -240,29 +259,29 @@ def _chunks(work: list[_Job], sizes: dict[str, int]) -> list[list[_Job]]:
     return chunks
 
 
-def _read_chunk(work: list[_Job]) -> list[_Read]:
+def _read_chunk(work: list[_Job]) -> list[Read]:
     return [_read_one(job, None) for job in work]
 
 
-def _read_one(job: _Job, given: bytes | None) -> _Read:
+def _read_one(job: _Job, given: bytes | None) -> Read:
     read_ns = time.time_ns()
     try:
         data = given if given is not None else _bytes(job.absolute)
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
-        return _Read(job.path, b"", b"", b"", reason, read_ns)
+        return Read(job.path, b"", b"", b"", reason, read_ns)
     digest = _digest(data)
     source = to_utf8(data)
     if isinstance(source, Unreadable):
         kept = _ENCODE(Kept(_EMPTY, b"", source.reason))
-        return _Read(job.path, digest, kept, b"", None, read_ns)
+        return Read(job.path, digest, kept, b"", None, read_ns)
     header, facts = read(source)
     encoded = encode(facts)
     notes = b""
     if _inspect is not None:
         module = Module(job.path, job.name, job.kind, header, lambda: facts, lambda: source)
         notes = _inspect(module, _versions)
-    return _Read(job.path, digest, _ENCODE(Kept(header, notes)), encoded, None, read_ns)
+    return Read(job.path, digest, _ENCODE(Kept(header, notes)), encoded, None, read_ns)
 
 
 def _bytes(path: str) -> bytes:
@@ -277,7 +296,7 @@ def _modules(
     project: Project,
     cache: Cache,
     current: dict[str, Known],
-    fresh: dict[str, _Read],
+    fresh: dict[str, Read],
     given: dict[str, bytes],
 ) -> tuple[dict[str, Module], dict[str, bytes], list[Problem]]:
     modules: dict[str, Module] = {}
@@ -303,7 +322,7 @@ def _modules(
 
 
 def _loader(
-    project: Project, cache: Cache, file: SourceFile, entry: Known | None, result: _Read | None
+    project: Project, cache: Cache, file: SourceFile, entry: Known | None, result: Read | None
 ) -> Callable[[], Facts]:
     """Return how the facts of a file are had: just read, from the cache, or read once more."""
 
@@ -374,7 +393,7 @@ def _store(
     cache: Cache,
     project: Project,
     known: dict[str, Known],
-    fresh: dict[str, _Read],
+    fresh: dict[str, Read],
     unchanged: Iterable[Entry],
     given: dict[str, bytes],
 ) -> None:

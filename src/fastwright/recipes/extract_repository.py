@@ -59,6 +59,8 @@ _TAKING = frozenset(
 )  # fmt: skip
 _MAYBE = frozenset({"first", "one_or_none", "scalar_one_or_none", "get"})
 _ONE = frozenset({"one", "scalar_one"})
+_DATABASE = frozenset({"db", "database", "persistence"})
+"""What folders of the database are called."""
 _PLAIN = {"builtins.str": "str", "builtins.int": "int", "builtins.bool": "bool",
           "builtins.float": "float"}  # fmt: skip
 _IMPORTED = frozenset({"datetime.datetime", "datetime.date", "datetime.time", "datetime.timedelta",
@@ -141,8 +143,14 @@ def _askers(app: App) -> Iterator[Function]:
         is_service = layer is not None and (
             layer.name in {"service", "other"} or (layer.name == "repository" and layer.guessed)
         )
+        is_service = is_service and not _is_of_database(function.module.path)
         if id(function.node) in endpoints or (is_service and not _is_repository(function.owner)):
             yield function
+
+
+def _is_of_database(path: str) -> bool:
+    """Whether a file lies in the folder of the database: statements are at home there (`db/init.py`, `db/fixes/labels.py`)."""
+    return not _DATABASE.isdisjoint(path.split("/")[:-1])
 
 
 def _is_repository(cls: Class | None) -> bool:
@@ -961,6 +969,46 @@ async def read(slug: str, db: Db) -> str:
 @router.get("/texts/{slug}")
 async def text(slug: str, db: Db) -> str:
     return (await PostRepository(db).get_by_slug_for_text(slug)).slug
+""",
+        },
+    ),
+    Case(
+        "statements in the folder of the database are where they belong",
+        {
+            "shop/db/models.py": """\
+from sqlmodel import Field, SQLModel
+
+
+class Order(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    note: str | None = None
+""",
+            "shop/db/fixes.py": """\
+from sqlmodel import Session, select
+
+from shop.db.models import Order
+
+
+def fill_notes(session: Session) -> None:
+    for order in session.exec(select(Order)).all():
+        order.note = order.note or ""
+    session.commit()
+""",
+            "main.py": """\
+from fastapi import Depends, FastAPI
+from sqlmodel import Session
+
+from shop.db.fixes import fill_notes
+
+app = FastAPI()
+
+
+def get_session() -> Session: ...
+
+
+@app.post("/restore")
+def restore(session: Session = Depends(get_session)) -> None:
+    fill_notes(session)
 """,
         },
     ),

@@ -620,7 +620,8 @@ class _Extraction:
 
     def _schemas(self) -> str:
         folder, name = dirname(self._module.path), basename(self._module.path)
-        folder = folder if self._beside is None else self._beside
+        if self._beside is not None and self._holds_routers(folder):
+            folder = self._beside
         if join(folder, "schemas", "__init__.py") in self._app.modules:
             return join(folder, "schemas", name)
         return join(folder, "schemas.py")
@@ -705,7 +706,7 @@ class _Extraction:
         """The folder beside whose routers services have one, where a file is among routers: `app` for `app/api/v1/routes`."""
         folder = dirname(self._module.path)
         if not self._holds_routers(folder):
-            return None
+            return self._beside_domains
         folder = dirname(folder)
         while (
             self._is_of_routers(folder)
@@ -713,6 +714,16 @@ class _Extraction:
         ):
             folder = dirname(folder)
         return folder
+
+    @property
+    def _beside_domains(self) -> str | None:
+        """The folder whose routers are in folders of their domains, and whose services are there: `app` for `app/routes/auth/auth.py`."""
+        folder = dirname(self._module.path)
+        if self._stem is None or not self._stem.startswith(basename(folder)):
+            return None  # `users/crud.py`: beside the routers, nobody knew what that is about
+        above = dirname(folder)
+        there = join(dirname(above), "services", "__init__.py") in self._app.modules
+        return dirname(above) if basename(above) in ROUTERS and there else None
 
     def _is_of_routers(self, folder: str) -> bool:
         """``api``, and ``v1`` where it is the only one."""
@@ -2427,6 +2438,69 @@ def create_review(data: OrderIn, session: Session) -> Order:
     session.add(review)
     session.commit()
     return review
+""",
+        },
+    ),
+    Case(
+        "a domain's own folder among routers: its service is where the others are",
+        {
+            **_SHOP,
+            "shop/main.py": """\
+from fastapi import FastAPI
+
+from shop.routes.orders import orders
+
+app = FastAPI()
+app.include_router(orders.router)
+""",
+            "shop/services/__init__.py": "",
+            "shop/routes/__init__.py": "",
+            "shop/routes/orders/__init__.py": "",
+            "shop/routes/orders/orders.py": """\
+from fastapi import APIRouter
+
+from shop.dependencies import SessionDep
+from shop.models import Order, OrderIn
+
+router = APIRouter()
+
+
+@router.post("/orders")
+def create_order(data: OrderIn, session: SessionDep) -> Order:
+    order = Order(note=data.note)
+    session.add(order)
+    session.commit()
+    return order
+""",
+        },
+        {
+            "shop/routes/orders/orders.py": """\
+from fastapi import APIRouter
+
+from shop.dependencies import SessionDep
+from shop.models import Order, OrderIn
+from shop.services import orders as orders_service
+
+router = APIRouter()
+
+
+@router.post("/orders")
+def create_order(data: OrderIn, session: SessionDep) -> Order:
+    return orders_service.create_order(data, session)
+""",
+            "shop/services/orders.py": """\
+\"\"\"The business of orders.\"\"\"
+
+from sqlmodel import Session
+
+from shop.models import Order, OrderIn
+
+
+def create_order(data: OrderIn, session: Session) -> Order:
+    order = Order(note=data.note)
+    session.add(order)
+    session.commit()
+    return order
 """,
         },
     ),

@@ -1395,11 +1395,12 @@ async def commit() -> None:
         {
             "main.py": """\
 import json
+import shutil
 import smtplib
 from email.message import EmailMessage
 from pathlib import Path
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, UploadFile
 from PIL import Image
 
 app = FastAPI()
@@ -1444,6 +1445,25 @@ async def picture(request: Request) -> int:
     return size
 
 
+@app.post("/covers")
+async def cover(request: Request, image: UploadFile | None = None) -> int:
+    if image is not None:
+        with Path("/covers", "1").open("wb") as file:
+            shutil.copyfileobj(image.file, file)
+    return len([part async for part in request.stream()])
+
+
+@app.post("/albums")
+async def album(request: Request, images: list[UploadFile]) -> int:
+    places: list[Path] = []
+    for image in images:
+        with Path("/albums", image.filename).open("wb") as file:
+            shutil.copyfileobj(image.file, file)
+        places.append(Path("/albums", image.filename))
+    size = len([part async for part in request.stream()])
+    return size + len(places)
+
+
 @app.post("/lines")
 async def lines(request: Request) -> int:
     with open("/tmp/lines", "wb") as file:
@@ -1455,12 +1475,13 @@ async def lines(request: Request) -> int:
         {
             "main.py": """\
 import json
+import shutil
 import smtplib
 from email.message import EmailMessage
 from pathlib import Path
 
 import anyio
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, UploadFile
 from PIL import Image
 from fastapi.concurrency import run_in_threadpool
 
@@ -1517,6 +1538,33 @@ async def picture(request: Request) -> int:
     return size
 
 
+def _write_file(image: UploadFile) -> None:
+    with Path("/covers", "1").open("wb") as file:
+        shutil.copyfileobj(image.file, file)
+
+
+@app.post("/covers")
+async def cover(request: Request, image: UploadFile | None = None) -> int:
+    if image is not None:
+        await run_in_threadpool(_write_file, image)
+    return len([part async for part in request.stream()])
+
+
+def _write_files(images: list[UploadFile], places: list[Path]) -> None:
+    for image in images:
+        with Path("/albums", image.filename).open("wb") as file:
+            shutil.copyfileobj(image.file, file)
+        places.append(Path("/albums", image.filename))
+
+
+@app.post("/albums")
+async def album(request: Request, images: list[UploadFile]) -> int:
+    places: list[Path] = []
+    await run_in_threadpool(_write_files, images, places)
+    size = len([part async for part in request.stream()])
+    return size + len(places)
+
+
 @app.post("/lines")
 async def lines(request: Request) -> int:
     with open("/tmp/lines", "wb") as file:
@@ -1525,7 +1573,7 @@ async def lines(request: Request) -> int:
     return 1
 """,
         },
-        stopped=("main.py:66",),
+        stopped=("main.py:94",),
     ),
     Case(
         "requests to others: the asynchronous client of httpx, where the project has it",

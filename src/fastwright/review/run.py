@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from fastwright.app.load import Loaded, load
+from fastwright.app.load import Loaded, Reads, load
 from fastwright.app.model import App
 from fastwright.edit.fix import Fix
 from fastwright.project.cache import FOLDER, Cache
@@ -165,10 +165,11 @@ def load_project(
     options: Options,
     given: Mapping[str, bytes] | None = None,
     folder: Path | None = None,
+    reads: Reads | None = None,
 ) -> Loaded:
     """Return the linked application of a project, from the cache as far as it holds.
 
-    ``folder`` is where the cache is, by default where the configuration says.
+    ``folder`` is where the cache is, by default where the configuration says; ``reads`` holds what was read before.
     """
     where = folder or cache_folder(project)
     key = module_rules.cache_key(project.versions)
@@ -178,6 +179,7 @@ def load_project(
         inspect=module_rules.inspect,
         jobs=options.jobs or project.config.jobs,
         sources=dict(given or {}),
+        reads=reads,
     )
 
 
@@ -204,13 +206,14 @@ def find(
     sources: Sources,
     given: Mapping[str, bytes],
     cache: Path | None = None,
+    reads: Reads | None = None,
 ) -> Found:
     """Return what the selected rules say of the files that were asked about.
 
     ``given`` is read in place of what is on the disk; ``cache`` is where the cache is, by default where
-    the configuration says.
+    the configuration says; ``reads`` holds what was read before.
     """
-    loaded = load_project(project, options, given, cache)
+    loaded = load_project(project, options, given, cache, reads)
     app = loaded.app
     chosen = _choose(project, options, app.modules)
     jobs = options.jobs or project.config.jobs or os.cpu_count() or 1

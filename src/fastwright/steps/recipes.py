@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import msgspec
 
 from fastwright.edit.apply import apply
@@ -16,12 +18,16 @@ from fastwright.steps.verify import Verdict, verify
 
 _MOST = 10_000
 """Steps of one recipe; one that goes on for longer does not end."""
+_COLLECTED = 10
+"""Every how many steps the memory of applications that are gone is freed: nothing else does it in a run."""
 
 
 def refactor(tree: Tree, registered: RegisteredRecipe, target: Target) -> Steps:
     """Make the changes that a recipe proposes, one by one; the application is read again after each."""
     refused: set[str] = set()
-    for _ in range(_MOST):
+    for number in range(_MOST):
+        if number % _COLLECTED == _COLLECTED - 1:
+            gc.collect()
         made = False
         stopped: list[Left] = []
         for planned in registered.recipe.plan(tree.app, target):

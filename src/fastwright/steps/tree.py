@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from fastwright.app.load import Reads
 from fastwright.app.model import App
 from fastwright.edit.encoding import as_written
 from fastwright.edit.transaction import Change
@@ -17,6 +18,7 @@ from fastwright.project.errors import FastwrightError
 from fastwright.project.files import SourceFile, kind_of
 from fastwright.read.reader import Unreadable, to_utf8
 from fastwright.review.run import Found, Options, cache_folder, find, load_project, sources_of
+from fastwright.rules.architecture import import_cycle
 from fastwright.steps.step import Done, Left
 from fastwright.steps.style import in_style
 from fastwright.verify.model import Contract, contract
@@ -31,12 +33,14 @@ class Tree:
         given: Mapping[str, bytes],
         options: Options,
         gone: frozenset[str] = frozenset(),
+        reads: Reads | None = None,
     ) -> None:
         self.project = project
         self.given = dict(given)
         """What takes the place of what is on the disk, by path."""
         self._options = options
         self._gone = gone
+        self._reads = {} if reads is None else reads
 
     @classmethod
     def open(cls, path: Path, options: Options) -> Tree:
@@ -51,7 +55,7 @@ class Tree:
     @cached_property
     def app(self) -> App:
         """The linked application."""
-        return load_project(self.project, self._options, self.given).app
+        return load_project(self.project, self._options, self.given, reads=self._reads).app
 
     @cached_property
     def contract(self) -> Contract:
@@ -64,6 +68,11 @@ class Tree:
         return frozenset(path for path, module in self.app.modules.items() if module.header.broken)
 
     @cached_property
+    def cycles(self) -> frozenset[str]:
+        """The groups of modules that import each other, in words."""
+        return frozenset(hit.message for hit in import_cycle.check(self.app))
+
+    @cached_property
     def packages(self) -> frozenset[str]:
         """The names of the project's own top-level packages and modules."""
         names = (self.project.index.name(file.path) for file in self.project.files)
@@ -72,7 +81,8 @@ class Tree:
     def find(self, select: tuple[str, ...] | None, ignore: tuple[str, ...] = ()) -> Found:
         """Return what some rules say."""
         sources = sources_of(self.project, self.given)
-        return find(self.project, self._options.choosing(select, ignore), sources, self.given)
+        options = self._options.choosing(select, ignore)
+        return find(self.project, options, sources, self.given, reads=self._reads)
 
     def raw(self, file: str) -> bytes | None:
         """Return a file's bytes, None where there is no such file."""
@@ -118,7 +128,7 @@ class Tree:
         if gone or any(change.before is None for change in made):
             project = with_files(project, contents, gone)
         left = (self._gone | gone) - set(contents)
-        return Tree(project, {**given, **contents}, self._options, left)
+        return Tree(project, {**given, **contents}, self._options, left, self._reads)
 
 
 Steps: TypeAlias = "Generator[tuple[Tree, Done] | Left, bool | None, Tree]"

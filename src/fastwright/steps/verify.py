@@ -25,7 +25,7 @@ def verify(step: Step, before: Tree, after: Tree) -> Verdict:
     broken = sorted(after.broken - before.broken)
     if broken:
         return Verdict(f"{broken[0]} would not be Python any more")
-    ring = sorted(cycles(after) - cycles(before)) if _imports_more(step, before, after) else ()
+    ring = sorted(after.cycles - before.cycles) if _imports_more(step, before, after) else ()
     if ring:
         return Verdict(f"modules would import each other: {ring[0]}")
     changed = [difference.told() for difference in differences(before.contract, after.contract)]
@@ -33,11 +33,6 @@ def verify(step: Step, before: Tree, after: Tree) -> Verdict:
         more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
         return Verdict(f"the contract would change: {'; '.join(changed[:_NAMED])}{more}")
     return Verdict(None, tuple(changed))
-
-
-def cycles(tree: Tree) -> set[str]:
-    """Return the groups of modules that import each other, in words."""
-    return {finding.message for finding in tree.find(("import-cycle",)).findings}
 
 
 def _imports_more(step: Step, before: Tree, after: Tree) -> bool:

@@ -29,7 +29,7 @@ CLASSES = {
     415: ("UnsupportedTypeError", "It is of a kind that is not taken."),
     416: ("OutOfRangeError", "There is no such part of it."),
     422: ("InvalidValueError", "A value is not what it has to be."),
-    423: ("LockedError", "Somebody else is at it."),
+    423: ("LockedError", "It is locked."),
     424: ("DependencyFailedError", "What it depends on failed."),
     429: ("TooManyRequestsError", "It was asked for too often."),
     500: ("InternalError", "Something went wrong inside."),

@@ -548,7 +548,8 @@ def _name(app: App, region: _Region, results: list[str]) -> str:
     if externals and all(name.startswith(_MAIL) for name in externals):
         return "_send_mail"
     if externals and all(name in _OPENING for name in externals):
-        return f"_read_{what}" if results else "_write_file"
+        several = isinstance(region.statements[0], s.For)
+        return f"_read_{what}" if results else "_write_files" if several else "_write_file"
     return f"_{stem}_sync"
 
 
@@ -576,9 +577,48 @@ def _annotation(app: App, region: _Region, name: str) -> tuple[str, list[Import]
             (n for n in s.walk(*region.statements) if isinstance(n, s.Name) and n.id == name), None
         )
         kind = app.types.of(used, Where(module, function)) if used is not None else UNKNOWN
+    if annotation is None and parameter is None:
+        annotation = _declared(app, function, name)
     if annotation is not None and not _is_alias(app, annotation, region):
-        return text(module, annotation), []
+        return text(module, _narrowed(region, name, annotation)), []
     return _written(app, module, kind)
+
+
+def _declared(app: App, function: Function, name: str) -> s.Expr | None:
+    """Return the annotation of ``found: list[Path] = []``, where names of the file are all that it reads."""
+    for node, _ in app.calls.of_kind(function, s.AnnAssign):
+        if isinstance(node.target, s.Name) and node.target.id == name:
+            own = app.types.locals.of(function)
+            read = (each for each in s.walk(node.annotation) if isinstance(each, s.Name))
+            return None if any(each.id in own for each in read) else node.annotation
+    return None
+
+
+def _narrowed(region: _Region, name: str, annotation: s.Expr) -> s.Expr:
+    """Return ``UploadFile`` of ``UploadFile | None``, where the statements stand in ``if image:``."""
+    if not isinstance(annotation, s.BinOp) or not _is_none(annotation.right):
+        return annotation
+    first = region.statements[0]
+    for node in s.walk_scope(*region.function.node.body):
+        for branch in node.branches if isinstance(node, s.If) else ():
+            inside = any(each.start <= first.start < each.end for each in branch.body)
+            before = [each for each in branch.body if each.start < first.start]
+            if inside and _is_there(branch.test, name) and name not in _bound(before):
+                return annotation.left
+    return annotation
+
+
+def _is_there(test: s.Expr, name: str) -> bool:
+    """Whether a test holds only where a name stands for something: ``image``, ``image is not None``."""
+    if isinstance(test, s.BoolOp) and test.op == "and":
+        return any(_is_there(each, name) for each in test.values)
+    if isinstance(test, s.Compare) and test.ops == ["is not"] and _is_none(test.comparators[0]):
+        test = test.left
+    return isinstance(test, s.Name) and test.id == name
+
+
+def _is_none(node: s.Expr) -> bool:
+    return isinstance(node, s.Constant) and node.kind == "none"
 
 
 def _returned(app: App, region: _Region, results: list[str]) -> tuple[str, list[Import]]:
@@ -619,6 +659,8 @@ def _written(app: App, module: Module, kind: Type) -> tuple[str, list[Import]]:
     for local in module_level_imports(module):
         symbol = app.linker.name(local, module)
         if isinstance(symbol, External) and symbol.name == kind.cls:
+            return local, []
+        if isinstance(symbol, Class) and isinstance(kind.cls, Class) and symbol.id == kind.cls.id:
             return local, []
     brought = bring(module, origin, last) if origin and last.isidentifier() else None
     return (brought.name, list(brought.imports)) if brought is not None else ("", [])

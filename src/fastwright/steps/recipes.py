@@ -6,6 +6,8 @@ import msgspec
 
 from fastwright.edit.apply import apply
 from fastwright.edit.fix import Applicability, Fix
+from fastwright.edit.imports import relative_imports
+from fastwright.edit.relative import relative_packages
 from fastwright.edit.transaction import Change
 from fastwright.project.errors import FastwrightError
 from fastwright.recipes.recipe import Proposal, Stopped, Target
@@ -76,6 +78,10 @@ def _changes(tree: Tree, proposal: Proposal) -> tuple[Change, ...]:
         sources[path] = source.encode()
     changed = {path: text.encode() for path, text in proposal.new.items()}
     own = tree.packages | {path.partition("/")[0].removesuffix(".py") for path in proposal.new}
-    changed |= apply(sources, (fix,), own).changed
+    relative = relative_packages(tree.app, sources, own)
+    changed |= apply(sources, (fix,), own, relative).changed
+    for path in proposal.new:
+        if path in relative:
+            changed[path] = relative_imports(changed[path], relative[path], own)
     gone = tuple(Change(path, tree.raw(path), None) for path in proposal.gone)
     return (*tree.changes(changed), *gone)

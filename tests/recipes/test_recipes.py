@@ -10,6 +10,8 @@ from fastwright.app.memory import app_from
 from fastwright.app.model import App
 from fastwright.edit.apply import apply
 from fastwright.edit.fix import Fix
+from fastwright.edit.imports import relative_imports
+from fastwright.edit.relative import relative_packages
 from fastwright.recipes.recipe import Case, Proposal, Stopped
 from fastwright.recipes.registry import RegisteredRecipe, recipes
 from fastwright.rules.registry import rules
@@ -34,9 +36,12 @@ def made(files: Mapping[str, str], app: App, proposal: Proposal) -> dict[str, st
     sources = {path: text.encode() for path, text in found.items()}
     fix = Fix("safe", proposal.edits, proposal.imports)
     own = packages(app) | {path.partition("/")[0].removesuffix(".py") for path in proposal.new}
-    applied = apply(sources, (fix,), own)
+    relative = relative_packages(app, sources, own)
+    applied = apply(sources, (fix,), own, relative)
     assert not applied.left
     found |= {path: source.decode() for path, source in applied.changed.items()}
+    for path in set(proposal.new) & set(relative):
+        found[path] = relative_imports(found[path].encode(), relative[path], own).decode()
     return {path: text for path, text in found.items() if path not in proposal.gone}
 
 

@@ -20,11 +20,17 @@ class Applied(msgspec.Struct, frozen=True):
     """Fixes that another one stood in the way of: they may be possible in a second run."""
 
 
-def apply(sources: Mapping[str, bytes], fixes: Iterable[Fix], own: Collection[str] = ()) -> Applied:
+def apply(
+    sources: Mapping[str, bytes],
+    fixes: Iterable[Fix],
+    own: Collection[str] = (),
+    relative: Mapping[str, str] = {},
+) -> Applied:
     """Return sources with fixes made, in the order given; one that overlaps an earlier one is left.
 
     ``sources`` holds, by path, every file that an edit names. ``own`` are the names of the project's
-    top-level packages, for the order of imports.
+    top-level packages, for the order of imports; ``relative`` the package of each file that imports
+    its neighbours relatively.
     """
     taken: dict[str, dict[Edit, None]] = {}
     made: list[Fix] = []
@@ -40,7 +46,9 @@ def apply(sources: Mapping[str, bytes], fixes: Iterable[Fix], own: Collection[st
     changed = {}
     for file in sorted(files):
         wanted = [needed for fix in made for needed in fix.imports if needed.file == file]
-        after = add_imports(edited(sources[file], taken.get(file, ())), wanted, own)
+        after = add_imports(
+            edited(sources[file], taken.get(file, ())), wanted, own, relative.get(file)
+        )
         is_module = file.endswith(".py") and not file.endswith("__init__.py")
         if is_module:  # in a package's, importing is offering
             after = prune_imports(sources[file], after)

@@ -8,6 +8,8 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterable
 from typing import TypeAlias
 
+import msgspec
+
 from fastwright.edit import source as at
 from fastwright.edit.fix import Import
 from fastwright.read import syntax as s
@@ -20,15 +22,47 @@ _PROSE = re.compile(r"\w\s+(?!(?:and|or|if|else|in|is)\b)\w")
 """Two words side by side, as no annotation in a string has them."""
 
 
-def add_imports(source: bytes, wanted: Iterable[Import], own: Collection[str]) -> bytes:
+def add_imports(
+    source: bytes, wanted: Iterable[Import], own: Collection[str], package: str | None = None
+) -> bytes:
     """Return a source with the imports that it needs, each where such imports stand.
 
     ``own`` are the names of the project's own top-level packages: their imports come last.
+    ``package`` is that of a file which imports its neighbours relatively; None where it does not.
     """
-    for needed in sorted(set(wanted), key=lambda one: (one.module, one.name or "")):
+    for each in sorted(set(wanted), key=lambda one: (one.module, one.name or "")):
+        needed = each
+        if package is not None and each.name is not None:
+            needed = msgspec.structs.replace(each, module=relative(each.module, package))
         header, facts = read(source)
         source = _with(source, _at_module_level(header, facts), facts, needed, own)
     return source
+
+
+def relative(module: str, package: str) -> str:
+    """Return a module as files of a package import it: ``..schemas.user``; as it is where they share nothing."""
+    parts, own = module.split("."), package.split(".")
+    shared = 0
+    while shared < min(len(parts), len(own)) and parts[shared] == own[shared]:
+        shared += 1
+    if shared == 0:
+        return module
+    return "." * (len(own) - shared + 1) + ".".join(parts[shared:])
+
+
+def relative_imports(source: bytes, package: str, own: Collection[str]) -> bytes:
+    """Return a new file of a package with its imports of the same project relative, in order."""
+    header, facts = read(source)
+    wanted: list[Import] = []
+    for statement in reversed(_at_module_level(header, facts)):
+        if not isinstance(statement, s.ImportFrom) or statement.level:
+            continue
+        written = relative(statement.module, package)
+        if written != statement.module:
+            wanted += [Import("", written, alias.name, alias.asname) for alias in statement.names]
+            end = at.next_line(source, statement.end - 1)
+            source = source[: at.line_start(source, statement.start)] + source[end:]
+    return add_imports(source, wanted, own)
 
 
 def prune_imports(before: bytes, after: bytes) -> bytes:
@@ -142,10 +176,14 @@ def _with(
     return source[:offset] + text.encode() + source[offset:]
 
 
+def _written(statement: s.ImportFrom) -> str:
+    return "." * statement.level + statement.module
+
+
 def _has(statement: Statement, needed: Import) -> bool:
     """Whether a statement imports it already, under that name."""
     if isinstance(statement, s.ImportFrom):
-        wanted, origin = needed.name, statement.module if statement.level == 0 else None
+        wanted, origin = needed.name, _written(statement)
     else:
         wanted, origin = needed.module, None if needed.name else needed.module
     return origin == needed.module and any(
@@ -156,8 +194,7 @@ def _has(statement: Statement, needed: Import) -> bool:
 def _takes(statement: Statement, needed: Import) -> bool:
     return (
         isinstance(statement, s.ImportFrom)
-        and statement.level == 0
-        and statement.module == needed.module
+        and _written(statement) == needed.module
         and statement.names[0].name != "*"
     )
 
@@ -200,6 +237,8 @@ def _behind_docstring(source: bytes, facts: Facts) -> int:
 def _key(module: str, own: Collection[str], *, is_from: bool) -> tuple[int, bool, str]:
     """Return where an import stands: its section, plain imports first, by module."""
     top = module.partition(".")[0]
+    if not top:  # relative: those from further up first
+        return 4, is_from, module
     if top == "__future__":
         return 0, is_from, module
     if top in sys.stdlib_module_names:
@@ -211,10 +250,7 @@ def _statement_key(statement: Statement, own: Collection[str]) -> tuple[int, boo
     """Return where an import stands, and the first name that it brings."""
     if isinstance(statement, s.Import):
         return (*_key(statement.names[0].name, own, is_from=False), "")
-    first = statement.names[0].name
-    if statement.level:
-        return 4, True, statement.module, first
-    return (*_key(statement.module, own, is_from=True), first)
+    return (*_key(_written(statement), own, is_from=True), statement.names[0].name)
 
 
 def _name_key(name: str) -> tuple[int, str, str]:

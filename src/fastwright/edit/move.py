@@ -17,7 +17,7 @@ from fastwright.edit import source as at
 from fastwright.edit.apply import edited
 from fastwright.edit.builders import behind_imports, first_byte
 from fastwright.edit.fix import Edit, Import
-from fastwright.edit.imports import add_imports
+from fastwright.edit.imports import add_imports, relative
 from fastwright.edit.names import bring, is_taken, module_level_imports
 from fastwright.edit.reads import Read, binds, reads, rebinds
 from fastwright.read import syntax as s
@@ -460,7 +460,8 @@ class Move:
         own = f"from {'.' * statement.level}{statement.module} import"
         lines = []
         for home, aliases in sorted(homes.items()):
-            head = f"from {home} import" if home else own
+            there = relative(home, module.package) if statement.level else home
+            head = f"from {there} import" if home else own
             lines.append(_import_line(head, aliases, indentation))
         rest = module.source[statement.end : at.next_line(module.source, statement.end)].decode()
         noqa = rest.rstrip() if "# noqa" in rest else ""  # each of the lines is what it was for

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from fastwright.edit.fix import Import
+from fastwright.edit.reads import binds, reads, rebinds
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 
@@ -24,6 +25,9 @@ def bring(module: Module, origin: str, name: str | None = None) -> Brought | Non
     """
     wanted = f"{origin}.{name}" if name else origin
     bound = module_level_imports(module)
+    if origin == "builtins" and name is not None:
+        is_bound = any(name in binds(statement) for statement in module.facts.body)
+        return None if is_bound else Brought(name, ())
     for local, stands_for in bound.items():
         if stands_for == wanted:
             return Brought(local, ())
@@ -68,6 +72,16 @@ def module_level_imports(module: Module) -> dict[str, str]:
 def is_taken(module: Module, name: str) -> bool:
     """Whether a name means something somewhere in a file."""
     return name.encode() in module.source and name in _names_in(module)
+
+
+def is_of_file(module: Module, name: str) -> bool:
+    """Whether a file binds a name at its top, or reads it from there: what functions call their own does not count."""
+    return name.encode() in module.source and any(
+        name in binds(statement)
+        or name in rebinds(statement)
+        or any(read.name == name for read in reads(statement))
+        for statement in module.facts.body
+    )
 
 
 def _names_in(module: Module) -> set[str]:

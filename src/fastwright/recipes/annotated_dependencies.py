@@ -14,8 +14,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from fastwright.app.canonical import canonical
-from fastwright.app.dependencies import MARKERS
 from fastwright.app.model import App
 from fastwright.app.scopes import Where
 from fastwright.app.symbols import Class, Function
@@ -26,10 +24,8 @@ from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
 from fastwright.recipes.shared.aliases import shared
-from fastwright.rules.dependency._annotated import annotate
+from fastwright.rules.dependency._annotated import annotate, is_marker
 from fastwright.verify.model import may_be_null
-
-_MARKERS = frozenset(MARKERS) | {"fastapi.Depends", "fastapi.Security"}
 
 
 def plan(app: App, target: Target) -> Iterator[Planned]:
@@ -60,7 +56,7 @@ def _of_module(
     for function in module.functions:
         if target.name is not None and function.name != target.name.rpartition(".")[2]:
             continue
-        found = [p for p in function.params if _is_marker(module, p.default)]
+        found = [p for p in function.params if is_marker(module, p.default)]
         if not found:
             continue
         place = f"{module.path}:{module.line(found[0])}"
@@ -68,7 +64,7 @@ def _of_module(
         fix = annotate(
             module,
             function,
-            partial(_is_marker, module),
+            partial(is_marker, module),
             may_move=may_move,
             typed=partial(_provided, app, module),
         )
@@ -106,13 +102,6 @@ def _may_give_none(app: App, function: Function) -> bool:
     given = [node.value for node, _ in app.calls.of_kind(function, s.Return)]
     given += [node.value for node, _ in app.calls.of_kind(function, s.Yield)]
     return any(each is None or isinstance(each, s.Constant) for each in given)
-
-
-def _is_marker(module: Module, default: s.Expr | None) -> bool:
-    if not isinstance(default, s.Call):
-        return False
-    written = module.qualify(default.func)
-    return written is not None and canonical(written) in _MARKERS
 
 
 RECIPE = Recipe(
@@ -216,23 +205,24 @@ def get_user(session: SessionDep, token: Annotated[str, Header()] = "") -> str:
     if not token:
         raise HTTPException(401)
     return token
+
+
+UserDep = Annotated[str, Depends(get_user)]
 """,
             "shop/orders.py": """\
-from typing import Annotated
+from fastapi import APIRouter
 
-from fastapi import APIRouter, Depends
-
-from shop.dependencies import SessionDep, get_user
+from shop.dependencies import SessionDep, UserDep
 
 router = APIRouter()
 
 
 @router.get("/orders")
-def orders(session: SessionDep, user: Annotated[str, Depends(get_user)], limit: int = 10): ...
+def orders(session: SessionDep, user: UserDep, limit: int = 10): ...
 
 
 @router.get("/orders/{order_id}")
-def order(order_id: int, session: SessionDep, user: Annotated[str, Depends(get_user)]): ...
+def order(order_id: int, session: SessionDep, user: UserDep): ...
 """,
         },
     ),

@@ -35,7 +35,7 @@ import msgspec
 
 from fastwright.app.model import App
 from fastwright.app.scopes import Where
-from fastwright.app.symbols import Class, Function
+from fastwright.app.symbols import Class, Function, Variable
 from fastwright.app.types import (
     NONE,
     UNKNOWN,
@@ -50,7 +50,7 @@ from fastwright.edit.apply import edited
 from fastwright.edit.builders import behind_imports, delete_statements, first_byte, replace
 from fastwright.edit.fix import Edit, Import
 from fastwright.edit.move import Move, Part, Unmovable
-from fastwright.edit.names import bring, is_taken, module_level_imports
+from fastwright.edit.names import bring, is_of_file, is_taken, module_level_imports
 from fastwright.edit.reads import binds, reads
 from fastwright.edit.source import indentation, is_alone, line_start, newline, next_line, text
 from fastwright.read import syntax as s
@@ -171,7 +171,7 @@ class _Extraction:
             return None  # one call, and what HTTP makes of it
         path, exists = self._service()
         taken = self._app.modules.get(path)
-        if taken is not None and is_taken(taken, node.name):
+        if taken is not None and is_of_file(taken, node.name):
             raise _Stop(node, f"{path} has a {node.name} already")
         parameters = self._parameters(path)
         reads = [need for need in self._reads(moved, path) if need.needed is not None]
@@ -379,12 +379,19 @@ class _Extraction:
         if isinstance(annotation, s.Subscript) and s.last_name(annotation.value) == "Annotated":
             inner = annotation.slice
             annotation = inner.elts[0] if isinstance(inner, s.Tuple) else inner
-        elif isinstance(annotation, s.Name) and isinstance(kind, Instance) and not kind.args:
+        elif isinstance(kind, Instance) and not kind.args and self._is_name(annotation):
             return self._class(node, kind, path)  # an alias, or the class itself
         if annotation is None:
             return self._known(kind, path)
         needed = [need for need in self._names([annotation], path) if need.needed is not None]
         return text(self._module, annotation), [n.needed for n in needed if n.needed is not None]
+
+    def _is_name(self, annotation: s.Expr | None) -> bool:
+        """Whether an annotation is a plain name, or an alias of another module: ``dependencies.SessionDep``."""
+        if isinstance(annotation, s.Attribute):
+            symbol = self._app.linker.expression(annotation, self._module, None)
+            return isinstance(symbol, Variable)
+        return isinstance(annotation, s.Name)
 
     def _known(self, kind: Type, path: str) -> tuple[str, list[Import]]:
         """Return a type as it is written, as far as it is known: else nothing is said."""
@@ -1057,6 +1064,121 @@ def create_order(payload: OrderCreate, session: Session) -> Order:
 """,
         },
         target=Target("shop/routers/orders.py", "create_order"),
+    ),
+    Case(
+        "a package that imports its own modules relatively keeps to it; aliases of another module are looked through",
+        {
+            "src/shop/__init__.py": "",
+            "src/shop/models.py": """\
+from sqlmodel import Field, SQLModel
+
+
+class Order(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    note: str
+
+
+class OrderCreate(SQLModel):
+    note: str
+""",
+            "src/shop/dependencies.py": """\
+from typing import Annotated
+
+from fastapi import Depends
+from sqlmodel import Session
+
+
+def get_session() -> Session: ...
+
+
+SessionDep = Annotated[Session, Depends(get_session)]
+""",
+            "src/shop/api/__init__.py": "",
+            "src/shop/api/orders.py": """\
+from fastapi import APIRouter, HTTPException
+
+from .. import dependencies
+from ..models import Order, OrderCreate
+
+router = APIRouter()
+
+
+@router.post("/orders", status_code=201)
+def order(payload: OrderCreate, session: dependencies.SessionDep) -> Order:
+    if not payload.note:
+        raise HTTPException(422, "No note")
+    order = Order(note=payload.note)
+    session.add(order)
+    session.commit()
+    return order
+
+
+@router.put("/orders/{order_id}")
+def change_order(order_id: int, payload: OrderCreate, session: dependencies.SessionDep) -> Order:
+    order = session.get(Order, order_id)
+    if order is None:
+        raise HTTPException(404, "Order not found")
+    order.note = payload.note
+    session.commit()
+    return order
+""",
+            "src/shop/main.py": """\
+from fastapi import FastAPI
+
+from .api import orders
+
+app = FastAPI()
+app.include_router(orders.router)
+""",
+        },
+        {
+            "src/shop/api/orders.py": """\
+from fastapi import APIRouter
+
+from .. import dependencies
+from ..models import Order, OrderCreate
+from ..services import orders as orders_service
+
+router = APIRouter()
+
+
+@router.post("/orders", status_code=201)
+def order(payload: OrderCreate, session: dependencies.SessionDep) -> Order:
+    return orders_service.order(payload, session)
+
+
+@router.put("/orders/{order_id}")
+def change_order(order_id: int, payload: OrderCreate, session: dependencies.SessionDep) -> Order:
+    return orders_service.change_order(order_id, payload, session)
+""",
+            "src/shop/services/__init__.py": "",
+            "src/shop/services/orders.py": """\
+\"\"\"The business of orders.\"\"\"
+
+from fastapi import HTTPException
+from sqlmodel import Session
+
+from ..models import Order, OrderCreate
+
+
+def order(payload: OrderCreate, session: Session) -> Order:
+    if not payload.note:
+        raise HTTPException(422, "No note")
+    order = Order(note=payload.note)
+    session.add(order)
+    session.commit()
+    return order
+
+
+def change_order(order_id: int, payload: OrderCreate, session: Session) -> Order:
+    order = session.get(Order, order_id)
+    if order is None:
+        raise HTTPException(404, "Order not found")
+    order.note = payload.note
+    session.commit()
+    return order
+""",
+        },
     ),
     Case(
         "what speaks HTTP at the end stays; the service module is there",

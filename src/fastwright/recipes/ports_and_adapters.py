@@ -26,6 +26,7 @@ from fastwright.app.symbols import Class, External, Function, Variable
 from fastwright.app.types import Instance, Literal, Type, alternatives
 from fastwright.edit.builders import insert
 from fastwright.edit.fix import Edit, Import
+from fastwright.edit.imports import relative
 from fastwright.edit.names import is_taken
 from fastwright.edit.source import blank_lines, indented, line_start, next_line, text
 from fastwright.read import syntax as s
@@ -295,7 +296,8 @@ def _unimported(app: App, module: Module, cls: Class, port: str | None) -> list[
             written = f"from {dots}{statement.module} import {', '.join(kept)}"
             edits.append(Edit(module.path, statement.start, statement.end, written))
         elif port is not None:
-            written = f"from {port} import {cls.name}"
+            origin = relative(port, module.package) if statement.level else port
+            written = f"from {origin} import {cls.name}"
             edits.append(Edit(module.path, statement.start, statement.end, written))
         else:
             edits.append(Edit(module.path, start, end, ""))

@@ -1244,12 +1244,12 @@ app.include_router(items.router)
 app.include_router(users.router)
 """,
             "shop/jobs.py": """\
-from shop.services.items import rate
+from .services.items import rate
 
 
 def run() -> int:
-    from shop.schemas import Item
-    from shop.services.items import total
+    from .schemas import Item
+    from .services.items import total
 
     return total([Item(name="a")], "EUR") + rate("EUR")
 """,

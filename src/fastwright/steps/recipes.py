@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import gc
-
 import msgspec
 
 from fastwright.edit.apply import apply
 from fastwright.edit.fix import Applicability, Fix
+from fastwright.edit.imports import relative_imports
+from fastwright.edit.relative import relative_packages
 from fastwright.edit.transaction import Change
 from fastwright.project.errors import FastwrightError
 from fastwright.recipes.recipe import Proposal, Stopped, Target
@@ -18,16 +18,12 @@ from fastwright.steps.verify import Verdict, verify
 
 _MOST = 10_000
 """Steps of one recipe; one that goes on for longer does not end."""
-_COLLECTED = 10
-"""Every how many steps the memory of applications that are gone is freed: nothing else does it in a run."""
 
 
 def refactor(tree: Tree, registered: RegisteredRecipe, target: Target) -> Steps:
     """Make the changes that a recipe proposes, one by one; the application is read again after each."""
     refused: set[str] = set()
-    for number in range(_MOST):
-        if number % _COLLECTED == _COLLECTED - 1:
-            gc.collect()
+    for _ in range(_MOST):
         made = False
         stopped: list[Left] = []
         for planned in registered.recipe.plan(tree.app, target):
@@ -82,6 +78,10 @@ def _changes(tree: Tree, proposal: Proposal) -> tuple[Change, ...]:
         sources[path] = source.encode()
     changed = {path: text.encode() for path, text in proposal.new.items()}
     own = tree.packages | {path.partition("/")[0].removesuffix(".py") for path in proposal.new}
-    changed |= apply(sources, (fix,), own).changed
+    relative = relative_packages(tree.app, sources, own)
+    changed |= apply(sources, (fix,), own, relative).changed
+    for path in proposal.new:
+        if path in relative:
+            changed[path] = relative_imports(changed[path], relative[path], own)
     gone = tuple(Change(path, tree.raw(path), None) for path in proposal.gone)
     return (*tree.changes(changed), *gone)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Generator, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -54,7 +55,11 @@ class Tree:
 
     @cached_property
     def app(self) -> App:
-        """The linked application."""
+        """The linked application.
+
+        Nothing collects on its own in a run, and an application holds itself: those of earlier steps go here.
+        """
+        gc.collect()
         return load_project(self.project, self._options, self.given, reads=self._reads).app
 
     @cached_property

@@ -38,13 +38,36 @@ def shared(app: App, target: Target) -> Iterator[Proposal]:
         if "fastapi" in module.header.marks and b"Annotated[" in module.source:
             for use in _uses(app, module):
                 uses.setdefault((_id(use.kind), use.function.id), []).append(use)
+    proposals: list[Proposal] = []
     for found in uses.values():
         there = _alias(app, found[0])
         if target.name is None and any(target.holds(use.module.path) for use in found):
             if there is not None or len(found) >= _OFTEN:
                 proposal = _proposal(app, found, there)
                 if proposal is not None:
-                    yield proposal
+                    proposals.append(proposal)
+    together = _together(proposals)
+    if together is not None:
+        yield together
+    yield from proposals
+
+
+def _together(proposals: list[Proposal]) -> Proposal | None:
+    """Return one change of those that do not stand in each other's way: the application is read again once.
+
+    Two aliases of one name do: which of them has it, the next one must see.
+    """
+    chosen: dict[str, Proposal] = {}
+    for proposal in proposals:
+        chosen.setdefault(proposal.title.partition(" ")[0], proposal)
+    if len(chosen) < _OFTEN:
+        return None
+    return Proposal(
+        "dependencies that are written out more than once have names",
+        tuple(dict.fromkeys(edit for each in chosen.values() for edit in each.edits)),
+        tuple(dict.fromkeys(needed for each in chosen.values() for needed in each.imports)),
+        places=tuple(place for each in chosen.values() for place in each.places),
+    )
 
 
 def _id(kind: Class | External) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from fastwright.app.canonical import canonical
+from fastwright.app.dependencies import MARKERS
 from fastwright.edit import source as at
 from fastwright.edit.builders import delete_argument
 from fastwright.edit.fix import Edit, Fix, Import
@@ -19,12 +21,32 @@ _ROUTES = frozenset(
 _DEPENDING = frozenset({"Depends", "Security"})
 
 
+_MARKERS = frozenset(MARKERS) | {"fastapi.Depends", "fastapi.Security"}
+
+
 class _Written(NamedTuple):
     """A parameter as it is to be written."""
 
     text: str
     has_default: bool
     imports: tuple[Import, ...] = ()
+
+
+def is_marker(module: Module, default: s.Expr | None) -> bool:
+    """Whether a default value is a marker of FastAPI, and of nobody else.
+
+    ``Depends(Provide[Container.orders])`` is one of dependency-injector as well.
+    """
+    if not isinstance(default, s.Call):
+        return False
+    written = module.qualify(default.func)
+    if written is None or canonical(written) not in _MARKERS:
+        return False
+    return not any(
+        isinstance(given, s.Subscript)
+        and (module.qualify(given.value) or "").startswith("dependency_injector.")
+        for given in (*default.args, *(keyword.value for keyword in default.keywords))
+    )
 
 
 def annotate(

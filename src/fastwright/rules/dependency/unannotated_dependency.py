@@ -7,7 +7,8 @@ type checkers cannot help, and the declaration cannot be given a name and shared
 is written once. FastAPI's documentation asks for it since 0.95.
 
 Reported once for each function, at its first such parameter, in endpoints, dependencies and
-injected classes alike. Only FastAPI's own markers count, not those of other libraries.
+injected classes alike. Only FastAPI's own markers count, not those of other libraries,
+nor `Depends(Provide[...])`: dependency-injector looked for it in the default value only for years.
 
 The fix keeps what the client sees. A parameter that has no default any more moves before those that
 have one, in endpoints only: FastAPI calls them by keyword. For dependencies and classes the fix is a
@@ -19,17 +20,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from fastwright.app.canonical import canonical
-from fastwright.app.dependencies import MARKERS
 from fastwright.project.versions import Versions
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
-from fastwright.rules.dependency._annotated import annotate
+from fastwright.rules.dependency._annotated import annotate, is_marker
 from fastwright.rules.evidence import place
 from fastwright.rules.finding import Hit
 from fastwright.rules.rule import Rule, case
-
-_MARKERS = frozenset(MARKERS) | {"fastapi.Depends", "fastapi.Security"}
 
 
 def check(module: Module, _versions: Versions) -> Iterator[Hit]:
@@ -37,18 +34,11 @@ def check(module: Module, _versions: Versions) -> Iterator[Hit]:
     if "fastapi" not in module.header.marks:
         return
     for function in module.functions:
-        found = [p for p in function.params if _is_marker(module, p.default)]
+        found = [p for p in function.params if is_marker(module, p.default)]
         if found:
-            fix = annotate(module, function, partial(_is_marker, module))
+            fix = annotate(module, function, partial(is_marker, module))
             made = None if isinstance(fix, str) else fix
             yield Hit(place(module, found[0]), _message(function, found), (), made)
-
-
-def _is_marker(module: Module, default: s.Expr | None) -> bool:
-    if not isinstance(default, s.Call):
-        return False
-    written = module.qualify(default.func)
-    return written is not None and canonical(written) in _MARKERS
 
 
 def _message(function: s.FunctionDef, found: list[s.Parameter]) -> str:
@@ -245,6 +235,20 @@ CASES = (
         app = FastAPI()
 
         def task(db=Depends(print), where=Path("."), q=Query()): ...
+        """,
+    ),
+    case(
+        "what is a marker of dependency-injector as well",
+        """
+        from dependency_injector.wiring import Provide, inject
+        from fastapi import APIRouter, Depends
+        from shop.container import Container, Orders
+
+        router = APIRouter()
+
+        @router.get("/orders")
+        @inject
+        def orders(found: Orders = Depends(Provide[Container.orders])) -> None: ...
         """,
     ),
 )

@@ -84,6 +84,31 @@ CASES = (
         """,
     ),
     case(
+        "a task of the loop does not run what a constant that it gives rules out",
+        """
+        import time
+        from fastapi import BackgroundTasks, FastAPI
+
+        app = FastAPI()
+
+        def load(stream: bool = False) -> None:
+            if stream:
+                wait()
+            else:
+                time.sleep(1)  # <-
+
+        def wait() -> None:
+            time.sleep(2)
+
+        async def audit() -> None:
+            load()
+
+        @app.get("/")
+        async def index(tasks: BackgroundTasks) -> None:
+            tasks.add_task(audit)
+        """,
+    ),
+    case(
         "what a method calls on self stands in the class of the object that the way began with",
         """
         import time

@@ -136,7 +136,7 @@ def _find_on_loop(app: App) -> Loop:
     reached = app.calls.reach([entry.function for entry in known.values()], follow, runs)
     found = Loop(known, reached)
     tasks = [task for task in background_tasks(app, served(app)) if task.function.is_async]
-    _add_tasks(app, found, tasks, follow)
+    _add_tasks(app, found, tasks, follow, runs)
     return found
 
 
@@ -168,12 +168,13 @@ def _add_tasks(
     running: Loop,
     tasks: list[Entry],
     follow: Callable[[CallSite, Function], bool] = lambda _site, _target: True,
+    runs: Callable[[CallSite | None, CallSite], bool] | None = None,
 ) -> None:
     """Add threads or background tasks that nothing else reaches, and what they call."""
     new = [task for task in tasks if task.function not in running.reached]
     for task in new:
         running.entries.setdefault(id(task.function.node), task)
-    for key, step in app.calls.reach([task.function for task in new], follow).steps.items():
+    for key, step in app.calls.reach([task.function for task in new], follow, runs).steps.items():
         running.reached.steps.setdefault(key, step)
 
 

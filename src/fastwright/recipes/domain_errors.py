@@ -988,6 +988,15 @@ def refusals(name: str):
 def order(order_id: int, work: Annotated[Work, Depends(get_work)]) -> str:
     with refusals("order"):
         return find(order_id)
+
+
+@router.get("/names/{name}")
+def named(name: str) -> str:
+    try:
+        with refusals(name):
+            return name
+    except Exception as error:
+        return str(error)
 """,
             "shop/services/orders.py": _SERVICE,
         },
@@ -1023,6 +1032,15 @@ def refusals(name: str):
 def order(order_id: int, work: Annotated[Work, Depends(get_work)]) -> str:
     with refusals("order"):
         return find(order_id)
+
+
+@router.get("/names/{name}")
+def named(name: str) -> str:
+    try:
+        with refusals(name):
+            return name
+    except Exception as error:
+        return str(error)
 """,
             "shop/services/orders.py": _RAISING,
             "shop/errors.py": _ERRORS,

@@ -41,20 +41,27 @@ class Way:
 
     def stop(self, raised: Raised) -> str | None:
         """Return what would treat another exception otherwise, None where nothing does."""
+        for function, tries in self._told:  # what calls those is told nothing
+            reason = self._all_caught(function, tries)
+            if reason is not None:
+                return reason
         seen: set[int] = set()
-        waiting = [(raised.function, raised.around.tries), *self._told]
+        waiting = [(raised.function, raised.around.tries)]
         while waiting:
             function, tries = waiting.pop()
             if any(route.kind == "websocket" for route in self.app.routes_for(function)):
                 return f"{function.qualname} serves a WebSocket"
-            for tried in tries:
-                reason = self._caught(function, tried)
-                if reason is not None:
-                    return reason
+            reason = self._all_caught(function, tries)
+            if reason is not None:
+                return reason
             if id(function.node) not in seen:
                 seen.add(id(function.node))
                 waiting += self._callers.get(id(function.node), ())
         return None
+
+    def _all_caught(self, function: Function, tries: tuple[s.Try, ...]) -> str | None:
+        reasons = (self._caught(function, tried) for tried in tries)
+        return next((reason for reason in reasons if reason is not None), None)
 
     def _caught(self, function: Function, tried: s.Try) -> str | None:
         for handler in tried.handlers:

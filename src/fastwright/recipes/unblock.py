@@ -1399,8 +1399,9 @@ import shutil
 import smtplib
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Annotated
 
-from fastapi import FastAPI, Request, UploadFile
+from fastapi import FastAPI, File, Request, UploadFile
 from PIL import Image
 
 app = FastAPI()
@@ -1446,7 +1447,7 @@ async def picture(request: Request) -> int:
 
 
 @app.post("/covers")
-async def cover(request: Request, image: UploadFile | None = None) -> int:
+async def cover(request: Request, image: Annotated[UploadFile | None, File()] = None) -> int:
     if image is not None:
         with Path("/covers", "1").open("wb") as file:
             shutil.copyfileobj(image.file, file)
@@ -1479,9 +1480,10 @@ import shutil
 import smtplib
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Annotated
 
 import anyio
-from fastapi import FastAPI, Request, UploadFile
+from fastapi import FastAPI, File, Request, UploadFile
 from PIL import Image
 from fastapi.concurrency import run_in_threadpool
 
@@ -1544,7 +1546,7 @@ def _write_file(image: UploadFile) -> None:
 
 
 @app.post("/covers")
-async def cover(request: Request, image: UploadFile | None = None) -> int:
+async def cover(request: Request, image: Annotated[UploadFile | None, File()] = None) -> int:
     if image is not None:
         await run_in_threadpool(_write_file, image)
     return len([part async for part in request.stream()])
@@ -1573,7 +1575,7 @@ async def lines(request: Request) -> int:
     return 1
 """,
         },
-        stopped=("main.py:94",),
+        stopped=("main.py:95",),
     ),
     Case(
         "requests to others: the asynchronous client of httpx, where the project has it",

@@ -570,7 +570,7 @@ def _annotation(app: App, region: _Region, name: str) -> tuple[str, list[Import]
         parts = (
             annotation.slice.elts if isinstance(annotation.slice, s.Tuple) else [annotation.slice]
         )
-        return text(module, parts[0]), []
+        return text(module, _narrowed(region, name, parts[0])), []
     kind = UNKNOWN if parameter is None else app.types.parameter(parameter, function)
     if parameter is None:
         used = next(

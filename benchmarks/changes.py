@@ -3,7 +3,8 @@
     python -m benchmarks.changes [--recipe NAME | --restructure layered|clean] [APPLICATION ...]
 
 For each application: steps that were made, what was left alone and what was refused because verifying failed, files
-that do not compile any more with CPython or read names that nothing binds (Ruff's F821), and steps of a second run
+that do not compile any more with CPython, read names that nothing binds, bind a name twice or import for nothing
+(Ruff's F821, F811, F401), and steps of a second run
 (goal: none of the last three). Nothing is written.
 """
 
@@ -109,7 +110,7 @@ def run(planned: Steps) -> Run:
 
 
 def broken(before: Tree, after: Tree, files: set[str]) -> int:
-    """Count the files that compiled before and do not any more, or that have names which are not bound."""
+    """Count the files that compiled before and do not any more, or whose names are wrong now."""
     return sum(
         (compiles(before, file) and not compiles(after, file))
         or unbound(after, file) > unbound(before, file)
@@ -118,13 +119,13 @@ def broken(before: Tree, after: Tree, files: set[str]) -> int:
 
 
 def unbound(tree: Tree, file: str) -> int:
-    """Count the names of a file that nothing binds."""
+    """Count the names of a file that nothing binds, that are bound twice, or imported for nothing."""
     command = [
         find_ruff_bin(),
         "check",
         "--isolated",
         "--select",
-        "F821",
+        "F401,F811,F821",
         "--output-format",
         "json",
     ]

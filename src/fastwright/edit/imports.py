@@ -182,6 +182,7 @@ def _written(statement: s.ImportFrom) -> str:
 
 def _has(statement: Statement, needed: Import) -> bool:
     """Whether a statement imports it already, under that name."""
+    origin: str | None
     if isinstance(statement, s.ImportFrom):
         wanted, origin = needed.name, _written(statement)
     else:

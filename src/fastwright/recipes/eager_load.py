@@ -2228,7 +2228,7 @@ from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 from fastapi import HTTPException
-from sqlmodel import Session, SQLModel, select, col
+from sqlmodel import Session, SQLModel, col, select
 
 from models import Customer, Product
 

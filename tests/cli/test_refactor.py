@@ -40,7 +40,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_whole_application(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["refactor", "annotated-dependencies"]) == 0
     assert "2 places in 1 file  verified: parses, model" in capsys.readouterr().out
-    assert (project / "main.py").read_text().count("Annotated[int, Depends(page)]") == 2
+    after = (project / "main.py").read_text()
+    assert after.count("PageDep = Annotated[int, Depends(page)]") == 1
+    assert after.count("limit: PageDep") == 2
     assert main(["refactor", "annotated-dependencies"]) == 0
     assert capsys.readouterr().out == "Nothing to change.\n"
 

@@ -372,8 +372,9 @@ def _moved(module: Module, statement: s.Stmt, name: str, given: list[s.Call]) ->
     """Return the lines of a statement as they are in a function, with the application where it is to be given."""
     source = module.source
     start, stop = _lines(source, statement)
-    is_parted = start > 0 and not source[line_start(source, start - 1) : start].strip()
-    is_parted &= source[start : start + 1] == b"#" or isinstance(statement, _BLOCKS)
+    blanks = _blank_lines(source[:start])
+    is_block = source[start : start + 1] == b"#" or isinstance(statement, _BLOCKS)
+    is_parted = blanks == 1 or (blanks > 1 and is_block)  # two stand around functions
     added = [Edit(module.path, call.end - 1, call.end - 1, name) for call in given]
     written = indented(module, start, stop, statement, added)
     return newline(source) + written if is_parted else written
@@ -481,6 +482,40 @@ if __name__ == "__main__":
     import uvicorn
 
     uvicorn.run("shop.main:app")
+""",
+        },
+    ),
+    Case(
+        "the blank lines that part statements stay",
+        {
+            "main.py": """\
+from fastapi import APIRouter, FastAPI
+
+router = APIRouter()
+
+app = FastAPI()
+
+app.include_router(router)
+app.include_router(router, prefix="/old")
+""",
+        },
+        {
+            "main.py": """\
+from fastapi import APIRouter, FastAPI
+
+router = APIRouter()
+
+
+def create_app() -> FastAPI:
+    \"\"\"Make the application.\"\"\"
+    app = FastAPI()
+
+    app.include_router(router)
+    app.include_router(router, prefix="/old")
+    return app
+
+
+app = create_app()
 """,
         },
     ),

@@ -506,6 +506,7 @@ from fastapi import APIRouter, FastAPI
 router = APIRouter()
 
 
+
 def create_app() -> FastAPI:
     \"\"\"Make the application.\"\"\"
     app = FastAPI()

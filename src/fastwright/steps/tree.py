@@ -24,6 +24,9 @@ from fastwright.steps.step import Done, Left
 from fastwright.steps.style import in_style
 from fastwright.verify.model import Contract, contract
 
+MOST_OBJECTS = 2_000_000
+"""Objects that come to be, in some hundred megabytes, before those that are gone are let go."""
+
 
 class Tree:
     """The files of a project, its application and what the rules say of it."""
@@ -59,7 +62,8 @@ class Tree:
 
         Nothing collects on its own in a run, and an application holds itself: those of earlier steps go here.
         """
-        gc.collect()
+        if gc.get_count()[0] > MOST_OBJECTS:
+            gc.collect()
         return load_project(self.project, self._options, self.given, reads=self._reads).app
 
     @cached_property

@@ -6,6 +6,8 @@ import gc
 import shutil
 from pathlib import Path
 
+import pytest
+
 from fastwright.app.model import App
 from fastwright.recipes.recipe import Target
 from fastwright.recipes.registry import find_recipe

@@ -103,6 +103,7 @@ def _planned(app: App, function: Function) -> Iterator[Planned]:
         ending = _ending(function, commits)
         for commit in commits:
             _check(app, function, commit, ending)
+        _check_flush(app, function, commits)
     except _Stays as stays:
         place = f"{module.path}:{module.line(stays.node)}"
         yield Stopped(place, f"{function.qualname}: {stays.reason}")
@@ -150,10 +151,22 @@ def _commits(app: App, function: Function) -> list[_Commit]:
 
 
 def _is_commit(app: App, site: CallSite) -> bool:
+    if site.method != "commit" or site.receiver is None:
+        return False
+    if app.types.session_kind(site.receiver) is not None:
+        return True
+    return bool(site.targets) and all(_hands_on(app, target) for target in site.targets)
+
+
+def _hands_on(app: App, function: Function) -> bool:
+    """Whether a method only commits the session that its object holds: a unit of work."""
+    inner = app.calls.sites(function)
     return (
-        site.method == "commit"
-        and site.receiver is not None
-        and app.types.session_kind(site.receiver) is not None
+        len(function.node.body) == 1
+        and len(inner) == 1
+        and inner[0].method == "commit"
+        and inner[0].receiver is not None
+        and app.types.session_kind(inner[0].receiver) is not None
     )
 
 
@@ -265,6 +278,15 @@ def _check(app: App, function: Function, commit: _Commit, ending: _Ending) -> No
         if start <= site.node.start < end and not _is_inner(app, site, 0):
             name = text(function.module, site.node.func)
             raise _Stays(site.node, f"{name} may be seen by others before the last commit")
+
+
+def _check_flush(app: App, function: Function, commits: list[_Commit]) -> None:
+    """Raise _Stays where what commits is no session, and cannot write without committing."""
+    calls = {id(commit.call): commit for commit in commits}
+    for site in app.calls.sites(function):
+        owners = [target.owner for target in site.targets if target.owner is not None]
+        if id(site.node) in calls and any(app.linker.method(c, "flush") is None for c in owners):
+            raise _Stays(site.node, f"{calls[id(site.node)].session} has no flush")
 
 
 def _writes_before(app: App, function: Function, loop: s.For, node: s.Node) -> bool:

@@ -262,13 +262,15 @@ def _make(arguments: argparse.Namespace, tree: Tree, steps: Steps) -> int:
     from fastwright.report import steps_json, steps_text
     from fastwright.report.output import write
     from fastwright.steps.run import run
+    from fastwright.steps.step import Left
 
     as_text = arguments.format == "text"
-    to_screen = as_text and not arguments.diff
 
     def tell(each: Done | Left) -> None:
-        if to_screen:
+        if as_text and not arguments.diff:
             print(steps_text.line(each), flush=True)
+        elif as_text and isinstance(each, Left):
+            _complain(steps_text.line(each))  # the difference alone is the output: a patch
 
     outcome, _ = run(tree, steps, _writing(arguments, tree), tell)
     if not as_text:

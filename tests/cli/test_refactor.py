@@ -66,12 +66,49 @@ def test_diff(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert (project / "main.py").read_text() == MAIN
 
 
+def test_beside_the_difference_stands_what_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "main.py").write_text(SIFTED)
+    monkeypatch.chdir(tmp_path)
+    assert main(["refactor", "paginate", "--diff"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "left   paginate  main.py:" in shown.err
+
+
 def test_a_style_is_for_pages_only(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["refactor", "annotated-dependencies", "--style", "cursor"]) == 2
     said = "--style says how paginate pages lists; annotated-dependencies has none"
     assert said in capsys.readouterr().err
 
 
+SIFTED = """\
+from fastapi import Depends, FastAPI
+from sqlmodel import Field, Session, SQLModel, select
+
+app = FastAPI()
+
+
+class Order(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    note: str
+
+
+def get_session() -> Session: ...
+
+
+@app.post("/orders")
+def create(note: str, session: Session = Depends(get_session)) -> None:
+    session.add(Order(note=note))
+    session.commit()
+
+
+@app.get("/orders")
+def orders(word: str, session: Session = Depends(get_session)) -> list[Order]:
+    rows = session.exec(select(Order)).all()
+    return [row for row in rows if word in row.note]
+"""
 LISTED = """\
 from fastapi import Depends, FastAPI
 from sqlmodel import Field, Session, SQLModel, select

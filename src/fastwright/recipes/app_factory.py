@@ -31,13 +31,13 @@ from fastwright.edit.reads import binds, reads, rebinds
 from fastwright.edit.source import blank_lines, indented, line_start, newline, next_line, text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
-from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
+from fastwright.recipes.recipe import Case, Kept, Planned, Proposal, Recipe, Stopped, Target
 from fastwright.recipes.set_up.lifespan import started
 from fastwright.recipes.set_up.settings import settings
 from fastwright.recipes.set_up.state import once, state
 from fastwright.recipes.shared.application import assignment
 from fastwright.recipes.shared.from_rules import planned_by
-from fastwright.recipes.shared.handed import Kept, uses
+from fastwright.recipes.shared.handed import uses
 
 _NAME = "create_app"
 _ROUTERS = ("router", "root_router", "app_router")
@@ -90,8 +90,8 @@ def _planned(app: App, application: Application) -> Planned | None:
         moved = [statement, *_about(module, statement, name, helpers)]
         declared = _declared(module, name)
         _check(app, module, moved, declared, name)
-    except (_KeptError, Kept) as kept:
-        return Stopped(_place(module, kept), kept.reason)
+    except Kept as kept:
+        return Stopped(kept.place, kept.reason)
     title = f"{_NAME} makes the application of {module.path}"
     brought = bring(module, "fastapi", "FastAPI")
     if brought is None:
@@ -111,10 +111,6 @@ def _planned(app: App, application: Application) -> Planned | None:
     given = [call for helper in helpers for call in helper.calls]
     edits += _edits(module, moved, declared, name, brought.name, router, given)
     return Proposal(title, tuple(edits), imports, places=(place,))
-
-
-def _place(module: Module, kept: _KeptError | Kept) -> str:
-    return kept.place if isinstance(kept, Kept) else f"{module.path}:{module.line(kept.node)}"
 
 
 def _about(module: Module, made: s.Stmt, name: str, helpers: list[_Helper]) -> list[s.Stmt]:
@@ -164,7 +160,7 @@ def _read_elsewhere(
 def _helpers(module: Module, made: s.Stmt, name: str) -> list[_Helper]:
     """Return the functions that read the application and that the module runs while it sets it up.
 
-    Raises _KeptError where that is not seen for sure.
+    Raises Kept where that is not seen for sure.
     """
     functions = [each for each in module.facts.body if isinstance(each, s.FunctionDef)]
     needs = {each.name: {read.name for read in reads(each)} for each in functions}
@@ -188,9 +184,9 @@ def _helpers(module: Module, made: s.Stmt, name: str) -> list[_Helper]:
         plain = [call for call in calls if isinstance(call, s.Call) and _is_of(call, function.name)]
         named = sum(_names(statement, function.name) for statement in module.facts.body)
         if len(plain) != named or name not in needs[function.name] or function.decorators:
-            raise _KeptError(run[0], f"runs {function.name}, which needs {name}")
+            raise Kept(module, run[0], f"runs {function.name}, which needs {name}")
         if function.params or needs[function.name] & needing:
-            raise _KeptError(run[0], f"runs {function.name}, which needs {name}")
+            raise Kept(module, run[0], f"runs {function.name}, which needs {name}")
         found.append(_Helper(function, tuple(plain)))
     return found
 
@@ -222,17 +218,8 @@ def _is_main(statement: s.Stmt) -> bool:
     )
 
 
-class _KeptError(Exception):
-    """Something keeps an application as it is: at which node, and why."""
-
-    def __init__(self, node: s.Node, reason: str) -> None:
-        super().__init__(reason)
-        self.node = node
-        self.reason = reason
-
-
 def _declared(module: Module, name: str) -> list[_Declared]:
-    """Return the functions that decorators of the application declare. Raises _KeptError."""
+    """Return the functions that decorators of the application declare. Raises Kept."""
     found = []
     for statement in module.facts.body:
         if not isinstance(statement, (s.FunctionDef, s.ClassDef)):
@@ -245,10 +232,12 @@ def _declared(module: Module, name: str) -> list[_Declared]:
         is_route = all(kind in _ROUTES for kind in kinds)
         is_hook = all(kind in {"exception_handler", "middleware"} for kind in kinds)
         if not isinstance(statement, s.FunctionDef) or not (is_route or is_hook):
-            raise _KeptError(statement, f"{statement.name} is declared with a decorator of {name}")
+            raise Kept(
+                module, statement, f"{statement.name} is declared with a decorator of {name}"
+            )
         if is_hook and about != statement.decorators[: len(about)]:
-            raise _KeptError(
-                statement, f"{statement.name} is declared before another decorator of it"
+            raise Kept(
+                module, statement, f"{statement.name} is declared before another decorator of it"
             )
         found.append(_Declared(statement, calls, is_route))
     return found
@@ -270,15 +259,15 @@ def _registers(decorator: s.Expr, name: str) -> str | None:
 def _check(
     app: App, module: Module, moved: list[s.Stmt], declared: list[_Declared], name: str
 ) -> None:
-    """Raise _KeptError or Kept where the application is to stay as it is."""
+    """Raise Kept where the application is to stay as it is."""
     if is_taken(module, _NAME):
-        raise _KeptError(moved[0], f"{_NAME} is there already")
+        raise Kept(module, moved[0], f"{_NAME} is there already")
     last = max([moved[-1].start, *(each.function.start for each in declared)])
     for statement in module.facts.body:
         if isinstance(statement, (s.FunctionDef, s.ClassDef)) or statement in moved:
             continue
         if moved[0].start < statement.start < last and _names(statement, name):
-            raise _KeptError(statement, f"{name} is used between the statements that set it up")
+            raise Kept(module, statement, f"{name} is used between the statements that set it up")
     routes = [each.function.start for each in declared if each.is_route]
     for statement in moved[1:]:
         if routes and routes[0] < statement.start < routes[-1]:
@@ -286,12 +275,12 @@ def _check(
                 isinstance(node, s.Attribute) and node.attr in _ADDS_ROUTES
                 for node in s.walk(statement)
             ):
-                raise _KeptError(statement, f"routes of {name} stand on both sides of it")
+                raise Kept(module, statement, f"routes of {name} stand on both sides of it")
     for statement in moved[1:]:
         reader = _read_elsewhere(app, module, moved, statement)
         if reader is not None:
             bound = " and ".join(sorted(binds(statement)))
-            raise _KeptError(reader, f"{bound} is bound where the application is set up")
+            raise Kept(module, reader, f"{bound} is bound where the application is set up")
 
 
 def _routed(

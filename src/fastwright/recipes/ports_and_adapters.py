@@ -32,9 +32,8 @@ from fastwright.edit.source import blank_lines, indented, line_start, next_line,
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.recipes.persistence.ports import packages
-from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
+from fastwright.recipes.recipe import Case, Kept, Planned, Proposal, Recipe, Stopped, Target
 from fastwright.recipes.shared.handed import (
-    Kept,
     Spelled,
     Use,
     free_name,

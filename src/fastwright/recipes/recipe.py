@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, Union
 import msgspec
 
 from fastwright.edit.fix import Edit, Import
+from fastwright.read import syntax as s
+from fastwright.read.module import Module
 
 if TYPE_CHECKING:
     from fastwright.app.model import App
@@ -67,6 +69,21 @@ class Stopped(msgspec.Struct, frozen=True):
 
     place: str
     reason: str
+
+
+class Kept(Exception):  # noqa: N818 - what stops it is no error
+    """What keeps code as it is: raised where it is found, and told by the recipe's ``plan``."""
+
+    def __init__(self, module: Module, node: s.Node, reason: str) -> None:
+        super().__init__(reason)
+        self.module = module
+        self.node = node
+        self.reason = reason
+
+    @property
+    def place(self) -> str:
+        """``file:line`` of the node."""
+        return f"{self.module.path}:{self.module.line(self.node)}"
 
 
 Planned: TypeAlias = Union[Proposal, Stopped]

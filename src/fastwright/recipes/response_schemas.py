@@ -44,8 +44,8 @@ from fastwright.edit.names import bring, is_taken, module_level_imports
 from fastwright.edit.source import next_sign, text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
-from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
-from fastwright.recipes.schemas.json_types import NONE, JsonTypes, Many, Shape, Unclear, of_column
+from fastwright.recipes.recipe import Case, Kept, Planned, Proposal, Recipe, Stopped, Target
+from fastwright.recipes.schemas.json_types import NONE, JsonTypes, Many, Shape, of_column
 from fastwright.recipes.schemas.secrets import is_secret, without_secrets
 from fastwright.recipes.schemas.shapes import annotation, shape_classes
 from fastwright.recipes.shared.from_rules import hits_of
@@ -109,13 +109,13 @@ def plan(app: App, target: Target) -> Iterator[Planned]:
     for table, found in uses.values():
         try:
             yield _for_table(app, table, found)
-        except Unclear as stop:
+        except Kept as stop:
             yield Stopped(stop.place, stop.reason)
     for endpoint, nodes in _dictionaries(app):
         if target.takes(endpoint):
             try:
                 yield _for_dictionary(app, endpoint, nodes)
-            except Unclear as stop:
+            except Kept as stop:
                 yield Stopped(stop.place, stop.reason)
 
 
@@ -257,7 +257,7 @@ def _for_table(app: App, table: Table, uses: list[_Use]) -> Proposal:
 def _public(app: App, table: Table, uses: list[_Use]) -> _Public:
     cls, columns = table.cls, _public_columns(table)
     if _SHOWN_ONCE.search(cls.name) and len(columns) < len(table.columns):
-        raise Unclear(cls.module, cls.node, f"{cls.name} may be meant to be shown once")
+        raise Kept(cls.module, cls.node, f"{cls.name} may be meant to be shown once")
     names = {column.name for column in columns}
     for schema in app.schemas:
         if schema.cls.name in {f"{cls.name}{suffix}" for suffix in _SUFFIXES}:
@@ -325,7 +325,7 @@ def _free_name(app: App, cls: Class, path: str) -> str:
         name = f"{cls.name}{suffix}"
         if name not in taken and not is_taken(app.modules[path], name):
             return name
-    raise Unclear(
+    raise Kept(
         cls.module, cls.node, f"there is a {cls.name}DetailPublic already, with other fields"
     )
 
@@ -343,10 +343,10 @@ def _row_field(app: App, column: Column, uses: list[_Use]) -> _Field:
             and not _has_type(column)
         ):
             return _field(app, column)
-        raise Unclear(use.module, use.endpoint.node, f"{column.owner.name}: {values}")
+        raise Kept(use.module, use.endpoint.node, f"{column.owner.name}: {values}")
     found = annotation(values, column.name, "BaseModel")
     if isinstance(found, str):
-        raise Unclear(use.module, use.endpoint.node, f"the type of {column.name} is not known")
+        raise Kept(use.module, use.endpoint.node, f"the type of {column.name} is not known")
     return _Field(column.name, f"{column.name}: {found.text}", found.needed)
 
 
@@ -370,12 +370,12 @@ def _field(app: App, column: Column) -> _Field:
     """Return a column as a line of a schema."""
     module = column.owner.module
     if isinstance(column.node, s.Assign):
-        raise Unclear(module, column.node, f"the type of {column.name} is not known")
+        raise Kept(module, column.node, f"the type of {column.name} is not known")
     annotation_: s.Expr = column.node.annotation
     if isinstance(annotation_, s.Subscript) and s.last_name(annotation_.value) == "Mapped":
         annotation_ = annotation_.slice
     if any(isinstance(n, s.Constant) and n.kind == "str" for n in s.walk(annotation_)):
-        raise Unclear(module, column.node, f"the type of {column.name} stands in quotes")
+        raise Kept(module, column.node, f"the type of {column.name} stands in quotes")
     written = text(module, annotation_)
     if column.primary_key:
         written = re.sub(r"^Optional\[(.*)\]$|^(.*?)\s*\|\s*None$", r"\1\2", written)
@@ -407,7 +407,7 @@ def _need(app: App, module: Module, name: s.Name) -> tuple[str, str] | None:
     if bound is not None:
         origin, _, what = bound.rpartition(".")
         if what != name.id or not origin:
-            raise Unclear(module, name, f"{name.id} is imported in a way that is not copied")
+            raise Kept(module, name, f"{name.id} is imported in a way that is not copied")
         return origin, what
     if name.id in app.linker.scope(module).names:
         return module.name, name.id
@@ -445,7 +445,7 @@ def _for_dictionary(app: App, endpoint: Function, nodes: list[s.Expr]) -> Propos
     many = [value for value in rest if isinstance(value, Many) and value.key is None]
     shapes = many[0].element if many else tuple(rest)
     if len(rest) != 1 or len(shapes) != 1 or not isinstance(shapes[0], Shape):
-        raise Unclear(module, endpoint.node, "it returns several forms of answers")
+        raise Kept(module, endpoint.node, "it returns several forms of answers")
     row = _row_of(app, endpoint, nodes)
     path = _path(app, row) if row is not None else module.path
     is_sqlmodel = row is not None and app.models.is_schema(row)
@@ -456,10 +456,10 @@ def _for_dictionary(app: App, endpoint: Function, nodes: list[s.Expr]) -> Propos
         wanted = [f"{row.name}Public", *wanted]
     free = [name for name in wanted if not is_taken(app.modules[path], name)]
     if not free:
-        raise Unclear(module, endpoint.node, f"{wanted[-1]} means something else there")
+        raise Kept(module, endpoint.node, f"{wanted[-1]} means something else there")
     classes = shape_classes(free[0], words, shapes[0], head[1])
     if isinstance(classes, str):
-        raise Unclear(module, endpoint.node, classes)
+        raise Kept(module, endpoint.node, classes)
     there = _same(app, classes.code, endpoint)
     public = _Public(free[0], app.index.name(path), path, classes.code, (head, *classes.needed))
     if there is not None:
@@ -510,7 +510,7 @@ def _refuse_settings(app: App, endpoint: Function) -> None:
     """What a route says of a response model counts only where there is one."""
     for route in app.routes_for(endpoint):
         if any(keyword.startswith("response_model_") for keyword in route.record.keywords):
-            raise Unclear(route.module, route.node, "its response_model_* would begin to count")
+            raise Kept(route.module, route.node, "its response_model_* would begin to count")
 
 
 def _only_reads(app: App, endpoint: Function) -> bool:
@@ -550,7 +550,7 @@ def _written(
     first = module.facts.body[0]
     for name in re.findall(r"^class (\w+)", public.code, re.MULTILINE):
         if is_taken(module, name):
-            raise Unclear(module, first, f"{name} means something else there")
+            raise Kept(module, first, f"{name} means something else there")
     imports: list[Import] = []
     code = public.code.rstrip("\n")
     for origin, name in dict.fromkeys(public.needed):
@@ -558,9 +558,9 @@ def _written(
             continue
         brought = bring(module, origin, name)
         if brought is None:
-            raise Unclear(module, first, f"{name} means something else there")
+            raise Kept(module, first, f"{name} means something else there")
         if _comes_back(app, origin, module):
-            raise Unclear(module, first, f"{origin}, which has {name}, imports this module")
+            raise Kept(module, first, f"{origin}, which has {name}, imports this module")
         imports += brought.imports
         code = re.sub(rf"\b{name}\b(?!\s*:)", brought.name, code) if brought.name != name else code
     if isinstance(beside, Function) and beside.module is module:
@@ -591,7 +591,7 @@ def _bring(module: Module, node: s.Node, public: _Public) -> tuple[str, tuple[Im
         return public.name, ()
     brought = bring(module, public.module, public.name)
     if brought is None:
-        raise Unclear(module, node, f"{public.name} means something else here")
+        raise Kept(module, node, f"{public.name} means something else here")
     return brought.name, brought.imports
 
 

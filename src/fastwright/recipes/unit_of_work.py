@@ -33,7 +33,7 @@ from fastwright.edit.fix import Edit
 from fastwright.edit.source import text
 from fastwright.read import syntax as s
 from fastwright.recipes.persistence.commits import from_repositories
-from fastwright.recipes.recipe import Case, Planned, Proposal, Recipe, Stopped, Target
+from fastwright.recipes.recipe import Case, Kept, Planned, Proposal, Recipe, Stopped, Target
 
 _SEVERAL = 2
 _ENDING = frozenset({"break", "continue"})
@@ -104,24 +104,14 @@ def _planned(app: App, function: Function) -> Iterator[Planned]:
         for commit in commits:
             _check(app, function, commit, ending)
         _check_flush(app, function, commits)
-    except _Stays as stays:
-        place = f"{module.path}:{module.line(stays.node)}"
-        yield Stopped(place, f"{function.qualname}: {stays.reason}")
+    except Kept as kept:
+        yield Stopped(kept.place, f"{function.qualname}: {kept.reason}")
         return
     edits = list(_edits(app, function, commits, ending))
     if edits:
         place = f"{module.path}:{module.line(commits[0].statement)}"
         title = f"{function.qualname} of {module.path} commits once"
         yield Proposal(title, tuple(edits), places=(place,))
-
-
-class _Stays(Exception):  # noqa: N818 - what stops it is no error
-    """What keeps commits where they are."""
-
-    def __init__(self, node: s.Node, reason: str) -> None:
-        super().__init__(reason)
-        self.node = node
-        self.reason = reason
 
 
 def _commits(app: App, function: Function) -> list[_Commit]:
@@ -198,7 +188,7 @@ def _leaves(statement: s.Stmt) -> bool:
 
 
 def _ending(function: Function, commits: list[_Commit]) -> _Ending:
-    """Return where a function is to commit. Raises _Stays where that is not clear."""
+    """Return where a function is to commit. Raises Kept where that is not clear."""
     body = function.node.body
     around = _try_around(body, commits)
     if around is not None:
@@ -206,20 +196,24 @@ def _ending(function: Function, commits: list[_Commit]) -> _Ending:
     holders = [_holder(body, commit) for commit in commits]
     first, last = holders[0], holders[-1]
     if any(isinstance(holder, (s.Try, s.With)) for holder in holders):
-        raise _Stays(commits[0].statement, "commits in several blocks of try or with")
+        raise Kept(
+            function.module, commits[0].statement, "commits in several blocks of try or with"
+        )
     if any(isinstance(holder, s.While) for holder in holders):
-        raise _Stays(commits[0].statement, "commits in a loop that may go on for ever")
+        raise Kept(
+            function.module, commits[0].statement, "commits in a loop that may go on for ever"
+        )
     is_sure = commits[0].statement is first or isinstance(first, s.For)
     ends = commits[-1].statement is last
     leaving = any(
         isinstance(n, s.Return) for n in s.walk(*body) if first.start < n.start < last.start
     )
     if not is_sure and (leaving or not ends):
-        raise _Stays(commits[0].statement, "commits in branches")
+        raise Kept(function.module, commits[0].statement, "commits in branches")
     returns = []
     for node in s.walk(*body[body.index(first) :]):
         if isinstance(node, s.Yield) and node.start < last.end:
-            raise _Stays(node, "gives something out before the last commit")
+            raise Kept(function.module, node, "gives something out before the last commit")
         if isinstance(node, s.Return) and commits[0].statement.start < node.start < last.end:
             returns.append(node)
     return _Ending(body, last, tuple(returns))
@@ -253,7 +247,7 @@ def _holder(body: list[s.Stmt], commit: _Commit) -> s.Stmt:
 
 
 def _check(app: App, function: Function, commit: _Commit, ending: _Ending) -> None:
-    """Raise _Stays for what keeps a commit where it is."""
+    """Raise Kept for what keeps a commit where it is."""
     if commit.statement is ending.statement:
         return
     holder = _holder(ending.body, commit)
@@ -267,26 +261,28 @@ def _check(app: App, function: Function, commit: _Commit, ending: _Ending) -> No
     ]
     for node, around in inside:
         if isinstance(node, s.Return) and loop is not None and loop.start <= node.start < loop.end:
-            raise _Stays(node, "may return before the last commit")
+            raise Kept(function.module, node, "may return before the last commit")
         is_end = isinstance(node, s.Flow) and node.keyword in _ENDING
         if is_end and loop is not None and _writes_before(app, function, loop, node):
-            raise _Stays(node, "the loop may go on or end before the commit")
+            raise Kept(function.module, node, "the loop may go on or end before the commit")
         depth = 0 if ending.body is function.node.body else 1
         if isinstance(node, s.Try) or len(around.tries) > depth or around.handled:
-            raise _Stays(node, "what fails is caught here")
+            raise Kept(function.module, node, "what fails is caught here")
     for site in app.calls.sites(function):
         if start <= site.node.start < end and not _is_inner(app, site, 0):
             name = text(function.module, site.node.func)
-            raise _Stays(site.node, f"{name} may be seen by others before the last commit")
+            raise Kept(
+                function.module, site.node, f"{name} may be seen by others before the last commit"
+            )
 
 
 def _check_flush(app: App, function: Function, commits: list[_Commit]) -> None:
-    """Raise _Stays where what commits is no session, and cannot write without committing."""
+    """Raise Kept where what commits is no session, and cannot write without committing."""
     calls = {id(commit.call): commit for commit in commits}
     for site in app.calls.sites(function):
         owners = [target.owner for target in site.targets if target.owner is not None]
         if id(site.node) in calls and any(app.linker.method(c, "flush") is None for c in owners):
-            raise _Stays(site.node, f"{calls[id(site.node)].session} has no flush")
+            raise Kept(function.module, site.node, f"{calls[id(site.node)].session} has no flush")
 
 
 def _writes_before(app: App, function: Function, loop: s.For, node: s.Node) -> bool:

@@ -30,7 +30,7 @@ from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.recipes.persistence.built import StaysError
 from fastwright.recipes.persistence.repositories import session_class
-from fastwright.recipes.recipe import Planned, Proposal, Stopped, Target
+from fastwright.recipes.recipe import Kept, Planned, Proposal, Stopped, Target
 from fastwright.recipes.shared.takers import callers
 from fastwright.recipes.shared.words import snake
 
@@ -83,19 +83,8 @@ def from_repositories(app: App, target: Target) -> Iterator[Planned]:
             continue
         try:
             yield _proposal(app, _committing(app, function, statements))
-        except _Stays as stays:
-            place = f"{stays.module.path}:{stays.module.line(stays.node)}"
-            yield Stopped(place, f"{function.qualname} commits: {stays.reason}")
-
-
-class _Stays(Exception):  # noqa: N818 - what stops it is no error
-    """What keeps a commit where it is."""
-
-    def __init__(self, module: Module, node: s.Node, reason: str) -> None:
-        super().__init__(reason)
-        self.module = module
-        self.node = node
-        self.reason = reason
+        except Kept as kept:
+            yield Stopped(kept.place, f"{function.qualname} commits: {kept.reason}")
 
 
 def _is_repository(app: App, function: Function) -> bool:
@@ -128,15 +117,15 @@ def _bare(node: s.Expr) -> s.Expr:
 
 
 def _committing(app: App, function: Function, statements: list[s.ExprStmt]) -> _Committing:
-    """Return what a method does when it commits. Raises _Stays where it does more behind it."""
+    """Return what a method does when it commits. Raises Kept where it does more behind it."""
     module, commit = function.module, statements[-1]
     if len(statements) > 1:
-        raise _Stays(module, statements[0], "and commits again")
+        raise Kept(module, statements[0], "and commits again")
     call = _bare(commit.value)
     assert isinstance(call, s.Call) and isinstance(call.func, s.Attribute)  # noqa: S101, PT018 - as it was found
     session = text(module, call.func.value)
     if any(around.loops for node, around in app.calls.nodes(function) if node is call):
-        raise _Stays(module, commit, "in a loop")
+        raise Kept(module, commit, "in a loop")
     refresh, answer, flushes = None, None, False
     caught = any(
         isinstance(node, s.Try) and node.start < commit.start < node.end
@@ -147,7 +136,7 @@ def _committing(app: App, function: Function, statements: list[s.ExprStmt]) -> _
             value = statement.value
             if isinstance(value, s.Name):
                 if refresh is not None and answer != value.id:
-                    raise _Stays(module, statement, "and gives back another row than it refreshes")
+                    raise Kept(module, statement, "and gives back another row than it refreshes")
                 return _Committing(
                     function,
                     commit,
@@ -160,13 +149,13 @@ def _committing(app: App, function: Function, statements: list[s.ExprStmt]) -> _
             if value is not None and any(
                 isinstance(node, (s.Call, s.Await, s.Comp)) for node in s.walk(value)
             ):
-                raise _Stays(module, statement, "and does more behind it")
+                raise Kept(module, statement, "and does more behind it")
             flushes = value is not None and not isinstance(value, s.Constant)
         elif refresh is None and (name := _refreshed(module, statement, session)) is not None:
             assert isinstance(statement, s.ExprStmt)  # noqa: S101 - it refreshes
             refresh, answer = statement, name
         else:
-            raise _Stays(module, statement, "and does more behind it")
+            raise Kept(module, statement, "and does more behind it")
     return _Committing(
         function, commit, call.func.value, refresh, answer, returns=False, flushes=flushes or caught
     )
@@ -261,25 +250,25 @@ def _proposal(app: App, found: _Committing) -> Proposal:
 
 
 def _check_refreshed(found: _Committing) -> None:
-    """Raise _Stays where callers may have no row to refresh."""
+    """Raise Kept where callers may have no row to refresh."""
     module = found.function.module
     for leaving in found.earlier:
         if not (isinstance(leaving.value, s.Name) and leaving.value.id == found.answer):
-            raise _Stays(module, leaving, "and gives back something else than it refreshes here")
+            raise Kept(module, leaving, "and gives back something else than it refreshes here")
     for node in s.walk(*found.function.node.body):
         if isinstance(node, s.If) and node.start < found.commit.start < node.end:
-            raise _Stays(module, found.commit, "and refreshes a row in some cases only")
+            raise Kept(module, found.commit, "and refreshes a row in some cases only")
 
 
 def _sites(app: App, function: Function) -> list[CallSite]:
-    """Return every call of a function. Raises _Stays where one may be that is not seen."""
+    """Return every call of a function. Raises Kept where one may be that is not seen."""
     found = [site for site in callers(app).get(id(function.node), []) if len(site.targets) == 1]
     known = {id(site.node.func): site for sites in callers(app).values() for site in sites}
     if function.owner is not None:
         for cls in app.subclasses(function.owner):
             if function.name in cls.own_methods:
                 reason = f"and {cls.name} has a method of its own in its place"
-                raise _Stays(function.module, function.node, reason)
+                raise Kept(function.module, function.node, reason)
     for module in app.modules.values():
         if function.name.encode() not in module.source:
             continue
@@ -297,13 +286,13 @@ def _sites(app: App, function: Function) -> list[CallSite]:
                 is_local = around is not None and node.id in app.types.locals.of(around)
                 symbol = app.linker.expression(node, module, None)
                 if not is_local and isinstance(symbol, Function) and symbol.node is function.node:
-                    raise _Stays(module, node, "and is named here otherwise than in a call")
+                    raise Kept(module, node, "and is named here otherwise than in a call")
             elif _may_be(app, module, node, function):
                 if not is_method:
-                    raise _Stays(module, node, "and is used here, outside of requests")
-                raise _Stays(module, node, "and may be meant here")
+                    raise Kept(module, node, "and is used here, outside of requests")
+                raise Kept(module, node, "and may be meant here")
     if not found:
-        raise _Stays(function.module, function.node, "and nobody calls it")
+        raise Kept(function.module, function.node, "and nobody calls it")
     return found
 
 
@@ -344,12 +333,12 @@ def _after(app: App, site: CallSite, found: _Committing, session: str) -> Iterat
     if not isinstance(statement, (s.ExprStmt, s.Assign, s.AnnAssign, s.Return)) or (
         value is None or _bare(value) is not site.node
     ):
-        raise _Stays(module, site.node, "and what it gives is used at once here")
+        raise Kept(module, site.node, "and what it gives is used at once here")
     if found.is_conditional and _writes_before(app, site):
-        raise _Stays(module, site.node, "not always, and something is written before it here")
+        raise Kept(module, site.node, "not always, and something is written before it here")
     if found.is_conditional and found.waits and block[-1] is not statement:
         if not _keeps_rows(app):
-            raise _Stays(module, site.node, "not always, and rows are used behind it here")
+            raise Kept(module, site.node, "not always, and rows are used behind it here")
     lines = [f"{found.waits}{session}.commit()"]
     given = _given(site, found)
     if isinstance(statement, s.Return):
@@ -370,7 +359,7 @@ def _after(app: App, site: CallSite, found: _Committing, session: str) -> Iterat
     if found.refresh is not None and target is not None:
         lines.append(f"{found.waits}{session}.refresh({target})")
     elif found.refresh is not None and not isinstance(statement, s.ExprStmt):
-        raise _Stays(module, site.node, "and what it refreshes has no name here")
+        raise Kept(module, site.node, "and what it refreshes has no name here")
     yield insert_after(module, statement, "\n".join(lines))
 
 
@@ -394,7 +383,7 @@ def _name(app: App, site: CallSite) -> str:
     for name in (row, "result", "saved"):
         if name and name not in taken:
             return name
-    raise _Stays(site.module, site.node, "and there is no free name for what it gives here")
+    raise Kept(site.module, site.node, "and there is no free name for what it gives here")
 
 
 def _writes_before(app: App, site: CallSite) -> bool:
@@ -434,7 +423,7 @@ _Given = tuple[list[Edit], list[Import]]
 
 
 def _session_at(app: App, site: CallSite, found: _Committing) -> tuple[str, _Given]:
-    """Return the session of a repository as its caller has it, and what gives it to the caller. Raises _Stays."""
+    """Return the session of a repository as its caller has it, and what gives it to the caller. Raises Kept."""
     caller, module = site.caller, site.module
     if found.function.owner is None:
         given = _argument(site, found)
@@ -451,7 +440,7 @@ def _session_at(app: App, site: CallSite, found: _Committing) -> tuple[str, _Giv
             kept = _kept(app, caller, receiver.attr)
             if kept is not None:
                 return kept
-    raise _Stays(module, site.node, f"and {caller.qualname} holds no session to commit")
+    raise Kept(module, site.node, f"and {caller.qualname} holds no session to commit")
 
 
 def _argument(site: CallSite, found: _Committing) -> s.Expr | None:

@@ -21,11 +21,10 @@ from fastwright.edit.names import bring, is_taken, module_level_imports
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.recipes.persistence.repositories import UNIT
-from fastwright.recipes.recipe import Planned, Proposal, Stopped, Target
+from fastwright.recipes.recipe import Kept, Planned, Proposal, Stopped, Target
 from fastwright.recipes.shared.takers import (
     Made,
     Taker,
-    Unported,
     Uses,
     imports,
     is_dropped,
@@ -68,7 +67,7 @@ def ports(app: App, target: Target) -> Iterator[Planned]:
             if is_sql and target.holds(module.path) and not app.types.is_port(cls):
                 try:
                     proposal = _proposal(app, cls)
-                except Unported as stop:
+                except Kept as stop:
                     yield Stopped(stop.place, f"{cls.name}: {stop.reason}")
                 else:
                     if proposal is not None:
@@ -134,7 +133,7 @@ def _port(app: App, cls: Class, used: Uses) -> _Port:
     name = basename(module.path) if alone else f"{_called(cls)}.py"
     path = join(outer, "ports", name)
     if path in app.modules:
-        raise Unported(module, cls.node, f"{path} is there already")
+        raise Kept(module, cls.node, f"{path} is there already")
     names = {key: _variable(cls, taker) for key, taker in used.takers.items()}
     return _Port(cls, path, app.index.name(path), used, names, None)
 
@@ -165,7 +164,7 @@ def _variable(cls: Class, taker: Taker) -> str:
     for name in (own, _called(cls), snake(cls.name)):
         if name is not None and name not in taken:
             return name
-    raise Unported(cls.module, cls.node, "there is no free name for it in its users")
+    raise Kept(cls.module, cls.node, "there is no free name for it in its users")
 
 
 def _attribute(taker: Taker) -> str | None:
@@ -200,7 +199,7 @@ def _taken(
         assert port.alias is not None  # noqa: S101 - there is one for whom FastAPI calls
         brought = bring(module, *port.alias)
         if brought is None:
-            raise Unported(module, function.node, f"{port.alias[1]} means something else here")
+            raise Kept(module, function.node, f"{port.alias[1]} means something else here")
         kind, needed = brought.name, list(brought.imports)
     else:
         kind, needed = port.cls.name, []
@@ -266,7 +265,7 @@ def _made_in_place(app: App, one: Made, port: _Port) -> tuple[list[Edit], list[I
     if module is not port.cls.module:
         brought = bring(module, port.cls.module.name, adapter)
         if brought is None:
-            raise Unported(module, one.call, f"{adapter} means something else here")
+            raise Kept(module, one.call, f"{adapter} means something else here")
         adapter, needed = brought.name, list(brought.imports)
     if one.target is None:
         return [replace(module, one.call.func, adapter)], needed
@@ -285,10 +284,10 @@ def _imports_moved(app: App, port: _Port, roots: set[int]) -> tuple[list[Edit], 
         moved = _import_moved(module, port)
         if module.path not in modules:
             if moved is not None and not _is_used(module, port.cls):
-                raise Unported(module, module.facts.body[0], "is imported and not used")
+                raise Kept(module, module.facts.body[0], "is imported and not used")
             continue
         if moved is None and module is not port.cls.module and is_taken(module, port.cls.name):
-            raise Unported(module, module.facts.body[0], f"{port.cls.name} is something else here")
+            raise Kept(module, module.facts.body[0], f"{port.cls.name} is something else here")
         edits += [moved] if moved is not None else []
         needed.append(Import(module.path, port.module, port.cls.name))
     return edits, needed
@@ -356,7 +355,7 @@ def _provider(
     for taker in given:
         if provider_of(app, taker) is None:
             reason = "it is not known where the session comes from"
-            raise Unported(taker.function.module, taker.session, reason)
+            raise Kept(taker.function.module, taker.session, reason)
     session = _session(app, keeper, path, first)
     needed = list(session[1])
     names = {}
@@ -370,7 +369,7 @@ def _provider(
             renamed = name == cls.name and _import_moved(keeper, port) is not None
             brought = None if renamed else bring(keeper, origin, name)
             if brought is None and not renamed:
-                raise Unported(keeper, keeper.facts.body[0], f"{name} means something else here")
+                raise Kept(keeper, keeper.facts.body[0], f"{name} means something else here")
             needed += brought.imports if brought is not None else [Import(path, origin, name)]
             names[key] = brought.name if brought is not None else name
     for taker in given:
@@ -379,7 +378,7 @@ def _provider(
         if any(each is not None and imports(app, each, module) for each in around):
             if module is not keeper:
                 reason = "would import what imports it: its dependencies stand in another module"
-                raise Unported(module, taker.function.node, reason)
+                raise Kept(module, taker.function.node, reason)
     code = (
         f"\n\nasync def {provider}(session: {session[0]}) -> {names['port']}:\n"
         f"    return {names['adapter']}(session)\n\n\n"
@@ -388,7 +387,7 @@ def _provider(
     if keeper is None:
         return [], needed, f'"""What endpoints depend on."""\n{code}'
     if is_taken(keeper, provider) or is_taken(keeper, alias):
-        raise Unported(keeper, keeper.facts.body[0], f"{provider} means something else here")
+        raise Kept(keeper, keeper.facts.body[0], f"{provider} means something else here")
     end = len(keeper.source)
     code = code if keeper.source.endswith(b"\n") else f"\n{code}"
     return [Edit(keeper.path, end, end, code)], needed, ""
@@ -441,7 +440,7 @@ def _written_out(
             continue
         brought = bring(keeper, origin_, name_) if keeper is not None else None
         if keeper is not None and brought is None:
-            raise Unported(keeper, keeper.facts.body[0], f"{name_} means something else here")
+            raise Kept(keeper, keeper.facts.body[0], f"{name_} means something else here")
         needed += brought.imports if brought is not None else [Import(path, origin_, name_)]
         names.append(brought.name if brought is not None else name_)
     return f"{names[0]}[{names[1]}, {names[2]}({names[3]})]", needed, provider.module
@@ -477,7 +476,7 @@ def _head(app: App, cls: Class, method: Function) -> tuple[str, list[tuple[str, 
     """Return the head of a method, with type parameters as the class has them, and what it needs."""
     module, node = method.module, method.node
     if node.decorators:
-        raise Unported(module, node, f"{method.qualname} is more than a plain method")
+        raise Kept(module, node, f"{method.qualname} is more than a plain method")
     bound, given = module_level_imports(module), app.types.type_bindings(Instance(cls))
     annotations = [p.annotation for p in node.params] + [node.returns]
     changed: list[tuple[s.Name, str]] = []
@@ -492,10 +491,10 @@ def _head(app: App, cls: Class, method: Function) -> tuple[str, list[tuple[str, 
         elif each.id in bound:
             origin, _, last = bound[each.id].rpartition(".")
             if last != each.id or not origin:
-                raise Unported(module, each, f"{each.id} is imported in a way that is not copied")
+                raise Kept(module, each, f"{each.id} is imported in a way that is not copied")
             wanted.append((origin, last))
         elif each.id in app.linker.scope(module).names:
-            raise Unported(module, each, f"{each.id} is defined beside the repository")
+            raise Kept(module, each, f"{each.id} is defined beside the repository")
     parts, done = list[str](), node.start
     for place, text in changed:
         parts += [module.source[done : place.start].decode(), text]

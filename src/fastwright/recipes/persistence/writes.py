@@ -32,8 +32,8 @@ from fastwright.recipes.persistence.repositories import (
     session_class,
     unit_of_work,
 )
-from fastwright.recipes.recipe import Planned, Proposal, Stopped, Target
-from fastwright.recipes.shared.takers import Made, Unported, reached_by
+from fastwright.recipes.recipe import Kept, Planned, Proposal, Stopped, Target
+from fastwright.recipes.shared.takers import Made, reached_by
 from fastwright.recipes.shared.words import plural, snake
 
 _ROWS = frozenset({"add", "add_all", "delete"})
@@ -65,7 +65,7 @@ def writes(app: App, target: Target, functions: list[Function]) -> Iterator[Plan
         except StaysError as stop:
             place = f"{module.path}:{module.line(stop.node)}"
             yield Stopped(place, f"{function.qualname}: {stop.reason}")
-        except Unported as stop:
+        except Kept as stop:
             reason = f"{function.qualname} writes through its session: {stop.reason}"
             yield Stopped(stop.place, reason)
 

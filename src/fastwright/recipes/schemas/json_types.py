@@ -26,6 +26,7 @@ from fastwright.app.types import (
 )
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
+from fastwright.recipes.recipe import Kept
 from fastwright.recipes.shared.columns import held, is_enumeration
 
 
@@ -61,15 +62,6 @@ class Shape(msgspec.Struct, frozen=True):
 Value: TypeAlias = Union[Plain, Many, Fixed, Shape]
 Values: TypeAlias = tuple[Value, ...]
 """What something may be; nothing as long as a name is looked for in its own values."""
-
-
-class Unclear(Exception):  # noqa: N818 - what is not known is no error
-    """What a value is cannot be known, and where."""
-
-    def __init__(self, module: Module, node: s.Node, reason: str) -> None:
-        super().__init__(reason)
-        self.place = f"{module.path}:{module.line(node)}"
-        self.reason = reason
 
 
 STR, INT, FLOAT, BOOL, NONE = (Plain(name) for name in ("str", "int", "float", "bool", "None"))
@@ -115,9 +107,9 @@ class JsonTypes:
     _depth: int = 0
 
     def of(self, node: s.Expr, where: Where) -> Values:
-        """Return what an expression may be. Raises Unclear."""
+        """Return what an expression may be. Raises Kept."""
         if self._depth > _MAX_DEPTH:
-            raise Unclear(where.module, node, "it comes from too far away")
+            raise Kept(where.module, node, "it comes from too far away")
         self._depth += 1
         try:
             return self._of(node, where)
@@ -125,7 +117,7 @@ class JsonTypes:
             self._depth -= 1
 
     def answered(self, function: Function) -> Values:
-        """Return what a function of the project may give back. Raises Unclear."""
+        """Return what a function of the project may give back. Raises Kept."""
         where = Where(function.module, function)
         returns = [node for node, _ in self.app.calls.of_kind(function, s.Return)]
         values = merged(*(self._given_back(each, where) for each in returns))
@@ -215,14 +207,14 @@ class JsonTypes:
             return (Many((), ()),)
         names = [s.string(key) for key in node.keys]
         if None in names or len({*names}) != len(names):
-            raise Unclear(where.module, node, "a key of the dictionary is not written out")
+            raise Kept(where.module, node, "a key of the dictionary is not written out")
         fields: list[tuple[str, Values]] = []
         for name, value in zip(names, node.values, strict=True):
             try:
                 fields.append((name or "", self.of(value, where)))
-            except Unclear as unclear:
+            except Kept as unclear:
                 reason = f"the type of {name} is not known: {unclear.reason}"
-                raise Unclear(where.module, value, reason) from None
+                raise Kept(where.module, value, reason) from None
         return (Shape(tuple(fields)),)
 
     # ------------------------------------------------------------------------ names
@@ -396,10 +388,10 @@ class JsonTypes:
                 reason = (
                     f"{node.attr} is a Decimal, which is written without a point where it is whole"
                 )
-                raise Unclear(where.module, node, reason)
+                raise Kept(where.module, node, reason)
             return (Plain("float", is_decimal=True), *optional)
         if found.kind == "datetime" and not self.only_read:
-            raise Unclear(where.module, node, f"{node.attr} is a time: its text would change")
+            raise Kept(where.module, node, f"{node.attr} is a time: its text would change")
         if found.kind == "float" and not self.only_read:
             return (INT, FLOAT, *optional)
         return (_KNOWN[found.kind], *optional)
@@ -525,7 +517,7 @@ class JsonTypes:
             if not self.app.calls.of_kind(function, s.Return):
                 raise _unknown(where.module, node)
             return self.answered(function)
-        except Unclear:
+        except Kept:
             if said is None or function.node.is_generator:
                 raise
             return self._said(said, Where(function.module, function.outer), checked=False)
@@ -733,7 +725,7 @@ def _leaves(body: list[s.Stmt]) -> bool:
     return isinstance(last, (s.Return, s.Raise))
 
 
-def _unknown(module: Module, node: s.Node) -> Unclear:
+def _unknown(module: Module, node: s.Node) -> Kept:
     written = module.source[node.start : node.end].decode(errors="replace")
     short = written if len(written) <= 40 and "\n" not in written else f"line {module.line(node)}"
-    return Unclear(module, node, f"what {short} gives is not known")
+    return Kept(module, node, f"what {short} gives is not known")

@@ -13,10 +13,10 @@ from fastwright.edit.fix import Edit, Import
 from fastwright.edit.names import is_taken
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
-from fastwright.recipes.recipe import Planned, Proposal, Stopped, Target
+from fastwright.recipes.recipe import Kept, Planned, Proposal, Stopped, Target
 from fastwright.recipes.shared.application import assignment
 from fastwright.recipes.shared.from_rules import hits_of
-from fastwright.recipes.shared.handed import Kept, outermost, written_in
+from fastwright.recipes.shared.handed import outermost, written_in
 
 _RULE = "side-effect-at-import"
 

@@ -18,10 +18,9 @@ from fastwright.edit.names import bring, is_taken
 from fastwright.edit.source import text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
-from fastwright.recipes.recipe import Planned, Proposal, Stopped, Target
+from fastwright.recipes.recipe import Kept, Planned, Proposal, Stopped, Target
 from fastwright.recipes.shared.application import assignment
 from fastwright.recipes.shared.handed import (
-    Kept,
     Takers,
     Use,
     hand_down,

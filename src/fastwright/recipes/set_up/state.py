@@ -21,7 +21,7 @@ from fastwright.edit.builders import (
 from fastwright.edit.fix import Edit, Import
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
-from fastwright.recipes.recipe import Planned, Proposal, Stopped, Target
+from fastwright.recipes.recipe import Kept, Planned, Proposal, Stopped, Target
 from fastwright.recipes.set_up.lifespan import (
     comments,
     gone,
@@ -32,7 +32,6 @@ from fastwright.recipes.set_up.lifespan import (
 from fastwright.recipes.shared.application import assignment, made_by_tests
 from fastwright.recipes.shared.from_rules import hits_of
 from fastwright.recipes.shared.handed import (
-    Kept,
     Spelled,
     free_name,
     hand_down,

@@ -20,19 +20,11 @@ from fastwright.edit.names import Brought, bring, is_taken, module_level_imports
 from fastwright.edit.source import text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
+from fastwright.recipes.recipe import Kept
 
 _RUNNING = frozenset({"run_in_threadpool", "to_thread", "add_task", "partial"})
 """What runs a function with the keywords that it is given itself."""
 _PATCHING = frozenset({"setattr", "delattr", "object", "multiple"})
-
-
-class Kept(Exception):  # noqa: N818 - what stops it is no error
-    """What keeps something as it is."""
-
-    def __init__(self, module: Module, node: s.Node, reason: str) -> None:
-        super().__init__(reason)
-        self.place = f"{module.path}:{module.line(node)}"
-        self.reason = reason
 
 
 class Use(NamedTuple):

@@ -14,7 +14,8 @@ from fastwright.edit.fix import Edit, Import
 from fastwright.edit.names import is_taken
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
-from fastwright.recipes.shared.handed import Kept, Spelled, Takers, spelled, written_in
+from fastwright.recipes.recipe import Kept
+from fastwright.recipes.shared.handed import Spelled, Takers, spelled, written_in
 
 _KEEPERS = ("dependencies.py", "deps.py")
 

@@ -21,15 +21,7 @@ from fastwright.edit.names import module_level_imports
 from fastwright.edit.source import text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
-
-
-class Unported(Exception):  # noqa: N818 - what stops it is no error
-    """What keeps something without a port."""
-
-    def __init__(self, module: Module, node: s.Node, reason: str) -> None:
-        super().__init__(reason)
-        self.place = f"{module.path}:{module.line(node)}"
-        self.reason = reason
+from fastwright.recipes.recipe import Kept
 
 
 class Made(msgspec.Struct, frozen=True, eq=False):
@@ -65,7 +57,7 @@ class Uses(msgspec.Struct, frozen=True, eq=False):
 
 
 def uses(app: App, cls: Class, keeper: Module | None) -> Uses:
-    """Return who uses a class that is made from a session. Raises Unported for a use that cannot be changed."""
+    """Return who uses a class that is made from a session. Raises Kept for a use that cannot be changed."""
     made, annotations = _found(app, cls)
     takers, in_place = reached_by(app, made, keeper)
     providers = [
@@ -84,7 +76,7 @@ def reached_by(
 ) -> tuple[dict[int, Taker], list[Made]]:
     """Return who must be given what is made from a session, and where it goes on being made.
 
-    ``provider``: where the sessions come from; who gets one from elsewhere goes on making it. Raises Unported.
+    ``provider``: where the sessions come from; who gets one from elsewhere goes on making it. Raises Kept.
     """
     takers: dict[int, Taker] = {}
     in_place: list[Made] = []
@@ -109,7 +101,7 @@ def reached_by(
             if id(function.node) in roots:
                 if known.get(id(function.node)):
                     reason = f"{function.qualname} is called beside FastAPI"
-                    raise Unported(function.module, function.node, reason)
+                    raise Kept(function.module, function.node, reason)
             else:
                 refuse_other_references(app, function)
                 waiting += [_handed(site, taker) for site in known.get(id(function.node), [])]
@@ -156,7 +148,7 @@ def _found(app: App, cls: Class) -> tuple[list[Made], list[tuple[Module, s.Name]
         for node in module.walk():
             if isinstance(node, s.Attribute) and node.attr == cls.name:
                 if _stands_for(app, module, node, cls):
-                    raise Unported(module, node, "is used through its module")
+                    raise Kept(module, node, "is used through its module")
             if not isinstance(node, s.Name) or not _stands_for(app, module, node, cls):
                 continue
             if id(node) in calls:
@@ -164,12 +156,12 @@ def _found(app: App, cls: Class) -> tuple[list[Made], list[tuple[Module, s.Name]
             elif id(node) in typed:
                 annotations.append((module, node))
             else:
-                raise Unported(module, node, "is used as it is")
+                raise Kept(module, node, "is used as it is")
     return made, annotations
 
 
 def _check_imports(app: App, module: Module, cls: Class) -> None:
-    """Raise Unported where a name is imported that cannot be moved."""
+    """Raise Kept where a name is imported that cannot be moved."""
     bound = module_level_imports(module)
     for node in module.walk():
         if isinstance(node, s.ImportFrom):
@@ -179,13 +171,13 @@ def _check_imports(app: App, module: Module, cls: Class) -> None:
                     alias.name not in bound or _is_class(symbol, cls)
                 )
                 if is_here and module.kind != "source":
-                    raise Unported(module, node, "is used in a test, or outside of the application")
+                    raise Kept(module, node, "is used in a test, or outside of the application")
                 if is_here and (alias.asname or module.path.endswith("__init__.py")):
-                    raise Unported(module, node, "goes by another name, or is offered by a package")
+                    raise Kept(module, node, "goes by another name, or is offered by a package")
                 if is_here and alias.name not in bound:
-                    raise Unported(module, node, "is imported in a function, or for types only")
+                    raise Kept(module, node, "is imported in a function, or for types only")
         elif isinstance(node, s.Constant) and s.string(node) == cls.name:
-            raise Unported(module, node, "is named in a text")
+            raise Kept(module, node, "is named in a text")
 
 
 def _stands_for(app: App, module: Module, node: s.Name | s.Attribute, cls: Class) -> bool:
@@ -219,10 +211,10 @@ def _annotations(module: Module) -> set[int]:
 def _made(app: App, module: Module, call: s.Call) -> Made:
     function = app.function_of(module, call)
     if function is None or module.kind != "source" or function.outer is not None:
-        raise Unported(module, call, "is made outside of the functions that use it")
+        raise Kept(module, call, "is made outside of the functions that use it")
     given = arguments(call)
     if len(given) != 1 or isinstance(given[0], s.Starred):
-        raise Unported(module, call, "is made with more than a session")
+        raise Kept(module, call, "is made with more than a session")
     return Made(function, call, given[0])
 
 
@@ -242,7 +234,7 @@ def _holder(app: App, one: Made) -> Function:
             kept = _kept(app, made)
             if kept is not None and s.last_name(kept.targets[0]) == given.attr:
                 return made
-    raise Unported(function.module, one.call, "it is not clear which session it is made with")
+    raise Kept(function.module, one.call, "it is not clear which session it is made with")
 
 
 def _kept(app: App, made: Function) -> s.Assign | None:
@@ -265,7 +257,7 @@ def _taker(app: App, function: Function) -> Taker:
             if parameter.default is None and parameter.kind in {"plain", "keyword"}:
                 kept = _kept(app, function) if function.name == "__init__" else None
                 return Taker(function, parameter, kept, [], [])
-    raise Unported(function.module, function.node, f"{function.qualname} has no session to give")
+    raise Kept(function.module, function.node, f"{function.qualname} has no session to give")
 
 
 def provider_of(app: App, taker: Taker) -> Function | None:
@@ -295,7 +287,7 @@ def _handed(site: CallSite, target: Taker) -> Made:
         given = site.node.args[position]
     starred = any(isinstance(each, s.Starred) for each in site.node.args)
     if given is None or starred or len(site.targets) != 1:
-        raise Unported(site.module, site.node, "it is not clear which session is handed on")
+        raise Kept(site.module, site.node, "it is not clear which session is handed on")
     return Made(site.caller, site.node, given, target.function)
 
 
@@ -310,9 +302,9 @@ def callers(app: App) -> dict[int, list[CallSite]]:
 
 
 def refuse_other_references(app: App, function: Function) -> None:
-    """Raise Unported where a function is named otherwise than in calls that are seen."""
+    """Raise Kept where a function is named otherwise than in calls that are seen."""
     if function.outer is not None or function.node.decorators:
-        raise Unported(function.module, function.node, f"{function.qualname} is no plain function")
+        raise Kept(function.module, function.node, f"{function.qualname} is no plain function")
     if function.owner is not None:
         _refuse_others_of_class(app, function, function.owner)
         return
@@ -329,15 +321,15 @@ def refuse_other_references(app: App, function: Function) -> None:
                 and symbol.node is function.node
                 and id(node) not in seen
             ):
-                raise Unported(module, node, f"{function.name} is named outside of requests")
+                raise Kept(module, node, f"{function.name} is named outside of requests")
 
 
 def _refuse_others_of_class(app: App, function: Function, owner: Class) -> None:
-    """Raise Unported where a method, or a class whose ``__init__`` it is, is used in a way that is not seen."""
+    """Raise Kept where a method, or a class whose ``__init__`` it is, is used in a way that is not seen."""
     bases = [each for each in app.linker.mro(owner)[1:] if isinstance(each, Class)]
     if app.subclasses(owner) or any(function.name in base.own_methods for base in bases):
         reason = f"{function.qualname} is overridden, or overrides another"
-        raise Unported(function.module, function.node, reason)
+        raise Kept(function.module, function.node, reason)
     sites = {id(site.node.func): site for found in callers(app).values() for site in found}
     is_init = function.name == "__init__"
     name = owner.name if is_init else function.name
@@ -352,9 +344,9 @@ def _refuse_others_of_class(app: App, function: Function, owner: Class) -> None:
             if is_init:
                 symbol = app.linker.expression(node, module, None)
                 if _is_class(symbol, owner) and site is None and id(node) not in typed:
-                    raise Unported(module, node, f"{name} is made otherwise than in requests")
+                    raise Kept(module, node, f"{name} is made otherwise than in requests")
             elif isinstance(node, s.Attribute) and not _is_other(site):
-                raise Unported(module, node, f"{function.qualname} may be used here as well")
+                raise Kept(module, node, f"{function.qualname} may be used here as well")
 
 
 def _is_other(site: CallSite | None) -> bool:

@@ -53,6 +53,21 @@ class ImportGraph(msgspec.Struct, frozen=True):
         """Return what the file imports from the project."""
         return self.edges.get(path, [])
 
+    def reached(self, paths: Iterable[str], *, running: bool = False) -> set[str]:
+        """Return files and all that they import, one through another.
+
+        ``running``: only by imports that run when the file does, not in functions or for types.
+        """
+        found: set[str] = set()
+        waiting = list(paths)
+        while waiting:
+            path = waiting.pop()
+            if path not in found:
+                found.add(path)
+                edges = self.of(path)
+                waiting += [e.imported for e in edges if not running or e.when == "import"]
+        return found
+
 
 def import_graph(modules: Iterable[Module], index: ModuleNames) -> ImportGraph:
     """Return the import graph over ``modules``."""

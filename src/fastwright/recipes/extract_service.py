@@ -211,16 +211,10 @@ class _Extraction:
         found = [
             resolve(origin, path) or resolve(origin.rpartition(".")[0], path) for origin in origins
         ]
-        waiting, seen = [each for each in found if each is not None and each != path], set[str]()
-        while waiting:
-            other = waiting.pop()
-            if other == path:
-                raise _Stop(
-                    self._endpoint.node, f"{path} and what it would import would import each other"
-                )
-            if other not in seen:
-                seen.add(other)
-                waiting += [e.imported for e in self._app.imports.of(other) if e.when == "import"]
+        others = [each for each in found if each is not None and each != path]
+        if path in self._app.imports.reached(others, running=True):
+            reason = f"{path} and what it would import would import each other"
+            raise _Stop(self._endpoint.node, reason)
 
     def _patches(self, moved: list[s.Stmt], path: str) -> Iterator[tuple[Edit, tuple[Import, ...]]]:
         """Yield the changes to tests that replace, in the endpoint's file, a name that the service looks up now.

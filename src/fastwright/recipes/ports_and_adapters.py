@@ -46,11 +46,11 @@ from fastwright.recipes.shared.handed import (
     takers_of,
     uses,
 )
+from fastwright.recipes.shared.keepers import KEEPERS
 from fastwright.recipes.shared.provided import keeper_of, provided, refuse_cycles
 from fastwright.recipes.shared.services import Service, service_of
 from fastwright.recipes.shared.words import snake
 
-_LAYERS = frozenset({"dependencies.py", "deps.py"})
 _FOLDERS = frozenset(
     {"services", "service", "clients", "adapters", "integrations", "utils", "core"}
 )
@@ -123,7 +123,7 @@ def _asked(app: App, function: Function) -> s.Node | None:
 def _is_plain(function: Function) -> bool:
     if function.owner is not None or function.outer is not None or function.node.decorators:
         return False
-    return not function.node.is_generator and basename(function.module.path) not in _LAYERS
+    return not function.node.is_generator and basename(function.module.path) not in KEEPERS
 
 
 def _proposal(app: App, application: Application, functions: list[Function]) -> Proposal | None:

@@ -574,16 +574,8 @@ def _written(
 
 def _comes_back(app: App, origin: str, module: Module) -> bool:
     """Whether a module of the project imports another one, on whatever way."""
-    waiting = [each.path for each in app.modules.values() if each.name == origin]
-    seen: set[str] = set()
-    while waiting:
-        path = waiting.pop()
-        if path == module.path:
-            return True
-        if path not in seen:
-            seen.add(path)
-            waiting += [edge.imported for edge in app.imports.of(path)]
-    return False
+    origins = [each.path for each in app.modules.values() if each.name == origin]
+    return module.path in app.imports.reached(origins)
 
 
 def _bring(module: Module, node: s.Node, public: _Public) -> tuple[str, tuple[Import, ...]]:

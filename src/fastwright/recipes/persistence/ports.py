@@ -22,6 +22,7 @@ from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.recipes.persistence.repositories import UNIT
 from fastwright.recipes.recipe import Kept, Planned, Proposal, Stopped, Target
+from fastwright.recipes.shared.keepers import KEEPERS, keepers
 from fastwright.recipes.shared.takers import (
     Made,
     Taker,
@@ -36,7 +37,6 @@ from fastwright.recipes.shared.takers import (
 )
 from fastwright.recipes.shared.words import snake, together
 
-_KEEPERS = ("dependencies.py", "deps.py")
 _FOLDERS = frozenset({"repositories", "repository", "repos", "adapters", "persistence"})
 
 
@@ -320,18 +320,14 @@ def _is_used(module: Module, cls: Class) -> bool:
 
 def keeper_of(app: App, module: Module) -> Module | None:
     """Return the module where a package keeps its dependencies."""
-    top = module.path.partition("/")[0]
-    for each in app.sources:
-        if basename(each.path) in _KEEPERS and each.path.partition("/")[0] == top:
-            return each
-    return None
+    return next(keepers(app, module), None)
 
 
 def _keeper_path(module: Module, keeper: Module | None) -> str:
     if keeper is not None:
         return keeper.path
     folder = dirname(module.path)
-    return join(dirname(folder) if basename(folder) in _FOLDERS else folder, _KEEPERS[0])
+    return join(dirname(folder) if basename(folder) in _FOLDERS else folder, KEEPERS[0])
 
 
 def _own_alias(app: App, port: _Port) -> tuple[str, str] | None:

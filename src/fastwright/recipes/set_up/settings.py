@@ -41,7 +41,7 @@ _NAMED = re.compile(r"(Settings|Config|Configuration)$")
 def settings(app: App, target: Target) -> Iterator[Planned]:
     """Yield one change for each object of settings at the top of a module."""
     known = {id(schema.cls.node) for schema in app.settings}
-    imported = _imported(app)
+    imported = app.imports.reached(each.module.path for each in app.applications)
     for module in app.sources:
         if not target.holds(module.path) or module.path not in imported:
             continue
@@ -56,18 +56,6 @@ def settings(app: App, target: Target) -> Iterator[Planned]:
                     yield Stopped(kept.place, f"{_name(statement)}: {kept.reason}")
                 else:
                     yield proposal
-
-
-def _imported(app: App) -> set[str]:
-    """Return the modules that importing an application imports."""
-    found: set[str] = set()
-    waiting = [application.module.path for application in app.applications]
-    while waiting:
-        path = waiting.pop()
-        if path not in found:
-            found.add(path)
-            waiting += [edge.imported for edge in app.imports.of(path)]
-    return found
 
 
 def _name(statement: s.Assign | s.AnnAssign) -> str:

@@ -15,9 +15,9 @@ from fastwright.edit.names import bring, is_taken
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.recipes.recipe import Proposal, Target
+from fastwright.recipes.shared.keepers import KEEPERS, keepers
 
 _DEPENDING = frozenset({"fastapi.Depends", "fastapi.param_functions.Depends"})
-_KEEPERS = ("dependencies.py", "deps.py")
 _OFTEN = 2
 
 
@@ -157,21 +157,11 @@ def _is_above(app: App, home: Module, name: str, use: _Use) -> bool:
 
 def _keeper(app: App, function: Function) -> Module:
     """Return the module where the project keeps its dependencies: one of that name, or the function's own."""
-    if basename(function.module.path) in _KEEPERS:
+    if basename(function.module.path) in KEEPERS:
         return function.module
-    below: set[str] = set()
-    waiting = [function.module.path]
-    while waiting:
-        path = waiting.pop()
-        if path not in below:
-            below.add(path)
-            waiting += [edge.imported for edge in app.imports.of(path)]
-    for module in app.sources:
-        if basename(module.path) in _KEEPERS and module.path not in below:
-            top = module.path.partition("/")[0]
-            if top == function.module.path.partition("/")[0]:
-                return module
-    return function.module
+    below = app.imports.reached([function.module.path])
+    found = (each for each in keepers(app, function.module) if each.path not in below)
+    return next(found, function.module)
 
 
 def _name(app: App, use: _Use) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from posixpath import basename, dirname, join
+from posixpath import dirname, join
 from typing import NamedTuple
 
 from fastwright.app.model import App
@@ -16,8 +16,7 @@ from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.recipes.recipe import Kept
 from fastwright.recipes.shared.handed import Spelled, Takers, spelled, written_in
-
-_KEEPERS = ("dependencies.py", "deps.py")
+from fastwright.recipes.shared.keepers import KEEPERS, keepers
 
 
 class Keeper(NamedTuple):
@@ -43,20 +42,12 @@ class Written(NamedTuple):
 def keeper_of(app: App, application: Application, takers: Takers) -> Keeper:
     """Return the module of a package for its dependencies: one of that name, the only user, or a new one."""
     needing = [each for key, each in takers.functions.items() if key in takers.roots]
-    top = application.module.path.partition("/")[0]
     modules = {each.module.path: each.module for each in needing}
-    found = next(
-        (
-            each
-            for each in app.sources
-            if basename(each.path) in _KEEPERS and each.path.partition("/")[0] == top
-        ),
-        None,
-    )
+    found = next(keepers(app, application.module), None)
     if found is None and list(modules) == [application.module.path]:
         found = application.module
     if found is None:
-        path = join(dirname(application.module.path), _KEEPERS[0])
+        path = join(dirname(application.module.path), KEEPERS[0])
         return Keeper(path, app.index.name(path), None, None)
     inside = [each.node for each in needing if each.module is found]
     first = min(inside, key=lambda node: node.start, default=None)

@@ -122,14 +122,7 @@ def _makes_dependencies(app: App, one: Made, keeper: Module | None) -> bool:
 
 def imports(app: App, module: Module, other: Module) -> bool:
     """Whether a module imports another, itself or through those that it imports."""
-    seen: set[str] = set()
-    waiting = [module.path]
-    while waiting:
-        path = waiting.pop()
-        if path not in seen:
-            seen.add(path)
-            waiting += [edge.imported for edge in app.imports.of(path) if edge.when == "import"]
-    return other.path in seen
+    return other.path in app.imports.reached([module.path], running=True)
 
 
 # -------------------------------------------------------------------- finding uses

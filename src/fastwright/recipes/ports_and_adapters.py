@@ -33,12 +33,12 @@ from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.recipes.persistence.ports import packages
 from fastwright.recipes.recipe import Case, Kept, Planned, Proposal, Recipe, Stopped, Target
+from fastwright.recipes.shared.annotations import annotated
 from fastwright.recipes.shared.handed import (
     Spelled,
     Use,
     free_name,
     hand_down,
-    in_annotations,
     outermost,
     refuse_names,
     roots,
@@ -210,12 +210,13 @@ def _renamed(app: App, cls: Class, service: Service) -> Proposal | None:
         (made if is_made else named).append(use)
     if not any(use.function is not None and id(use.function.node) in known for use in made):
         return None
-    annotated = {id(n) for each in app.modules.values() for n in in_annotations(each, cls.name)}
+    named_in = [each for each in app.modules.values() if cls.name.encode() in each.source]
+    typed = {node for each in named_in for node in annotated(each)}
     for use in places:
         if use.module.kind != "source":
             raise Kept(use.module, use.node, "is named by what is not the application")
         is_given = use.function is not None and id(use.function.node) in known
-        if (use in made and not is_given) or (use in named and id(use.node) not in annotated):
+        if (use in made and not is_given) or (use in named and id(use.node) not in typed):
             raise Kept(use.module, use.node, "is made or used outside of dependencies")
     if cls.node.bases or cls.node.decorators or app.subclasses(cls):
         raise Kept(module, cls.node, "is no plain class")

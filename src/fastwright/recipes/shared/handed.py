@@ -6,7 +6,7 @@ Endpoints and dependencies, where it comes from, take it by the alias of its dep
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
@@ -21,6 +21,7 @@ from fastwright.edit.source import text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.recipes.recipe import Kept
+from fastwright.recipes.shared.annotations import annotated
 
 _RUNNING = frozenset({"run_in_threadpool", "to_thread", "add_task", "partial"})
 """What runs a function with the keywords that it is given itself."""
@@ -307,8 +308,12 @@ class Takers:
         if init is not None:
             self._function(init)
         made_by_fastapi = init is not None and id(init.node) in self.roots
-        annotated = {
-            id(part) for module in app.modules.values() for part in in_annotations(module, cls.name)
+        named = cls.name.encode()
+        typed = {
+            node
+            for each in app.modules.values()
+            if named in each.source
+            for node in annotated(each)
         }
         made = 0
         for use in uses(app, cls):
@@ -316,7 +321,7 @@ class Takers:
             if call is not None and call.func is use.node:
                 made += 1
                 self._handed(use, call)
-            elif id(use.node) not in annotated and not made_by_fastapi:
+            elif id(use.node) not in typed and not made_by_fastapi:
                 raise Kept(use.module, use.node, f"{cls.name} is used as it is")
         if not made and not made_by_fastapi:
             raise Kept(cls.module, node, f"no request reaches {cls.name}")
@@ -339,20 +344,6 @@ def _call(use: Use) -> s.Call | None:
         ):
             return node
     return None
-
-
-def in_annotations(module: Module, name: str) -> Iterator[s.Node]:
-    """Yield the nodes of a module's annotations, where it holds a name at all."""
-    if name.encode() not in module.source:
-        return
-    for node in module.walk():
-        if isinstance(node, (s.Parameter, s.AnnAssign)) and node.annotation is not None:
-            yield from s.walk(node.annotation)
-        elif isinstance(node, s.FunctionDef) and node.returns is not None:
-            yield from s.walk(node.returns)
-        elif isinstance(node, s.Subscript) and s.last_name(node.value) == "Annotated":
-            inner = node.slice  # the type, not what makes it
-            yield from s.walk(inner.elts[0] if isinstance(inner, s.Tuple) and inner.elts else inner)
 
 
 def takers_of(app: App, places: Iterable[Use]) -> Takers:

@@ -22,6 +22,7 @@ from fastwright.edit.source import text
 from fastwright.read import syntax as s
 from fastwright.read.module import Module
 from fastwright.recipes.recipe import Kept
+from fastwright.recipes.shared.annotations import annotated
 
 
 class Made(msgspec.Struct, frozen=True, eq=False):
@@ -137,7 +138,7 @@ def _found(app: App, cls: Class) -> tuple[list[Made], list[tuple[Module, s.Name]
             continue
         _check_imports(app, module, cls)
         calls = {id(n.func): n for n in module.walk() if isinstance(n, s.Call)}
-        typed = _annotations(module)
+        typed = annotated(module)
         for node in module.walk():
             if isinstance(node, s.Attribute) and node.attr == cls.name:
                 if _stands_for(app, module, node, cls):
@@ -181,24 +182,6 @@ def _stands_for(app: App, module: Module, node: s.Name | s.Attribute, cls: Class
 
 def _is_class(symbol: object, cls: Class) -> bool:
     return isinstance(symbol, Class) and symbol.node is cls.node
-
-
-def _annotations(module: Module) -> set[int]:
-    """Return the nodes that stand in annotations, aliases of types included."""
-    found: list[s.Node] = []
-    for node in module.walk():
-        if isinstance(node, s.FunctionDef):
-            found += [p.annotation for p in node.params if p.annotation is not None]
-            found += [node.returns] if node.returns is not None else []
-        elif isinstance(node, s.AnnAssign):
-            found.append(node.annotation)
-        elif isinstance(node, s.Subscript) and s.last_name(node.value) == "Annotated":
-            inner = node.slice
-            found += inner.elts[:1] if isinstance(inner, s.Tuple) else []
-    outside = {
-        id(inner) for node in s.walk(*found) if isinstance(node, s.Call) for inner in s.walk(node)
-    }
-    return {id(node) for node in s.walk(*found)} - outside
 
 
 def _made(app: App, module: Module, call: s.Call) -> Made:
@@ -329,7 +312,7 @@ def _refuse_others_of_class(app: App, function: Function, owner: Class) -> None:
     for module in app.modules.values():
         if name.encode() not in module.source:
             continue
-        typed = _annotations(module) if is_init else set()
+        typed = annotated(module) if is_init else set()
         for node in module.walk():
             if not isinstance(node, (s.Name, s.Attribute)) or s.last_name(node) != name:
                 continue

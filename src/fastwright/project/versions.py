@@ -56,6 +56,11 @@ class Version(msgspec.Struct, frozen=True):
     """The version that is excluded by an upper bound (``<0.137``), where there is one."""
 
     @property
+    def told(self) -> str:
+        """The version as a person is told it."""
+        return f"older than {self.below}" if self.below is not None else self.text
+
+    @property
     def parts(self) -> tuple[int, ...]:
         """The leading numbers."""
         return numbers(self.text)
@@ -153,6 +158,7 @@ def read_versions(root: Path) -> Versions:
         before = found.get(key)
         if version is not None:
             found[key] = version if before is None else _both(before, version)
+    found.update(dict(_implied(found)))
     return Versions(found, frozenset(_import_name(key) for key in declared - own))
 
 
@@ -171,6 +177,28 @@ def _import_name(key: str) -> str:
     """Return the import name of a distribution, as far as its normalised name gives it away."""
     first = key.partition("-")[0]
     return IMPORT_NAMES.get(key) or (first if first in _SHARED_NAMES else key.replace("-", "_"))
+
+
+_OLDER = (
+    ("fastapi", "0.100", "pydantic", "2"),
+    ("sqlmodel", "0.0.14", "pydantic", "2"),
+    ("sqlmodel", "0.0.12", "sqlalchemy", "2"),
+)
+"""A library older than that works with another one older than that only: release notes of FastAPI 0.100.0, SQLModel
+0.0.12 and 0.0.14."""
+
+
+def _implied(found: Mapping[str, Version]) -> Iterator[tuple[str, Version]]:
+    """Yield what old libraries say of others, of which nothing says that they are older."""
+    for library, version, other, below in _OLDER:
+        newest = Versions(found).newest(library)
+        known = found.get(other)
+        if newest is None or newest >= numbers(version):
+            continue
+        if known is None or (not known.exact and known.below is None):
+            lowest = known.text if known is not None else "0"
+            if numbers(lowest) < numbers(below):
+                yield other, Version(lowest, found[library].source, exact=False, below=below)
 
 
 _Candidate: TypeAlias = "tuple[str, Version | None]"

@@ -108,6 +108,7 @@ RECIPE = Recipe(
     summary="parameters and dependencies with Annotated",
     why="A default value that is a marker is what other callers get, and what type checkers see.",
     plan=plan,
+    since={"fastapi": "0.95"},
     references=("https://fastapi.tiangolo.com/tutorial/dependencies/",),
 )
 

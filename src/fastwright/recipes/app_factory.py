@@ -396,6 +396,7 @@ RECIPE = Recipe(
     summary="a function that makes the application",
     why="An application at module level is made once, on import: tests and workers cannot have their own.",
     plan=plan,
+    since={"fastapi": "0.95"},
     references=("https://fastapi.tiangolo.com/tutorial/bigger-applications/",),
 )
 CASES = (

@@ -115,6 +115,8 @@ class _Parameter(msgspec.Struct, frozen=True):
 
 def plan(app: App, target: Target) -> Iterator[Planned]:
     """Yield one change for each statement."""
+    if app.versions.at_least("fastapi", "0.95") is False:
+        target = msgspec.structs.replace(target, style="layered")  # ports are wired by Annotated
     for function in _askers(app):
         if not target.takes(function):
             continue

@@ -39,6 +39,7 @@ RECIPE = Recipe(
     summary="a limit and an offset for lists",
     why="A list without a bound grows with the table, until answering it takes the service down.",
     plan=plan,
+    since={"fastapi": "0.95"},
     contract=True,
     references=(
         "https://owasp.org/API-Security/editions/2023/en/0xa4-unrestricted-resource-consumption/",

@@ -637,6 +637,7 @@ RECIPE = Recipe(
     summary="outside services behind ports",
     why="Business code that names the mail server can only be tested, or moved, with it.",
     plan=plan,
+    since={"fastapi": "0.95"},
     references=(
         "https://alistair.cockburn.us/hexagonal-architecture/",
         "https://mypy.readthedocs.io/en/stable/protocols.html#callback-protocols",

@@ -116,6 +116,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     """One or two sentences, for the commit."""
     plan: Plan
     """Yields changes that can be made to the application as it is; it is asked again after each."""
+    since: Mapping[str, str] = {}
+    """Library -> first version that has what the recipe writes. Unknown versions count as new."""
     contract: bool = False
     """Whether it changes the contract, in the way that its docstring says."""
     references: tuple[str, ...] = ()

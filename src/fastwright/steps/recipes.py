@@ -22,6 +22,10 @@ _MOST = 10_000
 
 def refactor(tree: Tree, registered: RegisteredRecipe, target: Target) -> Steps:
     """Make the changes that a recipe proposes, one by one; the application is read again after each."""
+    reason = _too_old(tree, registered)
+    if reason is not None:
+        yield Left(registered.name, ".", reason)
+        return tree
     refused: set[str] = set()
     for _ in range(_MOST):
         made = False
@@ -50,6 +54,15 @@ def refactor(tree: Tree, registered: RegisteredRecipe, target: Target) -> Steps:
             yield from dict.fromkeys(stopped)
             break
     return tree
+
+
+def _too_old(tree: Tree, registered: RegisteredRecipe) -> str | None:
+    """Return which library of the project lacks what a recipe writes, None where none is known to."""
+    versions = tree.app.versions
+    for library, version in registered.recipe.since.items():
+        if versions.at_least(library, version) is False:
+            return f"needs {library} {version}; here it is {versions.found[library].told}"
+    return None
 
 
 def attempt(

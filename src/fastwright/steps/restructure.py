@@ -50,6 +50,10 @@ class State(msgspec.Struct, frozen=True):
     """How many findings each rule has."""
 
 
+_UPGRADES = {"pydantic-v2": ("pydantic", "2")}
+"""What only fits a newer version: made where that is there, and left to who upgrades otherwise."""
+
+
 def restructure(tree: Tree, style: Style, *, contract_changes: bool) -> Steps:
     """Make the fixes and every recipe, in order, until none of them has anything to do."""
     choice = Choice(contract_changes=contract_changes)
@@ -58,6 +62,7 @@ def restructure(tree: Tree, style: Style, *, contract_changes: bool) -> Steps:
         for name in ORDER
         if (name not in _CLEAN or style == "clean")
         and (contract_changes or not recipes()[name].recipe.contract)
+        and not _is_ahead(tree, name)
     ]
     left: list[Left] = []
     for _ in range(_ROUNDS):
@@ -69,6 +74,12 @@ def restructure(tree: Tree, style: Style, *, contract_changes: bool) -> Steps:
             break
     yield from left  # where it stands in the end
     return tree
+
+
+def _is_ahead(tree: Tree, name: str) -> bool:
+    """Whether a recipe is for a version that the project does not have yet."""
+    needed = _UPGRADES.get(name)
+    return needed is not None and tree.app.versions.at_least(*needed) is False
 
 
 def _made(steps: Steps, left: list[Left]) -> Steps:

@@ -298,9 +298,13 @@ def test_closed_pipe_is_quiet(project: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_interrupt_signal(project: Path) -> None:
-    process = subprocess.Popen(
-        [*FASTWRIGHT, "review", "-"], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
+    try:
+        process = subprocess.Popen(
+            [*FASTWRIGHT, "review", "-"], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
     time.sleep(1)  # it waits for its input
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=20)

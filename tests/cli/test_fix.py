@@ -84,6 +84,37 @@ def test_fixes_in_verified_steps(project: Path, capsys: pytest.CaptureFixture[st
     assert (project / "main.py").read_text() == MENDED
 
 
+STYLES = {
+    "Ruff's own default, 88": "",
+    "Black's": "[tool.black]\nline-length = 50\nskip-string-normalization = true\n",
+    "Ruff's, where both are": "[tool.black]\nline-length = 88\n[tool.ruff]\nline-length = 50\n",
+}
+LONG = """\
+from fastapi import Depends, FastAPI
+
+app = FastAPI()
+
+
+def limit_of() -> int:
+    return 1
+
+
+@app.get("/items")
+def items(first: int = Depends(limit_of)) -> int:
+    return first
+"""
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_new_code_looks_as_the_project_does(project: Path, style: str) -> None:
+    (project / "pyproject.toml").write_text(SETTINGS + STYLES[style])
+    (project / "main.py").write_text(LONG)
+    assert main(["fix", *ANNOTATED]) == 0
+    lines = (project / "main.py").read_text().splitlines()
+    assert max(map(len, lines)) <= (50 if STYLES[style] else 88)
+    assert ("def items(" in lines) is bool(STYLES[style])
+
+
 def test_a_second_run_changes_nothing(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["fix"])
     once = (project / "main.py").read_bytes()

@@ -1,8 +1,9 @@
-"""Style: new code looks as the project's own does, formatted with the project's own settings (Ruff)."""
+"""Style: new code looks as the project's own does, formatted with the project's own settings (Ruff's, or Black's)."""
 
 from __future__ import annotations
 
 import subprocess
+import tomllib
 from functools import cache
 from pathlib import Path
 
@@ -30,7 +31,15 @@ def _formatted(root: Path, file: str, source: bytes) -> bytes | None:
         return None
     try:
         done = subprocess.run(  # noqa: S603 - our own dependency
-            [command, "format", "--quiet", "--stdin-filename", str(root / file), "-"],
+            [
+                command,
+                "format",
+                "--quiet",
+                *_of_black(root),
+                "--stdin-filename",
+                str(root / file),
+                "-",
+            ],
             cwd=root,
             input=source,
             check=False,
@@ -40,6 +49,26 @@ def _formatted(root: Path, file: str, source: bytes) -> bytes | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout if done.returncode == 0 else None
+
+
+@cache
+def _of_black(root: Path) -> tuple[str, ...]:
+    """Return what Ruff is told of Black's settings, where the project has those and none of Ruff's own."""
+    try:
+        tools = tomllib.loads((root / "pyproject.toml").read_text("utf-8")).get("tool", {})
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return ()
+    black = tools.get("black") if isinstance(tools, dict) else None
+    own = isinstance(tools, dict) and "ruff" in tools
+    own = own or (root / "ruff.toml").is_file() or (root / ".ruff.toml").is_file()
+    if own or not isinstance(black, dict):
+        return ()
+    said: tuple[str, ...] = ()
+    if isinstance(black.get("line-length"), int):
+        said += ("--line-length", str(black["line-length"]))
+    if black.get("skip-string-normalization") is True:
+        said += ("--config", "format.quote-style='preserve'")
+    return said
 
 
 @cache

@@ -60,6 +60,15 @@ def test_a_recipe_that_is_none(project: Path, capsys: pytest.CaptureFixture[str]
     assert "Did you mean 'annotated-dependencies'?" in said
 
 
+def test_what_the_project_is_too_old_for(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "requirements.txt").write_text("fastapi==0.90.1\n")
+    (project / "pyproject.toml").unlink(missing_ok=True)
+    assert main(["refactor", "annotated-dependencies"]) == 0
+    said = capsys.readouterr().out
+    assert "needs fastapi 0.95; here it is 0.90.1" in said
+    assert (project / "main.py").read_text() == MAIN
+
+
 def test_diff(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["refactor", "annotated-dependencies", "--diff"]) == 1
     assert "+from typing import Annotated" in capsys.readouterr().out

@@ -97,6 +97,24 @@ def test_what_poetry_says_of_2_and_2_5_and_3(tmp_path: Path, bound: str) -> None
     assert versions.declared == {"pydantic"}
 
 
+@pytest.mark.parametrize(
+    ("requirements", "is_new"),
+    [
+        ("fastapi==0.65.2", False),
+        ("fastapi==0.65.2\npydantic>=1.8", False),
+        ("sqlmodel==0.0.8", False),
+        ("fastapi==0.99\npydantic==2.0", True),  # whatever that comes to
+        ("fastapi>=0.65", None),
+        ("fastapi==0.115.0", None),
+    ],
+)
+def test_old_libraries_work_with_an_old_pydantic(
+    tmp_path: Path, requirements: str, is_new: object
+) -> None:
+    (tmp_path / "requirements.txt").write_text(requirements)
+    assert read_versions(tmp_path).at_least("pydantic", "2") is is_new
+
+
 def test_the_surest_source_goes_first(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text('[project]\ndependencies = ["fastapi>=0.110"]\n')
     (tmp_path / "requirements.txt").write_text("fastapi==0.111.0\n")

@@ -1015,6 +1015,76 @@ def restore(session: Session = Depends(get_session)) -> None:
         },
     ),
     Case(
+        "clean, before FastAPI had `Annotated`: a repository without a port",
+        {
+            "shop/__init__.py": "",
+            "shop/db.py": """\
+from sqlmodel import Session
+
+
+def get_session() -> Session: ...
+""",
+            "shop/models.py": """\
+from sqlmodel import Field, SQLModel
+
+
+class Order(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+""",
+            "shop/main.py": """\
+from fastapi import Depends, FastAPI
+from sqlmodel import Session
+
+from shop.db import get_session
+from shop.models import Order
+
+app = FastAPI()
+
+
+@app.get("/orders/{order_id}")
+def order(order_id: int, session: Session = Depends(get_session)) -> Order | None:
+    return session.get(Order, order_id)
+""",
+        },
+        {
+            "shop/main.py": """\
+from fastapi import Depends, FastAPI
+from sqlmodel import Session
+
+from shop.db import get_session
+from shop.models import Order
+from shop.repositories.orders import OrderRepository
+
+app = FastAPI()
+
+
+@app.get("/orders/{order_id}")
+def order(order_id: int, session: Session = Depends(get_session)) -> Order | None:
+    return OrderRepository(session).get(order_id)
+""",
+            "shop/repositories/__init__.py": "",
+            "shop/repositories/orders.py": """\
+\"\"\"The statements on Order.\"\"\"
+
+from sqlmodel import Session
+
+from shop.models import Order
+
+
+class OrderRepository:
+    \"\"\"Rows of Order in the database.\"\"\"
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def get(self, order_id: int) -> Order | None:
+        return self.session.get(Order, order_id)
+""",
+        },
+        target=Target(style="clean"),
+        installed={"fastapi": "0.90.0"},
+    ),
+    Case(
         "a table in the same file",
         {
             "main.py": """\

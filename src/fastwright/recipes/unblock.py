@@ -1121,6 +1121,81 @@ async def order(session: Session = Depends(get_session)) -> None:
         installed={"sqlalchemy": "1.4.50"},
     ),
     Case(
+        "the driver of a server's database, and not a word of SQLite",
+        {
+            "main.py": """\
+from os import environ
+
+from fastapi import Depends, FastAPI
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
+
+app = FastAPI()
+engine = create_engine(environ["DATABASE_URL"])
+
+
+def get_session():
+    with Session(engine) as session:
+        yield session
+
+
+@app.post("/orders")
+async def order(session: Session = Depends(get_session)) -> None:
+    session.commit()
+""",
+        },
+        {
+            "main.py": """\
+from os import environ
+
+from fastapi import Depends, FastAPI
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
+
+app = FastAPI()
+engine = create_engine(environ["DATABASE_URL"])
+
+
+def get_session():
+    with Session(engine) as session:
+        yield session
+
+
+@app.post("/orders")
+def order(session: Session = Depends(get_session)) -> None:
+    session.commit()
+""",
+        },
+        installed={"sqlalchemy": "1.4.50", "psycopg2": "2.9.9"},
+    ),
+    Case(
+        "no driver: it may be SQLite",
+        {
+            "main.py": """\
+from os import environ
+
+from fastapi import Depends, FastAPI
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
+
+app = FastAPI()
+engine = create_engine(environ["DATABASE_URL"])
+
+
+def get_session():
+    with Session(engine) as session:
+        yield session
+
+
+@app.post("/orders")
+async def order(session: Session = Depends(get_session)) -> None:
+    session.commit()
+""",
+        },
+        stopped=("main.py:17",),
+        installed={"sqlalchemy": "1.4.50"},
+    ),
+    Case(
         "sessions that are kept by thread",
         {
             "main.py": """\

@@ -326,6 +326,18 @@ def check_sessions(app: App) -> None:
         _check_engine(app, module, node)
 
 
+_SERVERS = frozenset(
+    {"psycopg2", "psycopg", "pg8000", "MySQLdb", "pymysql", "pyodbc", "oracledb", "cx_Oracle"}
+)
+"""Drivers (import names) of databases whose connections belong to no thread."""
+
+
+def _is_of_server(app: App) -> bool:
+    """Whether a project has the driver of a server's database, and never speaks of SQLite."""
+    speaks = any(b"sqlite" in each.source.lower() for each in (*app.sources, *app.tests))
+    return not app.versions.declared.isdisjoint(_SERVERS) and not speaks
+
+
 def _check_engine(app: App, module: Module, node: s.Call) -> None:
     """Raise Unfit where an engine of SQLite hands its connections to the thread only that opened them."""
     given = node.argument(0, "url")
@@ -341,7 +353,7 @@ def _check_engine(app: App, module: Module, node: s.Call) -> None:
         app.versions.at_least("sqlalchemy", "2.0") or app.versions.at_least("sqlmodel", "0.0.14")
     )
     if not isinstance(url, Literal) or not isinstance(url.value, str):
-        if not any_thread:
+        if not any_thread and not _is_of_server(app):
             raise Unfit(f"a connection of this engine may belong to one thread ({place})")
         return
     if not url.value.startswith("sqlite"):
